@@ -1,0 +1,29 @@
+/**
+ * Preloaded into every test file. A process warning or an unhandled rejection makes the file fail, even where no test
+ * is running any more; so does a file that is still alive after `SECONDS`, and it says what kept it alive. Programs
+ * that a test starts are not watched.
+ */
+import { writeSync } from 'node:fs'
+
+const SECONDS = 120
+
+let complaints = 0
+
+function complain(what: string, detail: unknown) {
+  complaints++
+  const text = detail instanceof Error ? (detail.stack ?? String(detail)) : String(detail)
+  writeSync(2, `\n${what} in ${process.argv[1]} (it fails this file):\n${text}\n`)
+}
+
+process.on('warning', warning => complain('A process warning', warning))
+process.on('unhandledRejection', reason => complain('An unhandled rejection', reason))
+process.on('exit', () => {
+  if (complaints > 0) process.exitCode = 1
+})
+
+setTimeout(() => {
+  complain(`Still alive after ${SECONDS} s`, `Kept alive by ${process.getActiveResourcesInfo().join(', ')}`)
+  process.exit(1)
+}, SECONDS * 1000).unref()
+
+delete process.env.NODE_OPTIONS
