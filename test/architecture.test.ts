@@ -4,7 +4,7 @@ import { readSource, readSources, type SourceFile } from './support/source.js'
 
 /** From the ground up: a file imports from its own room and from rooms below it. Rooms of one rank never see each other. */
 const RANKS = [
-  ['errors.ts'],
+  ['errors.ts', 'logger.ts'],
   ['declare/'],
   ['routing/'],
   ['wiring/'],
