@@ -1,0 +1,88 @@
+/** Why a connection ended. Exactly one of these reaches `close`, whatever happened. */
+export type CloseReason =
+  /** The peer closed: for a socket with its code and text (RFC 6455 §7.1.5). */
+  | { readonly kind: 'peer'; readonly code?: number; readonly text?: string }
+  /** The peer vanished: a reset, a missed pong, a failed write. */
+  | { readonly kind: 'lost' }
+  /** A handler returned `stop()`, or the application called `close()`. */
+  | { readonly kind: 'stopped'; readonly code?: number; readonly text?: string }
+  /** Nothing happened for the route's `idleTimeout`. */
+  | { readonly kind: 'idle' }
+  /** The peer broke the protocol; the code says how (RFC 6455 §7.4.1). */
+  | { readonly kind: 'protocol'; readonly code: number }
+  /** A handler threw or rejected. */
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** The send queue, or the queue of messages from inside, was full. */
+  | { readonly kind: 'overflow' }
+  /** `registry.disconnect` ended it. */
+  | { readonly kind: 'disconnected'; readonly code?: number; readonly text?: string }
+  /** A signal that it was linked to aborted. */
+  | { readonly kind: 'linked'; readonly cause: unknown }
+  /** The server is going away; the peer finds another. */
+  | { readonly kind: 'drain' }
+
+export interface StopOptions {
+  /** The close code of a socket: 1000, or 3000 to 4999 (RFC 6455 §7.4.2). @default 1000 */
+  readonly code?: number
+  /** The close reason of a socket, at most 123 bytes of UTF-8 (RFC 6455 §5.5). @default none */
+  readonly text?: string
+  /**
+   * Whether an `EventSource` may reconnect. `false` sends it a last event id that is answered with 204 when it comes
+   * back, which ends it (WHATWG HTML §9.2.3). @default true
+   */
+  readonly reconnect?: boolean
+}
+
+/** What a handler returns to end its connection. */
+export class Stop {
+  constructor(readonly options: StopOptions) {
+    checkClose(options)
+  }
+}
+
+/**
+ * Ends the connection after what was sent before it. Returned from an event source's `open` it answers 204, so that a
+ * browser does not come back.
+ */
+export function stop(options: StopOptions = {}): Stop {
+  return new Stop(options)
+}
+
+/** @throws RangeError for a close code or a text that may not be sent */
+export function checkClose({ code, text }: { readonly code?: number; readonly text?: string }): void {
+  if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999) && !(code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code))) {
+    throw new RangeError(`${code} is no close code that may be sent: use 1000, or 3000 to 4999`)
+  }
+  if (text !== undefined && Buffer.byteLength(text) > 123) {
+    throw new RangeError('the text of a close is 123 bytes of UTF-8 at the most')
+  }
+}
+
+/** The code that a socket's close frame carries; undefined where none is sent. */
+export function closeCode(reason: CloseReason): number | undefined {
+  switch (reason.kind) {
+    case 'peer':
+    case 'stopped':
+      return reason.code ?? 1000
+    case 'idle':
+      return 1000
+    case 'protocol':
+      return reason.code
+    case 'failed':
+    case 'linked':
+      return 1011
+    case 'overflow':
+      return 1013
+    case 'disconnected':
+      return reason.code ?? 1008
+    case 'drain':
+      return 1012
+    case 'lost':
+      return undefined
+  }
+}
+
+/** How the table of reasons treats an event stream: ended with its final chunk, or cut so that the peer knows. */
+export function endsCleanly(reason: CloseReason): boolean {
+  return ['stopped', 'idle', 'disconnected', 'drain'].includes(reason.kind)
+}

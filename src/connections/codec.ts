@@ -1,0 +1,18 @@
+/** What a registry sends, before a transport has given it a form. `data` is JSON text. */
+export interface RegistryEvent {
+  readonly event?: string
+  readonly data?: string
+  readonly id?: string
+}
+
+/** Turns an event into the bytes of one transport: made once for all connections that share the codec. */
+export interface Codec {
+  encode(event: RegistryEvent): Buffer
+}
+
+/** JSON text. @throws TypeError for what JSON has no word for: `undefined`, functions, symbols, cycles, BigInts */
+export function toJson(value: unknown): string {
+  const text: string | undefined = JSON.stringify(value)
+  if (text === undefined) throw new TypeError(`${typeof value} cannot be sent: what is sent must have a JSON form`)
+  return text
+}

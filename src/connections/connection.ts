@@ -1,0 +1,303 @@
+import { randomBytes } from 'node:crypto'
+import type { Logger } from '../logger.js'
+import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
+import { readOutput } from '../pipeline/validate.js'
+import type { Route } from '../routing/table.js'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { checkClose, type CloseReason, type Stop, type StopOptions } from './close-reason.js'
+import type { Codec } from './codec.js'
+import type { LiveConnections } from './live.js'
+import { Mailbox, type Task } from './mailbox.js'
+import { sendReturned, type Receiver } from './returned.js'
+import { SendQueue, type QueueOptions } from './send-queue.js'
+
+/** What an event source or a socket class may do when its connection hears something. */
+export interface ConnectionHandlers {
+  info?(message: never, connection: never): unknown
+  close?(reason: CloseReason, connection: never): unknown
+}
+
+/** What all connections of one route share: made once, at boot. @internal */
+export interface ConnectionPlan {
+  readonly route: Route
+  readonly logger: Logger
+  readonly queue: QueueOptions
+  readonly live: LiveConnections<Connection>
+}
+
+/** Messages from inside that may wait for a busy handler. */
+const INBOX_LIMIT = 1024
+/** Milliseconds that a running handler has to settle, and then `close`, before the connection is given up. */
+const CLOSE_PATIENCE = 5000
+
+const process = randomBytes(6).toString('base64url')
+let made = 0
+
+const yes = Promise.resolve(true)
+const no = Promise.resolve(false)
+
+/**
+ * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
+ * `close` runs once.
+ */
+export abstract class Connection implements Receiver {
+  /** @internal */
+  readonly queue: SendQueue
+  /** @internal */
+  state: State | undefined
+  /** @internal */
+  handlers: ConnectionHandlers | undefined
+  readonly #mailbox: Mailbox
+  readonly #cleanups = new Set<() => void>()
+  #id: string | undefined
+  #reason: CloseReason | undefined
+  #controller: AbortController | undefined
+  #opened: true | (() => void)[] | undefined
+  #registry: string | undefined
+  #registryId: string | undefined
+  /** The last ids by registry, once there is more than one. */
+  #ids: Map<string, string | undefined> | undefined
+
+  /** @internal */
+  constructor(
+    readonly handshake: Handshake,
+    /** @internal */
+    readonly plan: ConnectionPlan,
+  ) {
+    this.queue = new SendQueue(plan.queue, () => this.end({ kind: 'overflow' }))
+    this.#mailbox = new Mailbox(
+      error => this.failed(error),
+      left => this.inboxShrank(left),
+    )
+  }
+
+  /** Names this connection on every node. */
+  get id(): string {
+    this.#id ??= `${process}${(made++).toString(36)}`
+    return this.#id
+  }
+
+  get params(): Params {
+    return this.handshake.params
+  }
+
+  get query(): QueryValues {
+    return this.handshake.query
+  }
+
+  /** The id of the last event that this peer received before: its `Last-Event-ID`, or `lastEventId` in the query. */
+  get lastEventId(): string | undefined {
+    const sent = this.handshake.headers['last-event-id'] ?? this.handshake.query['lastEventId']
+    return Array.isArray(sent) ? sent.at(-1) : sent
+  }
+
+  /** What the guards of the opening left under a key. */
+  get<T>(key: ContextKey<T>): T | undefined {
+    return this.state?.get(key) as T | undefined
+  }
+
+  get closed(): boolean {
+    return this.#reason !== undefined
+  }
+
+  /** Why it ended; undefined while it is open. */
+  get closeReason(): CloseReason | undefined {
+    return this.#reason
+  }
+
+  /** Aborts when the connection ends, with its `CloseReason` as the reason. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason)
+    return this.#controller.signal
+  }
+
+  /**
+   * Sends one value. Resolves when its bytes were accepted and the peer keeps up: `true`, or `false` when the
+   * connection has ended. What cannot be encoded rejects this call, and nothing else.
+   */
+  send(value: unknown): Promise<boolean> {
+    if (this.closed) return no
+    try {
+      const keepsUp = this.push(value)
+      if (this.closed) return no
+      return keepsUp || !this.started ? yes : this.drained().then(() => !this.closed)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Ends the connection after what was sent before. A second call does nothing. */
+  close(options: StopOptions = {}): void {
+    checkClose(options)
+    this.endWith(options)
+  }
+
+  /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
+  tell(message: unknown): boolean {
+    if (this.closed) return false
+    if (this.#mailbox.length >= INBOX_LIMIT) {
+      this.end({ kind: 'overflow' })
+      return false
+    }
+    this.post(() => this.handlers?.info?.(message as never, this as never))
+    return true
+  }
+
+  /**
+   * Delivers a message to `info` every `ms` milliseconds, for as long as the connection lives. A tick that finds the
+   * last one still waiting is left out. Answers a function that stops it.
+   */
+  every(ms: number, message: unknown): () => void {
+    let waiting = false
+    return this.#timed(
+      setInterval(() => {
+        if (waiting) return
+        waiting = true
+        this.post(() => {
+          waiting = false
+          return this.handlers?.info?.(message as never, this as never)
+        })
+      }, ms),
+    )
+  }
+
+  /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */
+  after(ms: number, message: unknown): () => void {
+    const cancel = this.#timed(
+      setTimeout(() => {
+        cancel()
+        this.tell(message)
+      }, ms),
+    )
+    return cancel
+  }
+
+  #timed(timer: NodeJS.Timeout): () => void {
+    timer.unref()
+    const forget = this.onEnd(() => clearTimeout(timer))
+    return () => {
+      clearTimeout(timer)
+      forget()
+    }
+  }
+
+  /** Ends the connection when `signal` aborts. For the other direction there is `connection.signal`. */
+  link(signal: AbortSignal): void {
+    const abort = () => this.end({ kind: 'linked', cause: signal.reason })
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    this.onEnd(() => signal.removeEventListener('abort', abort))
+  }
+
+  /** @internal */
+  onEnd(listener: () => void): () => void {
+    if (this.closed) listener()
+    else this.#cleanups.add(listener)
+    return () => this.#cleanups.delete(listener)
+  }
+
+  /** Whether `open` has settled, and what it returned is on its way. @internal */
+  get hasOpened(): boolean {
+    return this.#opened === true
+  }
+
+  /** Settles when `open` has, or the connection has ended. @internal */
+  opened(): Promise<void> {
+    if (this.#opened === true || this.closed) return Promise.resolve()
+    this.#opened ??= []
+    const waiting = this.#opened
+    return new Promise(resolve => waiting.push(resolve))
+  }
+
+  /** @internal */
+  markOpened(): void {
+    const waiting = this.#opened
+    this.#opened = true
+    if (waiting !== true && waiting !== undefined) for (const resolve of waiting) resolve()
+  }
+
+  /**
+   * Notes how far the peer has come in a registry; answers the id that its next event carries: of a connection in
+   * several registries, one that speaks of each. @internal
+   */
+  noteId(registry: string, id: string | undefined): string | undefined {
+    if (this.#ids === undefined) {
+      if (this.#registry === undefined || this.#registry === registry) {
+        this.#registry = registry
+        this.#registryId = id
+        return id
+      }
+      this.#ids = new Map([[this.#registry, this.#registryId]])
+    }
+    this.#ids.set(registry, id)
+    return id === undefined ? undefined : [...this.#ids.values()].filter(each => each !== undefined).join(',')
+  }
+
+  /** Runs a task behind what waits; what it returns is sent. @internal */
+  post(task: Task): void {
+    this.#mailbox.post(() => sendReturned(this, task()))
+  }
+
+  /** How many tasks wait for the running one. @internal */
+  get inboxLength(): number {
+    return this.#mailbox.length
+  }
+
+  /** @internal */
+  drained(): Promise<unknown> {
+    return this.closed ? Promise.resolve() : this.queue.drained()
+  }
+
+  /** @internal */
+  stop(stop: Stop): void {
+    this.endWith(stop.options)
+  }
+
+  /** @internal */
+  get check(): ((value: unknown) => unknown) | undefined {
+    const output = this.plan.route.options['output'] as StandardSchemaV1 | undefined
+    return output && (value => this.checkOutput(output, value))
+  }
+
+  protected checkOutput(output: StandardSchemaV1, value: unknown): unknown {
+    return readOutput(output, value, this.plan.route.name)
+  }
+
+  protected endWith(options: StopOptions): void {
+    const { code, text } = options
+    this.end({ kind: 'stopped', ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) })
+  }
+
+  /** A handler threw or rejected: the connection ends, the process lives. @internal */
+  failed(error: unknown): void {
+    if (this.closed && error === this.#controller?.signal.reason) return
+    this.plan.logger.error(`${this.plan.route.name} failed`, error)
+    this.end({ kind: 'failed', error })
+  }
+
+  /** Ends the connection, once: whoever comes first gives the reason. @internal */
+  end(reason: CloseReason): void {
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    for (const cleanUp of [...this.#cleanups]) cleanUp()
+    this.#cleanups.clear()
+    this.finish(reason)
+    this.queue.drop()
+    this.markOpened()
+    this.#controller?.abort(reason)
+    const last = () => this.handlers?.close?.(reason, this as never)
+    this.#mailbox.close(last, CLOSE_PATIENCE).finally(() => this.plan.live.delete(this))
+  }
+
+  /** Whether what is sent reaches the wire yet. @internal */
+  abstract readonly started: boolean
+  /** @internal */
+  abstract readonly codec: Codec
+  /** Encodes and queues one value. @internal */
+  abstract push(value: unknown): boolean
+  /** Says goodbye on the wire as the reason asks, and lets go of it. */
+  protected abstract finish(reason: CloseReason): void
+  /** Called when a task was taken from the inbox. */
+  protected inboxShrank(_left: number): void {}
+}

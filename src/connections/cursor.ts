@@ -1,0 +1,54 @@
+/**
+ * The ids that events carry, and what they say of a peer when it comes back: `epoch-position`, where all rooms were
+ * seen up to one position; `epoch-position~room:position…`, where some rooms are still behind (a room that was joined
+ * late is being replayed); several, joined by commas, where the connection is in several registries.
+ */
+
+/** How far a peer has come in one log. */
+export interface Cursor {
+  readonly position: number
+  /** Rooms that are behind it. */
+  readonly behind: ReadonlyMap<string, number>
+}
+
+const FORM = /^([A-Za-z0-9]+)-(\d{1,16})((?:~[^~:,]*:\d{1,16})*)$/
+
+/** The id of a peer that has seen each room up to the position beside it. */
+export function formatId(epoch: string, positions: ReadonlyMap<string, number>): string {
+  const position = Math.max(0, ...positions.values())
+  let id = `${epoch}-${position}`
+  for (const [room, at] of positions) if (at < position) id += `~${escapeRoom(room)}:${at}`
+  return id
+}
+
+/** What an id says of the log with this epoch; undefined where it does not speak of it. */
+export function parseId(id: string, epoch: string): Cursor | undefined {
+  for (const part of id.split(',')) {
+    const [, named, position, behind] = FORM.exec(part.trim()) ?? []
+    if (named !== epoch) continue
+    return { position: Number(position), behind: new Map(parseBehind(behind ?? '')) }
+  }
+  return undefined
+}
+
+function parseBehind(text: string): [string, number][] {
+  return text
+    .split('~')
+    .filter(part => part !== '')
+    .map(part => {
+      const [room = '', position] = part.split(':')
+      return [unescapeRoom(room), Number(position)]
+    })
+}
+
+function escapeRoom(room: string): string {
+  return encodeURIComponent(room.toWellFormed()).replaceAll('~', '%7E')
+}
+
+function unescapeRoom(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,89 @@
+import { isPromise } from '../pipeline/settle.js'
+
+export type Task = () => unknown
+
+/**
+ * One thing at a time: tasks run in the order they were posted, the next when the last one's promise has settled. A
+ * task that returns no promise is done when it returns.
+ */
+export class Mailbox {
+  #running = false
+  #closed = false
+  #tasks: Task[] = []
+
+  constructor(
+    private readonly failed: (error: unknown) => void,
+    /** Called when a task was taken from the queue, with how many are left. */
+    private readonly taken: (left: number) => void,
+  ) {}
+
+  get length(): number {
+    return this.#tasks.length
+  }
+
+  post(task: Task): void {
+    if (this.#closed) return
+    if (this.#running) this.#tasks.push(task)
+    else this.#run(task)
+  }
+
+  /** Drops what waits and runs one last task, when the running one has settled or after `patience` milliseconds. */
+  close(last: Task, patience: number): Promise<void> {
+    this.#closed = true
+    this.#tasks = []
+    if (!this.#running) return this.#finish(last)
+    return new Promise(resolve => {
+      const timer = setTimeout(finish, patience)
+      const run = () => this.#finish(last)
+      function finish() {
+        clearTimeout(timer)
+        resolve(run())
+      }
+      this.#idle = finish
+    })
+  }
+
+  #idle: () => void = () => {}
+
+  async #finish(last: Task): Promise<void> {
+    this.#idle = () => {}
+    try {
+      await last()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #run(first: Task): void {
+    this.#running = true
+    for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
+      const result = this.#attempt(task)
+      if (result !== undefined) return void result.then(() => this.#goOn())
+    }
+    this.#running = false
+    this.#idle()
+  }
+
+  #goOn(): void {
+    const next = this.#next()
+    if (next !== undefined) return this.#run(next)
+    this.#running = false
+    this.#idle()
+  }
+
+  #next(): Task | undefined {
+    const task = this.#tasks.shift()
+    if (task !== undefined) this.taken(this.#tasks.length)
+    return task
+  }
+
+  #attempt(task: Task): PromiseLike<unknown> | undefined {
+    try {
+      const result = task()
+      return isPromise(result) ? result.then(undefined, this.failed) : undefined
+    } catch (error) {
+      this.failed(error)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto'
+import { EVERYWHERE, EventLog, type LogEntry, type LogListener, type LogMessage, type LogRetention, type Notice, type Page } from './event-log.js'
+
+interface Kept {
+  readonly entry: LogEntry
+  readonly size: number
+  readonly at: number
+}
+
+/** What is remembered of one room, oldest first. */
+interface RoomLog {
+  kept: Kept[]
+  bytes: number
+  /** The position of the last entry that was forgotten. */
+  floor: number
+}
+
+/** Rooms without entries whose floor is still known exactly. */
+const EMPTY_ROOMS = 10_000
+
+/** The embedded default: remembers in this process, each room bounded by count, bytes and age. One node, no server. */
+export class MemoryEventLog extends EventLog {
+  readonly epoch = randomBytes(6).toString('hex')
+  #position = 0
+  #appended = 0
+  #listener: LogListener | undefined
+  readonly #rooms = new Map<string, RoomLog>()
+  /** The floor of rooms that were forgotten altogether. */
+  #forgotten = 0
+  #sweeper: NodeJS.Timeout | undefined
+  readonly #undelivered: (LogEntry | Notice)[] = []
+  #delivering = false
+
+  constructor(private readonly retention: Required<LogRetention>) {
+    super()
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** Rooms and entries that are held, for tests of its bounds. @internal */
+  get held(): { readonly rooms: number; readonly entries: number; readonly bytes: number } {
+    const logs = [...this.#rooms.values()]
+    const sum = (of: (log: RoomLog) => number) => logs.reduce((total, log) => total + of(log), 0)
+    return { rooms: this.#rooms.size, entries: sum(log => log.kept.length), bytes: sum(log => log.bytes) }
+  }
+
+  async start(listener: LogListener): Promise<void> {
+    this.#listener = listener
+    const period = Math.min(Math.max(this.retention.age / 4, 100), 60_000)
+    this.#sweeper = setInterval(() => this.sweep(), period).unref()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper)
+    this.#listener = undefined
+  }
+
+  append(message: LogMessage): Promise<number> {
+    const entry: LogEntry = { ...message, position: ++this.#appended }
+    const kept = { entry, size: message.data.length + message.event.length, at: Date.now() }
+    for (const room of new Set(message.rooms ?? [EVERYWHERE])) this.#keep(this.#roomLog(room), kept)
+    this.#deliver(entry)
+    return Promise.resolve(entry.position)
+  }
+
+  notify(notice: Notice): Promise<void> {
+    this.#deliver(notice)
+    return Promise.resolve()
+  }
+
+  read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
+    const found = new Map<number, LogEntry>()
+    const gaps = new Map<string, number>()
+    for (const [room, position] of after) {
+      const log = this.#rooms.get(room)
+      const floor = log?.floor ?? this.#forgotten
+      if (floor > position || position > this.#appended) gaps.set(room, floor)
+      if (log !== undefined) collect(log, position, limit, after, found)
+    }
+    const entries = [...found.values()].sort((a, b) => a.position - b.position).slice(0, limit)
+    const last = entries.at(-1)
+    return Promise.resolve({ entries, gaps, upTo: entries.length === limit && last !== undefined ? last.position : this.#appended })
+  }
+
+  before(room: string, count: number): Promise<number> {
+    if (count <= 0) return Promise.resolve(this.#appended)
+    const kept = [room, EVERYWHERE].flatMap(name => this.#rooms.get(name)?.kept ?? [])
+    const positions = kept.map(({ entry }) => entry.position).sort((a, b) => b - a)
+    const oldest = positions[Math.min(count, positions.length) - 1]
+    return Promise.resolve(oldest === undefined ? this.#appended : oldest - 1)
+  }
+
+  /** Forgets what is older than the retention allows, in rooms that nobody sends to, too. @internal */
+  sweep(): void {
+    for (const log of this.#rooms.values()) this.#trim(log)
+    const empty = [...this.#rooms].filter(([, log]) => log.kept.length === 0)
+    for (const [room, log] of empty.slice(0, Math.max(0, empty.length - EMPTY_ROOMS))) {
+      this.#forgotten = Math.max(this.#forgotten, log.floor)
+      this.#rooms.delete(room)
+    }
+  }
+
+  /** One at a time and in order, also when a listener appends while it is being told. */
+  #deliver(message: LogEntry | Notice): void {
+    this.#undelivered.push(message)
+    if (this.#delivering) return
+    this.#delivering = true
+    try {
+      for (let next = this.#undelivered.shift(); next !== undefined; next = this.#undelivered.shift()) {
+        if ('position' in next) {
+          this.#position = next.position
+          this.#listener?.entry(next)
+        } else this.#listener?.notice(next)
+      }
+    } finally {
+      this.#delivering = false
+    }
+  }
+
+  #roomLog(room: string): RoomLog {
+    const known = this.#rooms.get(room)
+    if (known !== undefined) return known
+    const made = { kept: [], bytes: 0, floor: this.#forgotten }
+    this.#rooms.set(room, made)
+    return made
+  }
+
+  #keep(log: RoomLog, kept: Kept): void {
+    log.kept.push(kept)
+    log.bytes += kept.size
+    this.#trim(log)
+  }
+
+  #trim(log: RoomLog): void {
+    const { count, bytes, age } = this.retention
+    const oldest = Date.now() - age
+    let dropped = 0
+    for (const kept of log.kept) {
+      if (log.kept.length - dropped <= count && log.bytes <= bytes && kept.at >= oldest) break
+      log.bytes -= kept.size
+      log.floor = kept.entry.position
+      dropped++
+    }
+    if (dropped > 0) log.kept.splice(0, dropped)
+  }
+}
+
+/** Adds the first `limit` entries that were missed in one room, found by halving. */
+function collect(log: RoomLog, position: number, limit: number, after: ReadonlyMap<string, number>, into: Map<number, LogEntry>): void {
+  let low = 0
+  let high = log.kept.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((log.kept[middle]?.entry.position ?? 0) > position) high = middle
+    else low = middle + 1
+  }
+  let taken = 0
+  for (let index = low; index < log.kept.length && taken < limit; index++) {
+    const entry = log.kept[index]?.entry
+    if (entry === undefined || !isMissed(entry, after)) continue
+    into.set(entry.position, entry)
+    taken++
+  }
+}
+
+/** An entry that reached the peer through one of its rooms is not missed in another. */
+function isMissed(entry: LogEntry, after: ReadonlyMap<string, number>): boolean {
+  return (entry.rooms ?? [EVERYWHERE]).every(room => (after.get(room) ?? 0) < entry.position)
+}

@@ -1,0 +1,26 @@
+/** One timer for all connections of a route, in place of one for each: it runs while there are any. */
+export class Pulse<C> {
+  readonly #members = new Set<C>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param period milliseconds; 0 or less never beats */
+  constructor(
+    private readonly period: number,
+    private readonly beat: (member: C) => void,
+  ) {}
+
+  add(member: C): void {
+    if (this.period <= 0) return
+    this.#members.add(member)
+    this.#timer ??= setInterval(() => {
+      for (const each of this.#members) this.beat(each)
+    }, this.period).unref()
+  }
+
+  delete(member: C): void {
+    this.#members.delete(member)
+    if (this.#members.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}

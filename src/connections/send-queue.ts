@@ -1,0 +1,229 @@
+import type { Overflow } from '../declare/routes.js'
+
+/** Where a connection's bytes go: a socket, or whatever stands before one. */
+export interface Sink {
+  write(bytes: Buffer): boolean
+  readonly writableLength: number
+  readonly writableNeedDrain: boolean
+  once(event: 'drain', listener: () => void): unknown
+  cork?(): void
+  uncork?(): void
+}
+
+export interface Waiting {
+  readonly bytes: Buffer
+  readonly key: string | undefined
+}
+
+export interface QueueOptions {
+  /** Bytes, those in the sink's own buffer included. */
+  readonly limit: number
+  readonly overflow: Overflow
+}
+
+/**
+ * The bounded queue in front of a peer. While the peer keeps up it holds nothing: bytes go to the sink at once. What a
+ * slow peer has not taken waits here, in order, under the limit; the limit is checked before a write, so that it is
+ * never passed, except by a single message that is larger than it.
+ */
+export class SendQueue {
+  #sink: Sink | undefined
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  /** What was staged in this turn of the event loop, and is written at its end. */
+  #staged: Waiting[] | undefined
+  #stagedBytes = 0
+  #draining = false
+  #drained: (() => void)[] | undefined
+  /** Ticks of the keep-alive timer since the last write. */
+  quietTicks = 0
+
+  constructor(
+    private readonly options: QueueOptions,
+    private readonly overflowed: () => void,
+  ) {}
+
+  /** Bytes that the peer has not taken. */
+  get size(): number {
+    return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes
+  }
+
+  /** Whether the peer keeps up: nothing waits for it. */
+  get keepsUp(): boolean {
+    return this.#sink !== undefined && this.#waiting.length === 0 && !this.#sink.writableNeedDrain
+  }
+
+  /** Opens the sink; what was queued until now follows at once. */
+  open(sink: Sink): void {
+    this.#sink = sink
+    this.#flushWaiting()
+  }
+
+  /** Takes out what is queued, to be put back behind something that goes before it. */
+  takeAll(): readonly Waiting[] {
+    this.flushStaged()
+    const taken = this.#waiting
+    this.#waiting = []
+    this.#waitingBytes = 0
+    return taken
+  }
+
+  putBack(taken: readonly Waiting[]): void {
+    for (const { bytes, key } of taken) this.#write(bytes, key)
+  }
+
+  /** Queues bytes behind all that was queued before; `true` where the producer may go on, `false` where it should wait. */
+  push(bytes: Buffer, key?: string): boolean {
+    if (this.#staged !== undefined) this.#stage(this.#staged, bytes, key)
+    else this.#write(bytes, key)
+    return this.keepsUp
+  }
+
+  /** Queues bytes that many connections share; what one turn brings is joined and written once. */
+  stage(bytes: Buffer, key?: string): void {
+    if (this.#staged === undefined) {
+      this.#staged = []
+      flushAtEndOfTurn(this)
+    }
+    this.#stage(this.#staged, bytes, key)
+  }
+
+  #stage(staged: Waiting[], bytes: Buffer, key: string | undefined): void {
+    if (this.size + bytes.length > this.options.limit && this.size > 0 && this.options.overflow === 'disconnect') return this.overflowed()
+    staged.push({ bytes, key })
+    this.#stagedBytes += bytes.length
+  }
+
+  /** Settles when what is queued was taken by the sink and its buffer has run empty, or the queue was dropped. */
+  drained(): Promise<void> {
+    return new Promise(resolve => {
+      this.#drained ??= []
+      this.#drained.push(resolve)
+      this.#awaitDrain()
+    })
+  }
+
+  /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
+  finish(): void {
+    this.flushStaged()
+    this.#sink?.cork?.()
+    for (const { bytes } of this.#waiting) this.#sink?.write(bytes)
+    this.#sink?.uncork?.()
+    this.drop()
+  }
+
+  /** Forgets what waits; those who wait for it are told. */
+  drop(): void {
+    this.#waiting = []
+    this.#waitingBytes = 0
+    this.#staged = undefined
+    this.#stagedBytes = 0
+    this.#release()
+  }
+
+  /** @internal */
+  flushStaged(): void {
+    const staged = this.#staged
+    if (staged === undefined) return
+    this.#staged = undefined
+    this.#stagedBytes = 0
+    if (this.keepsUp) this.#sinkWrite(joinShared(staged))
+    else for (const { bytes, key } of staged) this.#write(bytes, key)
+  }
+
+  #write(bytes: Buffer, key: string | undefined): void {
+    if (this.keepsUp) this.#sinkWrite(bytes)
+    else this.#enqueue({ bytes, key })
+  }
+
+  #sinkWrite(bytes: Buffer): void {
+    this.quietTicks = 0
+    this.#sink?.write(bytes)
+  }
+
+  #enqueue(item: Waiting): void {
+    const { limit, overflow } = this.options
+    if (overflow === 'latest') this.#remove(index => this.#waiting[index]?.key === item.key && item.key !== undefined)
+    while (this.size + item.bytes.length > limit && this.size > 0) {
+      if (overflow === 'disconnect') return this.overflowed()
+      if (overflow === 'drop-newest' || this.#waiting.length === 0) return
+      this.#remove(index => index === 0)
+    }
+    this.#waiting.push(item)
+    this.#waitingBytes += item.bytes.length
+    this.#awaitDrain()
+  }
+
+  #remove(matches: (index: number) => boolean): void {
+    const index = this.#waiting.findIndex((_, at) => matches(at))
+    if (index === -1) return
+    const [removed] = this.#waiting.splice(index, 1)
+    this.#waitingBytes -= removed?.bytes.length ?? 0
+  }
+
+  #awaitDrain(): void {
+    const sink = this.#sink
+    if (sink === undefined || this.#draining) return
+    if (!sink.writableNeedDrain) return void queueMicrotask(() => this.#flushWaiting())
+    this.#draining = true
+    sink.once('drain', () => {
+      this.#draining = false
+      this.#flushWaiting()
+    })
+  }
+
+  #flushWaiting(): void {
+    const sink = this.#sink
+    if (sink === undefined) return
+    sink.cork?.()
+    let taken = 0
+    while (taken < this.#waiting.length && !sink.writableNeedDrain) {
+      const { bytes } = this.#waiting[taken++] as Waiting
+      this.#waitingBytes -= bytes.length
+      this.#sinkWrite(bytes)
+    }
+    sink.uncork?.()
+    this.#waiting.splice(0, taken)
+    if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#release()
+    else this.#awaitDrain()
+  }
+
+  #release(): void {
+    const drained = this.#drained
+    this.#drained = undefined
+    if (drained !== undefined) for (const resolve of drained) resolve()
+  }
+}
+
+let turn: SendQueue[] = []
+
+function flushAtEndOfTurn(queue: SendQueue): void {
+  if (turn.length === 0) setImmediate(flushTurn)
+  turn.push(queue)
+}
+
+function flushTurn(): void {
+  const queues = turn
+  turn = []
+  for (const queue of queues) queue.flushStaged()
+  lastStaged = []
+  lastJoined = Buffer.alloc(0)
+}
+
+let lastStaged: readonly Waiting[] = []
+let lastJoined = Buffer.alloc(0)
+
+/**
+ * One buffer for what a turn staged. Members of one room staged the same buffers one after another, so the buffer that
+ * was joined for the last queue serves most others as well: ten events in one turn cost each peer one write.
+ */
+function joinShared(staged: readonly Waiting[]): Buffer {
+  const [first] = staged
+  if (staged.length === 1 && first !== undefined) return first.bytes
+  const same = staged.length === lastStaged.length && staged.every((item, index) => item.bytes === lastStaged[index]?.bytes)
+  if (!same) {
+    lastStaged = staged
+    lastJoined = Buffer.concat(staged.map(item => item.bytes))
+  }
+  return lastJoined
+}

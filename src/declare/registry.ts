@@ -1,0 +1,22 @@
+import type { AbstractClass } from './metadata.js'
+import { markClass } from './routes.js'
+
+/** What a registry remembers of each room, so that a peer that lost its connection misses nothing. */
+export interface Retention {
+  /** Events of a room. @default 100 */
+  readonly count?: number
+  /** Bytes of a room's events. @default 1_048_576 (1 MiB) */
+  readonly bytes?: number
+  /** Milliseconds. @default 300_000 (five minutes) */
+  readonly age?: number
+}
+
+export interface RegistryOptions {
+  /** How much of each room is remembered; a number is `{ count }`, `false` nothing. @default 100 events, 1 MiB, five minutes */
+  readonly history?: number | Retention | false
+}
+
+/** A typed registry of live connections: a class that extends `ConnectionRegistry<Events>`, injected by its type. */
+export function Registry(name: string, options: RegistryOptions = {}): (target: AbstractClass) => void {
+  return markClass({ as: 'registry', written: `@Registry('${name}')`, path: name, options })
+}

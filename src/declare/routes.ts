@@ -1,0 +1,143 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { openDeclaration, openMember, type AbstractClass, type Class, type Mark } from './metadata.js'
+
+export interface HttpOptions {
+  /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
+  readonly output?: StandardSchemaV1
+  /** Socket classes that this `@Get` handler may answer an upgrade request with, by `upgrade(SocketClass)`. @default none */
+  readonly upgrade?: readonly Class[]
+}
+
+/** What happens to what a slow peer has not taken, once its send queue is full. */
+export type Overflow = 'disconnect' | 'drop-oldest' | 'drop-newest' | 'latest'
+
+export interface ConnectionOptions {
+  /** Bytes that may wait for a slow peer, at the most. @default 1_048_576 (1 MiB) */
+  readonly sendLimit?: number
+  /**
+   * `disconnect` ends the connection, and the peer resumes from the log; `drop-oldest` and `drop-newest` drop what
+   * waits or what comes; `latest` keeps only the newest event of each name. @default 'disconnect'
+   */
+  readonly overflow?: Overflow
+  /** Header fields that the connection remembers in its handshake; those of `@Header` on messages are kept anyway. @default none */
+  readonly keepHeaders?: readonly string[]
+}
+
+export interface SseOptions extends ConnectionOptions {
+  /** The request method. @default 'GET' */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Milliseconds of silence after which a comment line keeps the stream alive; 0 for never. @default 15_000 */
+  readonly keepAlive?: number
+  /** Milliseconds after which the peer reconnects, told to it at the start. @default what the peer does by itself */
+  readonly retry?: number
+  /** Milliseconds without an event after which the stream ends; 0 for never. @default 0 */
+  readonly idleTimeout?: number
+  /** Checks, and may transform, the data of each event that the handlers return. @default none */
+  readonly output?: StandardSchemaV1
+}
+
+export interface WebSocketOptions extends ConnectionOptions {
+  /** Subprotocols that are spoken here, the preferred one first (RFC 6455 §1.9). @default none */
+  readonly protocols?: readonly string[]
+  /** Origins that browsers may connect from besides the host's own; `'*'` for any. @default the application's `origins` */
+  readonly origins?: readonly string[] | '*'
+  /** Bytes of a message at the most; more closes with 1009. @default 1_048_576 (1 MiB) */
+  readonly maxPayload?: number
+  /** Whether messages may be compressed (RFC 7692). @default false */
+  readonly perMessageDeflate?: boolean
+  /** Milliseconds between pings; a peer that missed one is gone; 0 for none. @default 30_000 */
+  readonly heartbeat?: number
+  /** Milliseconds without a message from the peer after which the socket is closed; 0 for never. @default 0 */
+  readonly idleTimeout?: number
+}
+
+export interface OnOptions {
+  /** Checks, and may transform, what acknowledges the message. @default none */
+  readonly output?: StandardSchemaV1
+}
+
+type DecorateClass = (target: AbstractClass) => void
+type DecorateMethod = (target: object, key: string | symbol, descriptor: PropertyDescriptor) => void
+
+function written(name: string, path: string | undefined): string {
+  return path === undefined ? `@${name}()` : `@${name}('${path}')`
+}
+
+/** Where every class decorator leaves its mark. Standard (TC39) decorators are told apart, since they cannot serve. */
+export function markClass(mark: Mark): DecorateClass {
+  return target => {
+    const { marks } = openDeclaration(target)
+    marks.unshift(mark)
+  }
+}
+
+function markMember(mark: Mark): DecorateMethod {
+  return (target, key) => {
+    openMember(target, key).marks.unshift(mark)
+  }
+}
+
+/** A class with HTTP routes, under a path of their own. */
+export function Controller(path = '/'): DecorateClass {
+  return markClass({ as: 'controller', written: written('Controller', path), path, options: {} })
+}
+
+type Verb = (path?: string, options?: HttpOptions) => DecorateMethod
+
+function verb(name: string, method: string): Verb {
+  return (path = '/', options = {}) => markMember({ as: 'http', written: written(name, path), method, path, options })
+}
+
+export const Get: Verb = verb('Get', 'GET')
+export const Post: Verb = verb('Post', 'POST')
+export const Put: Verb = verb('Put', 'PUT')
+export const Patch: Verb = verb('Patch', 'PATCH')
+export const Delete: Verb = verb('Delete', 'DELETE')
+export const Head: Verb = verb('Head', 'HEAD')
+export const Options: Verb = verb('Options', 'OPTIONS')
+/** Every method that has no route of its own on the same path. */
+export const All: Verb = verb('All', '*')
+
+/**
+ * On a class: an event source, one instance per connection. On a controller's method: a route whose returned iterable,
+ * or injected `EventStream`, feeds one stream. (WHATWG HTML §9.2)
+ */
+export function Sse(path = '/', options: SseOptions = {}): DecorateClass & DecorateMethod {
+  const mark: Mark = { as: 'sse', written: written('Sse', path), method: options.method ?? 'GET', path, options }
+  return (target: object, key?: string | symbol) => {
+    if (key === undefined) markClass(mark)(target as AbstractClass)
+    else openMember(target, key).marks.unshift(mark)
+  }
+}
+
+/** A socket class: one instance per connection. Without a path it is reached only by `upgrade(SocketClass)`. (RFC 6455) */
+export function WebSocket(path?: string, options: WebSocketOptions = {}): DecorateClass {
+  return markClass({
+    as: 'websocket',
+    written: written('WebSocket', path),
+    method: 'GET',
+    options,
+    ...(path === undefined ? {} : { path }),
+  })
+}
+
+/** A socket class's handler of the messages `{ "event": event, "data": … }`; what it returns acknowledges them. */
+export function On(event: string, schema?: StandardSchemaV1, options: OnOptions = {}): DecorateMethod {
+  return markMember({ as: 'on', written: written('On', event), path: event, options, ...(schema === undefined ? {} : { schema }) })
+}
+
+/** The status of the reply when the handler returns a plain value; on an `@Sse` method, of the stream's head. */
+export function Status(status: number): DecorateMethod {
+  return (target, key) => {
+    openMember(target, key).status = status
+  }
+}
+
+type AnyDecorator = (target: never, key?: never, descriptor?: never) => void
+
+/** One decorator made of several, applied as if written one above the other. */
+export function compose(...decorators: readonly AnyDecorator[]): DecorateClass & DecorateMethod {
+  return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
+    for (const decorate of decorators.toReversed()) decorate(target as never, key as never, descriptor as never)
+  }
+}

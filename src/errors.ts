@@ -1,0 +1,151 @@
+import { STATUS_CODES } from 'node:http'
+
+/** The body of an error reply: a problem detail (RFC 9457 §3.1). */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail?: string
+  readonly [extension: string]: unknown
+}
+
+export interface HttpErrorOptions {
+  /** Header fields of the reply, such as `WWW-Authenticate`. @default none */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** Members added to the problem detail (RFC 9457 §3.2). @default none */
+  readonly extensions?: Readonly<Record<string, unknown>>
+  /** A URI that identifies the kind of problem (RFC 9457 §3.1.1). @default 'about:blank' */
+  readonly type?: string
+  /** What went wrong inside: logged, never sent. */
+  readonly cause?: unknown
+}
+
+/**
+ * An error that the peer may hear of: its status, its message and its extensions are sent as
+ * `application/problem+json`. It may be thrown, and it may be returned.
+ */
+export class HttpError extends Error {
+  override readonly name: string = 'HttpError'
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly extensions: Readonly<Record<string, unknown>>
+  readonly type: string
+
+  constructor(
+    readonly status: number,
+    detail = '',
+    options: HttpErrorOptions = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(`HttpError takes a status from 400 to 599, not ${status}`)
+    }
+    this.headers = options.headers ?? {}
+    this.extensions = options.extensions ?? {}
+    this.type = options.type ?? 'about:blank'
+  }
+
+  get problem(): Problem {
+    const title = STATUS_CODES[this.status] ?? 'Error'
+    const detail = this.message === '' ? {} : { detail: this.message }
+    return { ...this.extensions, type: this.type, title, status: this.status, ...detail }
+  }
+}
+
+/** One thing that a schema refused, and where. */
+export interface Issue {
+  /** `param`, `query`, `header`, `body` or `data`. */
+  readonly in: string
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** An input that its schema refused: 422 for content, 400 for the request line and the header fields. */
+export class ValidationError extends HttpError {
+  override readonly name = 'ValidationError'
+
+  constructor(readonly issues: readonly Issue[]) {
+    const content = issues.every(issue => issue.in === 'body' || issue.in === 'data')
+    super(content ? 422 : 400, issues.map(describeIssue).join('; '), { extensions: { issues } })
+  }
+}
+
+function describeIssue(issue: Issue): string {
+  return `${[issue.in, ...issue.path].join('.')}: ${issue.message}`
+}
+
+type Shorthand = (detail?: string, options?: HttpErrorOptions) => HttpError
+
+const shorthand =
+  (status: number): Shorthand =>
+  (detail, options) =>
+    new HttpError(status, detail, options)
+
+export const badRequest: Shorthand = shorthand(400)
+export const unauthorized: Shorthand = shorthand(401)
+export const forbidden: Shorthand = shorthand(403)
+export const notFound: Shorthand = shorthand(404)
+export const notAcceptable: Shorthand = shorthand(406)
+export const conflict: Shorthand = shorthand(409)
+export const gone: Shorthand = shorthand(410)
+export const contentTooLarge: Shorthand = shorthand(413)
+export const unsupportedMediaType: Shorthand = shorthand(415)
+export const unprocessable: Shorthand = shorthand(422)
+export const tooManyRequests: Shorthand = shorthand(429)
+export const unavailable: Shorthand = shorthand(503)
+
+/** 405 with the `Allow` field that RFC 9110 §15.5.6 asks for. */
+export function methodNotAllowed(allowed: readonly string[]): HttpError {
+  const allow = allowed.join(', ')
+  return new HttpError(405, `allowed: ${allow}`, { headers: { Allow: allow } })
+}
+
+/** A handler answered nothing, and its status does not say that there is nothing to answer. */
+export class NotSentError extends Error {
+  override readonly name = 'NotSentError'
+
+  constructor(handler: string) {
+    super(`${handler} returned nothing: return a value or noContent(), or mark it @Status(204)`)
+  }
+}
+
+/** What a handler returned was refused by the route's `output` schema: a fault of ours, so the peer hears 500. */
+export class OutputError extends Error {
+  override readonly name = 'OutputError'
+
+  constructor(
+    handler: string,
+    readonly issues: readonly Issue[],
+  ) {
+    super(`what ${handler} returned does not fit its output schema: ${issues.map(describeIssue).join('; ')}`)
+  }
+}
+
+/** Everything that is wrong with the declarations, found before anything listens. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.length === 1 ? problems[0] : `${problems.length} problems:\n${problems.map(p => `- ${p}`).join('\n')}`)
+  }
+}
+
+/** What was asked needs an open connection, and this one has ended. */
+export class ConnectionClosedError extends Error {
+  override readonly name = 'ConnectionClosedError'
+
+  constructor(action: string) {
+    super(`${action}: the connection has ended`)
+  }
+}
+
+/** The port, or the socket's path, belongs to another process. */
+export class AddressInUseError extends Error {
+  override readonly name = 'AddressInUseError'
+
+  constructor(
+    readonly address: string,
+    options: { readonly cause: unknown },
+  ) {
+    super(`${address} is in use: stop what listens there, or choose another (port 0 takes a spare one)`, options)
+  }
+}

@@ -1,0 +1,163 @@
+/** Fills a handler's parameters: compiled once into one closure for each of them. */
+import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
+import type { BodyOptions } from '../declare/params.js'
+import { ValidationError, type Issue } from '../errors.js'
+import { Context, MessageContext, RequestContext } from './context.js'
+import { isPromise } from './settle.js'
+import { readInput } from './validate.js'
+
+export type Arguments = unknown[]
+export type Bind = (context: Context) => Arguments | Promise<Arguments>
+
+export interface Parameters {
+  /** The handler as it is named in messages: `Users.show`. */
+  readonly name: string
+  /** How many parameters the function has, as far as its `length` tells. */
+  readonly length: number
+  readonly declared: ReadonlyMap<number, ParamDeclaration>
+  /** The classes of the parameters, where the compiler emitted them. */
+  readonly types: readonly unknown[] | undefined
+  /** The sources that this kind of handler has, and the names that its path knows. */
+  readonly sources: ReadonlySet<ParamSource>
+  readonly pathNames: readonly string[]
+  /** Classes whose instance is the exchange's connection. */
+  readonly connections: readonly Token[]
+  /** Whether the first parameter, when nothing else is said of it, is the connection. */
+  readonly connectionFirst: boolean
+  readonly readBody: (context: RequestContext, options: BodyOptions) => Promise<unknown>
+}
+
+type Read = (context: Context) => unknown
+
+const none: Arguments = []
+const noArguments: Bind = () => none
+
+/** The closure that fills the parameters, and what is wrong with them. */
+export function compileBind(parameters: Parameters): { readonly bind: Bind; readonly problems: readonly string[] } {
+  const problems: string[] = []
+  const count = Math.max(parameters.length, ...[...parameters.declared.keys()].map(index => index + 1))
+  const reads: Read[] = []
+  const last: number[] = []
+  for (let index = 0; index < count; index++) {
+    const declaration = parameters.declared.get(index)
+    if (declaration?.source === 'body') last.push(index)
+    const read = declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
+    if (read === undefined) problems.push(unfillable(parameters, index))
+    reads.push(read ?? (() => undefined))
+  }
+  if (last.length > 1) problems.push(`${parameters.name}: the body is asked for ${last.length} times; it can be read once, so use one @Body`)
+  return { bind: count === 0 ? noArguments : bindAll(reads, last), problems }
+}
+
+/** Runs every reader, bodies last, and reports all that schemas refused at once. */
+function bindAll(reads: readonly Read[], last: readonly number[]): Bind {
+  const order = [...reads.keys()].filter(index => !last.includes(index))
+  return context => {
+    const args: Arguments = new Array(reads.length)
+    const issues: Issue[] = []
+    let waits: Promise<void>[] | undefined
+    for (const index of order) {
+      try {
+        const value = reads[index]?.(context)
+        if (isPromise(value)) {
+          waits ??= []
+          waits.push(settleInto(args, index, value, issues))
+        } else args[index] = value
+      } catch (error) {
+        collect(error, issues)
+      }
+    }
+    if (waits === undefined && last.length === 0) return finish(args, issues)
+    return bindRest(reads, last, context, args, issues, waits)
+  }
+}
+
+async function bindRest(
+  reads: readonly Read[],
+  last: readonly number[],
+  context: Context,
+  args: Arguments,
+  issues: Issue[],
+  waits: readonly Promise<void>[] = [],
+): Promise<Arguments> {
+  await Promise.all(waits)
+  if (issues.length > 0) throw new ValidationError(issues)
+  for (const index of last) args[index] = await reads[index]?.(context)
+  return args
+}
+
+async function settleInto(args: Arguments, index: number, value: PromiseLike<unknown>, issues: Issue[]): Promise<void> {
+  try {
+    args[index] = await value
+  } catch (error) {
+    collect(error, issues)
+  }
+}
+
+function collect(error: unknown, issues: Issue[]): void {
+  if (!(error instanceof ValidationError)) throw error
+  issues.push(...error.issues)
+}
+
+function finish(args: Arguments, issues: readonly Issue[]): Arguments {
+  if (issues.length > 0) throw new ValidationError(issues)
+  return args
+}
+
+function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, problems: string[]): Read {
+  const { source, schema, name } = declaration
+  if (!parameters.sources.has(source)) problems.push(misplaced(parameters.name, source))
+  if (source === 'param' && name !== undefined && !parameters.pathNames.includes(name)) {
+    const known = parameters.pathNames.map(known => `:${known}`).join(', ') || 'no parameters'
+    problems.push(`${parameters.name}: @Param('${name}') names nothing in its path, which has ${known}`)
+  }
+  const raw = rawReader(parameters, declaration)
+  if (schema === undefined) return raw
+  return context => {
+    const value = raw(context)
+    if (!isPromise(value)) return readInput(schema, value, source, name)
+    return value.then(settled => readInput(schema, settled, source, name))
+  }
+}
+
+function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read {
+  const { source, name, token } = declaration
+  if (source === 'param') return name === undefined ? c => c.params : c => c.params[name]
+  if (source === 'query') return name === undefined ? c => c.query : c => c.query[name]
+  if (source === 'header') return name === undefined ? c => c.headers : c => c.header(name)
+  if (source === 'data') return context => (context as MessageContext).data
+  if (source === 'context') return context => context
+  if (source === 'custom') return declaration.read as Read
+  if (source === 'token') return byToken(parameters, token) ?? (() => undefined)
+  const options = (declaration.options ?? {}) as BodyOptions
+  return context => parameters.readBody(context as RequestContext, options)
+}
+
+function byType(parameters: Parameters, index: number): Read | undefined {
+  const read = byToken(parameters, parameters.types?.[index])
+  if (read !== undefined) return read
+  if (index === 0 && parameters.connectionFirst) return context => context.connection
+  return index >= parameters.length ? () => undefined : undefined
+}
+
+function byToken(parameters: Parameters, token: unknown): Read | undefined {
+  if (token === Context || token === RequestContext || token === MessageContext) return context => context
+  if (token === AbortSignal) return context => context.signal
+  return parameters.connections.includes(token as Token) ? context => context.connection : undefined
+}
+
+function unfillable(parameters: Parameters, index: number): string {
+  const type = parameters.types?.[index]
+  const cure = 'mark it @Param, @Query, @Header, @Body, @Data or @Ctx'
+  const where = `${parameters.name}: nothing can fill parameter ${index}`
+  if (parameters.types === undefined) {
+    return `${where}, and its compiler emitted no decorator metadata: ${cure}, or @inject(EventStream), or turn on emitDecoratorMetadata`
+  }
+  return `${where} (${typeof type === 'function' ? type.name : 'unknown type'}): ${cure}, or give it the type Context, AbortSignal or its connection's class`
+}
+
+function misplaced(name: string, source: ParamSource): string {
+  if (source === 'data') return `${name}: @Data is for @On handlers; here use @Body or @Query`
+  if (source === 'body') return `${name}: @Body on a request that has none: use another method (POST, PUT, PATCH), or @Query`
+  return `${name}: @${source} does not exist here`
+}

@@ -1,0 +1,212 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { parse as parseQuery, type ParsedUrlQuery } from 'node:querystring'
+import type { Route } from '../routing/table.js'
+
+/** The typed name of a value that a guard or an interceptor leaves for those after it. */
+export class ContextKey<T> {
+  declare readonly type: T
+
+  constructor(readonly name: string) {}
+}
+
+export type Params = Readonly<Record<string, string>>
+export type QueryValues = Readonly<ParsedUrlQuery>
+
+/** What stays of a request for as long as its connection lives: small and frozen. */
+export interface Handshake {
+  readonly method: string
+  /** The path that was asked for, without the application's and the modules' prefixes. */
+  readonly path: string
+  readonly params: Params
+  readonly query: QueryValues
+  /** The header fields that the route keeps, by their names in lower case. */
+  readonly headers: Readonly<IncomingHttpHeaders>
+  readonly remoteAddress: string | undefined
+}
+
+/** The values that an exchange carries; a connection goes on with those of its opening. */
+export type State = Map<ContextKey<unknown>, unknown>
+
+/** One exchange: a request, the opening of a stream or a socket, or a message. What guards and interceptors see. */
+export abstract class Context {
+  abstract readonly method: string
+  /** The path that was asked for, percent escapes and all, without the prefixes of the application and the modules. */
+  abstract readonly path: string
+  abstract readonly params: Params
+  abstract readonly query: QueryValues
+  abstract readonly remoteAddress: string | undefined
+  /** Aborts when the peer leaves or the connection ends. */
+  abstract readonly signal: AbortSignal
+  abstract readonly headers: Readonly<IncomingHttpHeaders>
+
+  constructor(readonly route: Route) {}
+
+  /** A header field, by its name in any case; several of one name are joined as RFC 9110 §5.2 says. */
+  header(name: string): string | undefined {
+    const value = this.headers[name.toLowerCase()]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  /** The value that `set` left under a key. */
+  get<T>(key: ContextKey<T>): T | undefined {
+    return this.state?.get(key) as T | undefined
+  }
+
+  set<T>(key: ContextKey<T>, value: T): void {
+    this.openState().set(key, value)
+  }
+
+  /** @internal */
+  abstract readonly state: State | undefined
+  /** @internal */
+  abstract openState(): State
+  /** The event stream or the socket of the exchange, where there is one. @internal */
+  abstract readonly connection: unknown
+}
+
+/** What a request asked for, taken apart once. @internal */
+export interface RequestTarget {
+  readonly path: string
+  readonly queryString: string
+}
+
+/** Takes a request's target apart; the absolute form (RFC 9112 §3.2.2) loses its scheme and host. @internal */
+export function readTarget(url: string): RequestTarget {
+  const local = url.startsWith('/') ? url : url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+  const mark = local.indexOf('?')
+  if (mark === -1) return { path: local === '' ? '/' : local, queryString: '' }
+  return { path: mark === 0 ? '/' : local.slice(0, mark), queryString: local.slice(mark + 1) }
+}
+
+/** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
+export class RequestContext extends Context {
+  #query: QueryValues | undefined
+  #controller: AbortController | undefined
+  state: State | undefined
+  connection: unknown
+  /** What the body was read as, so that it is read once. @internal */
+  body: Promise<unknown> | undefined
+
+  constructor(
+    route: Route,
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly params: Params,
+    private readonly target: RequestTarget,
+    /** @internal */
+    readonly bodyLimit: number,
+  ) {
+    super(route)
+  }
+
+  get method(): string {
+    return this.request.method ?? 'GET'
+  }
+
+  /** The whole path that was asked for, prefixes included. */
+  get originalPath(): string {
+    return this.target.path
+  }
+
+  get path(): string {
+    const { prefix } = this.route
+    return prefix === '' ? this.target.path : this.target.path.slice(prefix.length) || '/'
+  }
+
+  get query(): QueryValues {
+    this.#query ??= parseQuery(this.target.queryString)
+    return this.#query
+  }
+
+  get headers(): Readonly<IncomingHttpHeaders> {
+    return this.request.headers
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.request.socket.remoteAddress
+  }
+
+  /** Aborts when the response is closed: sent whole, or the peer has left. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController()
+      const { response } = this
+      if (response.destroyed) controller.abort()
+      else response.once('close', () => controller.abort())
+      this.#controller = controller
+    }
+    return this.#controller.signal
+  }
+
+  openState(): State {
+    this.state ??= new Map()
+    return this.state
+  }
+
+  /** What a connection keeps of this exchange. @internal */
+  handshake(keep: readonly string[]): Handshake {
+    const headers: IncomingHttpHeaders = Object.create(null)
+    for (const name of keep) {
+      const value = this.request.headers[name]
+      if (value !== undefined) headers[name] = value
+    }
+    const { method, path, params, query, remoteAddress } = this
+    return Object.freeze({ method, path, params, query, headers: Object.freeze(headers), remoteAddress })
+  }
+}
+
+/** What a message's context needs of its connection. @internal */
+export interface MessageSource {
+  readonly handshake: Handshake
+  readonly signal: AbortSignal
+  state: State | undefined
+}
+
+/** The context of one `@On` message. `get` sees what the opening's guards left; what is `set` stays with the connection. */
+export class MessageContext extends Context {
+  constructor(
+    route: Route,
+    readonly connection: MessageSource,
+    readonly event: string,
+    readonly data: unknown,
+  ) {
+    super(route)
+  }
+
+  get method(): string {
+    return this.connection.handshake.method
+  }
+
+  get path(): string {
+    return this.connection.handshake.path
+  }
+
+  get params(): Params {
+    return this.connection.handshake.params
+  }
+
+  get query(): QueryValues {
+    return this.connection.handshake.query
+  }
+
+  get headers(): Readonly<IncomingHttpHeaders> {
+    return this.connection.handshake.headers
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.connection.handshake.remoteAddress
+  }
+
+  get signal(): AbortSignal {
+    return this.connection.signal
+  }
+
+  get state(): State | undefined {
+    return this.connection.state
+  }
+
+  openState(): State {
+    this.connection.state ??= new Map()
+    return this.connection.state
+  }
+}

@@ -1,0 +1,67 @@
+/** A reply as a value: what a handler, a guard or an error mapper may return in place of plain data. */
+
+export type HeaderValue = string | number | readonly string[]
+
+export interface ReplyOptions {
+  /** @default 200 */
+  readonly status?: number
+  /** @default none */
+  readonly headers?: Readonly<Record<string, HeaderValue>>
+}
+
+export class Reply {
+  readonly status: number | undefined
+  readonly headers: Readonly<Record<string, HeaderValue>>
+
+  constructor(
+    readonly body: unknown,
+    options: ReplyOptions = {},
+  ) {
+    this.status = options.status
+    this.headers = options.headers ?? {}
+  }
+}
+
+/** A body with a status and header fields of its own. */
+export function reply(body: unknown, options: ReplyOptions = {}): Reply {
+  return new Reply(body, options)
+}
+
+/** 204: done, and nothing to say (RFC 9110 §15.3.5). */
+export function noContent(): Reply {
+  return new Reply(undefined, { status: 204 })
+}
+
+/** 201 with the new resource's `Location` (RFC 9110 §15.3.2). */
+export function created(location: string, body: unknown): Reply {
+  return new Reply(body, { status: 201, headers: { Location: encodeLocation(location) } })
+}
+
+/**
+ * Sends the peer elsewhere (RFC 9110 §15.4).
+ * @param status 301, 302, 303, 307 or 308. @default 302
+ */
+export function redirect(location: string, status: 301 | 302 | 303 | 307 | 308 = 302): Reply {
+  return new Reply(undefined, { status, headers: { Location: encodeLocation(location) } })
+}
+
+export function html(body: string, options: ReplyOptions = {}): Reply {
+  return withType(body, 'text/html; charset=utf-8', options)
+}
+
+export function text(body: string, options: ReplyOptions = {}): Reply {
+  return withType(body, 'text/plain; charset=utf-8', options)
+}
+
+/** One JSON text a line, for each item as it comes. */
+export function ndjson(items: Iterable<unknown> | AsyncIterable<unknown>, options: ReplyOptions = {}): Reply {
+  return withType(items, 'application/x-ndjson; charset=utf-8', options)
+}
+
+function withType(body: unknown, type: string, options: ReplyOptions): Reply {
+  return new Reply(body, { ...options, headers: { 'Content-Type': type, ...options.headers } })
+}
+
+function encodeLocation(location: string): string {
+  return location.replace(/[^\x21-\x7e]/gu, char => encodeURIComponent(char))
+}

@@ -1,0 +1,69 @@
+/** What may stand around a handler, and the decorators that put it there. */
+import { openDeclaration, openMember, type AbstractClass, type Class } from '../declare/metadata.js'
+import { declareParam } from '../declare/params.js'
+import type { HttpError } from '../errors.js'
+import type { Context } from './context.js'
+import type { Reply } from './reply.js'
+
+/** `true` admits, `false` refuses with 403, an error or a reply refuses with itself. */
+export type Admission = boolean | HttpError | Reply
+
+/** Decides, before anything is committed, whether an exchange may go on. It may throw an `HttpError`, too. */
+export interface Guard {
+  admit(context: Context): Admission | Promise<Admission>
+}
+
+/** Wraps one call of a handler: a request, an opening, or a message. What it returns takes the place of the result. */
+export interface Interceptor {
+  intercept(context: Context, next: () => Promise<unknown>): unknown
+}
+
+/** Turns an error into what the peer is told: an `HttpError` or a reply. `undefined` passes it on. */
+export interface ErrorMapper<E = unknown> {
+  map(error: E, context: Context): HttpError | Reply | undefined
+}
+
+export type GuardLike = Class<Guard> | Guard['admit']
+export type InterceptorLike = Class<Interceptor> | Interceptor['intercept']
+export type ErrorMapperLike<E = unknown> = Class<ErrorMapper<E>> | ErrorMapper<E>['map']
+
+/** A mapper and the class of errors it is for. */
+export interface ErrorMapping {
+  readonly error: AbstractClass
+  readonly mapper: ErrorMapperLike<never>
+}
+
+type Decorate = (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => void
+
+function surround(list: 'guards' | 'interceptors' | 'errorMappers', items: readonly unknown[]): Decorate {
+  return (target, key) => {
+    const declaration = key === undefined ? openDeclaration(target as AbstractClass) : openMember(target, key)
+    declaration[list].unshift(...items)
+  }
+}
+
+/**
+ * Guards of a class, a method or a module, run in the order they are written, before the handler's arguments are read.
+ * On a socket class they run before the handshake is answered; on an `@On` method before each message.
+ */
+export function Guard(...guards: readonly GuardLike[]): Decorate {
+  return surround('guards', guards)
+}
+
+/** Interceptors of a class, a method or a module; the first written is the outermost. */
+export function Intercept(...interceptors: readonly InterceptorLike[]): Decorate {
+  return surround('interceptors', interceptors)
+}
+
+/** A mapper for errors of one class (and its descendants) that come from a class, a method or a module. The innermost is asked first. */
+export function MapError<E>(error: AbstractClass<E & object>, mapper: ErrorMapperLike<E>): Decorate {
+  return surround('errorMappers', [{ error, mapper } satisfies ErrorMapping])
+}
+
+/**
+ * A parameter decorator of your own: `const User = fromContext(context => context.get(user))`, then `@User() user`.
+ */
+export function fromContext<C extends Context>(read: (context: C) => unknown) {
+  return (): ((target: object, key: string | symbol | undefined, index: number) => void) =>
+    declareParam({ source: 'custom', read })
+}

@@ -1,0 +1,124 @@
+/** The grammar of a route's path: `/static/:param/:param(regex)/:optional?/*wildcard`. */
+
+export type Segment =
+  | { readonly kind: 'static'; readonly text: string }
+  | { readonly kind: 'param'; readonly name: string; readonly source?: string; readonly test?: RegExp }
+  | { readonly kind: 'wildcard'; readonly name: string }
+
+export interface Pattern {
+  readonly text: string
+  readonly segments: readonly Segment[]
+}
+
+export interface ParsedPattern {
+  /** The pattern, and one more for each optional segment that may be missing. */
+  readonly patterns: readonly Pattern[]
+  readonly names: readonly string[]
+  readonly problems: readonly string[]
+}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/** Joins paths so that there is one slash between them and one in front; a closing slash of the last is kept. */
+export function joinPaths(...paths: readonly string[]): string {
+  const joined = paths.join('/').replace(/\/{2,}/g, '/')
+  const rooted = joined.startsWith('/') ? joined : `/${joined}`
+  return rooted !== '/' && rooted.endsWith('/') && !paths.at(-1)?.match(/[^/]\/$/) ? rooted.slice(0, -1) : rooted
+}
+
+export function withoutClosingSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+export function parsePattern(text: string): ParsedPattern {
+  const problems: string[] = []
+  const names: string[] = []
+  const required: Segment[] = []
+  const optional: Segment[] = []
+  const parts = splitPattern(text)
+  for (const [index, part] of parts.entries()) {
+    const isOptional = part.startsWith(':') && part.endsWith('?')
+    const segment = parseSegment(isOptional ? part.slice(0, -1) : part, problems)
+    if (segment.kind !== 'static') {
+      if (names.includes(segment.name)) problems.push(`the name ${segment.name} stands twice`)
+      names.push(segment.name)
+    }
+    if (segment.kind === 'wildcard' && index < parts.length - 1) problems.push(`${part} must be the last segment`)
+    if (!isOptional && optional.length > 0) problems.push(`${part} follows an optional segment; optional ones stand last`)
+    ;(isOptional ? optional : required).push(segment)
+  }
+  const patterns = Array.from({ length: optional.length + 1 }, (_, taken) => {
+    const segments = [...required, ...optional.slice(0, taken)]
+    return { text: formatPattern(segments), segments }
+  })
+  return { patterns: patterns.reverse(), names, problems }
+}
+
+/** Splits at slashes, but not at those inside the parentheses of a regular expression. */
+function splitPattern(text: string): string[] {
+  const parts: string[] = []
+  let depth = 0
+  let part = ''
+  for (const char of text.slice(1)) {
+    if (char === '(') depth++
+    if (char === ')') depth--
+    if (char === '/' && depth === 0) {
+      parts.push(part)
+      part = ''
+    } else part += char
+  }
+  return text === '/' ? [] : [...parts, part]
+}
+
+function parseSegment(part: string, problems: string[]): Segment {
+  if (part.startsWith('*')) return { kind: 'wildcard', name: checkName(part.slice(1) || 'rest', part, problems) }
+  if (!part.startsWith(':')) {
+    if (/[:*()?]/.test(part)) problems.push(`${part} mixes text and a parameter; a parameter is a whole segment`)
+    return { kind: 'static', text: decode(part, problems) }
+  }
+  const open = part.indexOf('(')
+  if (open === -1) return { kind: 'param', name: checkName(part.slice(1), part, problems) }
+  const name = checkName(part.slice(1, open), part, problems)
+  const source = part.slice(open + 1, -1)
+  if (!part.endsWith(')')) problems.push(`${part} lacks its closing parenthesis`)
+  try {
+    return { kind: 'param', name, source, test: new RegExp(`^(?:${source})$`, 'u') }
+  } catch (error) {
+    problems.push(`${part}: ${(error as Error).message}`)
+    return { kind: 'param', name }
+  }
+}
+
+function decode(part: string, problems: string[]): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    problems.push(`${part} has a bad percent escape`)
+    return part
+  }
+}
+
+function checkName(name: string, part: string, problems: string[]): string {
+  if (!NAME.test(name)) problems.push(`${part} has no valid name; use letters, digits and _`)
+  return name
+}
+
+function formatPattern(segments: readonly Segment[]): string {
+  return `/${segments.map(formatSegment).join('/')}`
+}
+
+function formatSegment(segment: Segment): string {
+  if (segment.kind === 'static') return encodeURIComponent(segment.text)
+  if (segment.kind === 'wildcard') return `*${segment.name}`
+  return segment.source === undefined ? `:${segment.name}` : `:${segment.name}(${segment.source})`
+}
+
+/** What a pattern matches, names left out: two patterns of one shape answer the same paths. */
+export function shapeOf(pattern: Pattern): string {
+  const shapes = pattern.segments.map(segment => {
+    if (segment.kind === 'static') return encodeURIComponent(segment.text)
+    if (segment.kind === 'wildcard') return '*'
+    return segment.source === undefined ? ':' : `:(${segment.source})`
+  })
+  return `/${shapes.join('/')}`
+}

@@ -1,0 +1,89 @@
+/** One pure function from what classes declare to the rows of the route table. */
+import {
+  addSurroundings,
+  readDeclaration,
+  type ClassDeclaration,
+  type Mark,
+  type MemberDeclaration,
+} from '../declare/metadata.js'
+import { joinPaths } from './pattern.js'
+import { noMember, type Listed, type MessageRow, type Route } from './table.js'
+
+/** The rows of one class. A class that declares nothing has none: boot reports that. */
+export function rowsOf(listed: Listed): readonly Route[] {
+  const declaration = readDeclaration(listed.owner)
+  const mark = declaration.marks[0]
+  if (mark?.as === 'sse' || mark?.as === 'websocket') return [connectionRow(listed, declaration, mark)]
+  if (mark?.as !== 'controller') return []
+  return [...declaration.members].flatMap(([member, said]) =>
+    said.marks.flatMap(route => (route.as === 'on' ? [] : [methodRow(listed, declaration, mark, member, said, route)])),
+  )
+}
+
+function connectionRow(listed: Listed, declaration: ClassDeclaration, mark: Mark): Route {
+  const open = declaration.members.get('open') ?? noMember
+  const surroundings = addSurroundings(listed, declaration)
+  return freeze({
+    ...addSurroundings(surroundings, open),
+    kind: mark.as === 'sse' ? 'sse' : 'websocket',
+    method: mark.method ?? 'GET',
+    pattern: mark.path === undefined ? undefined : joinPaths(listed.prefix, mark.path),
+    prefix: listed.prefix,
+    name: listed.owner.name,
+    owner: listed.owner,
+    member: undefined,
+    status: open.status,
+    params: open.params,
+    messages: mark.as === 'websocket' ? messageRows(listed, declaration) : [],
+    registries: listed.registries,
+    options: { ...mark.options },
+  })
+}
+
+function messageRows(listed: Listed, declaration: ClassDeclaration): readonly MessageRow[] {
+  return [...declaration.members].flatMap(([member, said]) =>
+    said.marks
+      .filter(mark => mark.as === 'on')
+      .map(mark => ({
+        guards: said.guards,
+        interceptors: [...declaration.interceptors, ...said.interceptors],
+        errorMappers: addSurroundings(addSurroundings(listed, declaration), said).errorMappers,
+        event: mark.path ?? '',
+        member,
+        name: `${listed.owner.name}.${member}`,
+        params: said.params,
+        ...(mark.schema === undefined ? {} : { schema: mark.schema }),
+        ...mark.options,
+      })),
+  )
+}
+
+function methodRow(
+  listed: Listed,
+  declaration: ClassDeclaration,
+  controller: Mark,
+  member: string,
+  said: MemberDeclaration,
+  route: Mark,
+): Route {
+  return freeze({
+    ...addSurroundings(addSurroundings(listed, declaration), said),
+    kind: route.as === 'sse' ? 'sse' : 'http',
+    method: route.method ?? 'GET',
+    pattern: joinPaths(listed.prefix, controller.path ?? '', route.path ?? ''),
+    prefix: listed.prefix,
+    name: `${listed.owner.name}.${member}`,
+    owner: listed.owner,
+    member,
+    status: said.status,
+    params: said.params,
+    messages: [],
+    registries: [],
+    options: { ...route.options },
+  })
+}
+
+function freeze(route: Route): Route {
+  Object.freeze(route.options)
+  return Object.freeze(route)
+}

@@ -1,0 +1,53 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AbstractClass, MemberDeclaration, ParamDeclaration, Surroundings } from '../declare/metadata.js'
+
+export type RouteKind = 'http' | 'sse' | 'websocket'
+
+/** A message handler of a socket class: what `@On` declared. */
+export interface MessageRow extends Surroundings {
+  readonly event: string
+  readonly member: string
+  readonly name: string
+  readonly schema?: StandardSchemaV1
+  readonly output?: StandardSchemaV1
+  readonly params: ReadonlyMap<number, ParamDeclaration>
+}
+
+/** One row of the route table: frozen, and all that is known of a route. */
+export interface Route extends Surroundings {
+  readonly kind: RouteKind
+  /** The request method; `*` for all. */
+  readonly method: string
+  /** The whole path, prefixes included; undefined for a socket class that is reached only by `upgrade`. */
+  readonly pattern: string | undefined
+  /** What the modules and the application put in front of the path. */
+  readonly prefix: string
+  /** `Users.show`, or the name of the class. */
+  readonly name: string
+  readonly owner: AbstractClass
+  /** The handler's name; undefined for event sources and socket classes. */
+  readonly member: string | undefined
+  readonly status: number | undefined
+  readonly params: ReadonlyMap<number, ParamDeclaration>
+  readonly messages: readonly MessageRow[]
+  /** Names of the registries that the owner is given. */
+  readonly registries: readonly string[]
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** A class whose routes are asked for, and what surrounds it. */
+export interface Listed extends Surroundings {
+  readonly owner: AbstractClass
+  readonly prefix: string
+  readonly registries: readonly string[]
+}
+
+export const noSurroundings: Surroundings = { guards: [], interceptors: [], errorMappers: [] }
+
+/** Members that a class of each kind runs by name, without a decorator. */
+export const callbacks = {
+  sse: ['open', 'info', 'close'],
+  websocket: ['open', 'message', 'info', 'ping', 'pong', 'close'],
+} as const
+
+export const noMember: MemberDeclaration = { ...noSurroundings, marks: [], params: new Map() }

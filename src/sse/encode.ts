@@ -1,0 +1,129 @@
+/** The wire format of event streams, and its only home (WHATWG HTML §9.2.5 and §9.2.6). */
+import { toJson, type Codec, type RegistryEvent } from '../connections/codec.js'
+
+/** One event of a stream, as its fields. */
+export interface ServerSentEvent {
+  /** Its type; without one the peer sees a `message`. */
+  readonly event?: string
+  /** Another name of `event`. */
+  readonly type?: string
+  /** A string goes as it is, everything else as JSON. */
+  readonly data?: unknown
+  /** What the peer's `Last-Event-ID` says when it comes back; an empty one clears it. */
+  readonly id?: string | number
+  /** Milliseconds after which the peer reconnects. */
+  readonly retry?: number
+  /** A line that the peer reads over. */
+  readonly comment?: string
+}
+
+const FIELDS: ReadonlySet<string> = new Set(['event', 'type', 'data', 'id', 'retry', 'comment'])
+
+/** Marks an object as an event, whatever its fields. */
+class Fields {
+  constructor(readonly fields: ServerSentEvent) {}
+}
+
+/** Marks a value as data, whatever it looks like. */
+class Plain {
+  constructor(readonly value: unknown) {}
+}
+
+/** An event by its fields: for one that is only an id or a `retry`, which could not be told from data. */
+export function event(fields: ServerSentEvent): unknown {
+  return new Fields(fields)
+}
+
+/** Data as it is: for an object whose own fields are called `data`, `event` or `retry`. */
+export function data(value: unknown): unknown {
+  return new Plain(value)
+}
+
+/**
+ * What a value means on an event stream: an object that has `data`, `event`, `retry` or `comment`, and no field that
+ * events do not have, is an event; all else is the data of one.
+ */
+export function toEvent(value: unknown): ServerSentEvent {
+  if (value instanceof Fields) return value.fields
+  if (value instanceof Plain) return { data: value.value }
+  return looksLikeEvent(value) ? value : { data: value }
+}
+
+function looksLikeEvent(value: unknown): value is ServerSentEvent {
+  if (typeof value !== 'object' || value === null) return false
+  if (!('data' in value || 'event' in value || 'retry' in value || 'comment' in value)) return false
+  return Object.keys(value).every(key => FIELDS.has(key))
+}
+
+/** The event's block of lines. @throws TypeError for a field that cannot be told to the peer as it stands */
+export function encodeEvent(fields: ServerSentEvent): string {
+  const { data, id, retry, comment } = fields
+  const type = fields.event ?? fields.type
+  let block = ''
+  if (comment !== undefined) for (const line of lines(comment)) block += line === '' ? ':\n' : `: ${line}\n`
+  if (type !== undefined && type !== '') block += `event: ${oneLine(type, 'event')}\n`
+  if (id !== undefined) block += encodeId(id)
+  if (retry !== undefined) block += encodeRetry(retry)
+  if ('data' in fields) for (const line of lines(dataText(data))) block += line === '' ? 'data:\n' : `data: ${line}\n`
+  else if (type !== undefined) block += 'data:\n'
+  if (block === '') throw new TypeError('an event needs a field: data, event, id, retry or comment')
+  return `${block}\n`
+}
+
+function encodeId(id: string | number): string {
+  const text = oneLine(String(id), 'id')
+  return text === '' ? 'id\n' : `id: ${text}\n`
+}
+
+function encodeRetry(retry: number): string {
+  if (Number.isSafeInteger(retry) && retry >= 0) return `retry: ${retry}\n`
+  throw new TypeError(`retry is a whole number of milliseconds, not ${retry}`)
+}
+
+function dataText(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (ArrayBuffer.isView(value)) throw new TypeError('an event stream carries text: send bytes as base64, or over a WebSocket')
+  return toJson(value)
+}
+
+/** A line ends at CR, LF or both, for every parser. */
+function lines(text: string): string[] {
+  return text.split(/\r\n|\r|\n/)
+}
+
+function oneLine(text: string, field: string): string {
+  if (!/[\r\n\0]/.test(text)) return text
+  throw new TypeError(`the ${field} of an event is one line: ${JSON.stringify(text)} has a CR, LF or NUL in it`)
+}
+
+/** A comment that keeps the line open: the same bytes for every stream of a kind. */
+const KEEP_ALIVE = ':\n\n'
+
+/** A chunk of an HTTP/1.1 message (RFC 9112 §7.1). */
+function chunk(text: string): Buffer {
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
+}
+
+/** How a stream's bytes are framed, the same for all streams of a kind. */
+export interface StreamCodec extends Codec {
+  frame(text: string): Buffer
+  readonly keepAlive: Buffer
+}
+
+function codec(frame: (text: string) => Buffer): StreamCodec {
+  const encode = ({ event, data, id }: RegistryEvent) =>
+    frame(
+      encodeEvent({
+        ...(event === undefined ? {} : { event }),
+        ...(id === undefined ? {} : { id }),
+        ...(data === undefined ? {} : { data }),
+      }),
+    )
+  return { frame, encode, keepAlive: frame(KEEP_ALIVE) }
+}
+
+/** For HTTP/1.1: each event is a chunk, so that the same buffer goes to the socket of every stream. */
+export const chunkedCodec: StreamCodec = codec(chunk)
+
+/** For a response that frames by itself, and for HTTP/1.0, where the end of the connection ends the stream. */
+export const plainCodec: StreamCodec = codec(text => Buffer.from(text))

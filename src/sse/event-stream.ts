@@ -1,0 +1,171 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket as NetSocket } from 'node:net'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { Connection, type ConnectionPlan } from '../connections/connection.js'
+import { endsCleanly, type CloseReason, type StopOptions } from '../connections/close-reason.js'
+import type { SseOptions } from '../declare/routes.js'
+import type { Handshake } from '../pipeline/context.js'
+import { then } from '../pipeline/settle.js'
+import type { HeaderValue } from '../pipeline/reply.js'
+import type { Sink } from '../connections/send-queue.js'
+import { chunkedCodec, encodeEvent, plainCodec, toEvent, type StreamCodec } from './encode.js'
+import { chooseOutlet, hasVanished } from './outlet.js'
+
+/** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
+export const STOPPED_ID = 'palomino-stopped'
+
+/** Milliseconds that a peer has to take what was sent before a clean end. */
+const FLUSH_PATIENCE = 5000
+/** Milliseconds over which peers are told to come back when the server drains. */
+const DRAIN_SPREAD = 2000
+
+/** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
+export class EventStream extends Connection {
+  /** @internal */
+  codec: StreamCodec
+  #response: ServerResponse | undefined
+  #sink: Sink | undefined
+  readonly #socket: NetSocket
+  #status = 200
+
+  /** @internal */
+  constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, socket: NetSocket) {
+    super(handshake, plan)
+    this.#response = response
+    this.#socket = socket
+    this.codec = response.req.httpVersion === '1.1' ? chunkedCodec : plainCodec
+    response.once('close', () => this.end(hasVanished(socket) ? { kind: 'lost' } : { kind: 'peer' }))
+    response.on('error', () => this.end({ kind: 'lost' }))
+  }
+
+  /** Whether the head is out: status and header fields can no longer be set. */
+  get started(): boolean {
+    return this.#sink !== undefined
+  }
+
+  /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
+  status(status: number): this {
+    this.#head('status')
+    this.#status = status
+    return this
+  }
+
+  /** Sets a header field of the head. @throws Error once the head is out */
+  setHeader(name: string, value: HeaderValue): this {
+    this.#head('setHeader').setHeader(name, value)
+    return this
+  }
+
+  #head(action: string): ServerResponse {
+    if (this.#response !== undefined && !this.started) return this.#response
+    throw new Error(`${action}: the head of the event stream is out`)
+  }
+
+  /** Sends the head now; else it goes out when `open` has settled. What was sent before follows it. */
+  start(): void {
+    if (this.started || this.closed) return
+    this.#sendHead()
+    this.#openQueue()
+  }
+
+  /** Sends a comment, which peers read over. */
+  comment(text: string): Promise<boolean> {
+    return this.send({ comment: text })
+  }
+
+  /** The head, and in the same write what `open` returned, before all that was queued meanwhile. @internal */
+  settleOpen(returned: () => unknown): unknown {
+    if (this.closed) return undefined
+    this.#socket.cork()
+    const early = this.queue.takeAll()
+    if (!this.started) this.#sendHead()
+    if (this.#sink !== undefined && !this.closed) this.queue.open(this.#sink)
+    try {
+      return returned()
+    } finally {
+      this.queue.putBack(early)
+      this.#socket.uncork()
+      this.markOpened()
+    }
+  }
+
+  #sendHead(): void {
+    const response = this.#head('start')
+    const { retry } = this.plan.route.options as SseOptions
+    response.writeHead(this.#status, streamHead)
+    response.flushHeaders()
+    const outlet = chooseOutlet(response, this.#socket)
+    this.#sink = outlet.sink
+    this.codec = outlet.codec
+    if (retry !== undefined) this.#sink.write(this.codec.frame(encodeEvent({ retry })))
+  }
+
+  #openQueue(): void {
+    if (this.#sink !== undefined) this.queue.open(this.#sink)
+  }
+
+  /** @internal */
+  push(value: unknown): boolean {
+    const event = toEvent(value)
+    return this.queue.push(this.codec.frame(encodeEvent(event)), event.event ?? event.type)
+  }
+
+  protected override checkOutput(output: StandardSchemaV1, value: unknown): unknown {
+    const event = toEvent(value)
+    if (!('data' in event)) return value
+    return then(super.checkOutput(output, event.data), data => ({ ...event, data }))
+  }
+
+  protected override endWith(options: StopOptions): void {
+    if (options.reconnect === false && !this.closed) this.push({ id: STOPPED_ID, comment: 'stopped' })
+    super.endWith(options)
+  }
+
+  /** One beat of the keep-alive timer: a comment when nothing was written since the last but one. @internal */
+  keepAlive(): void {
+    if (!this.started || this.queue.quietTicks++ < 1 || !this.queue.keepsUp) return
+    this.queue.push(this.codec.keepAlive)
+  }
+
+  protected finish(reason: CloseReason): void {
+    const response = this.#response
+    this.#response = undefined
+    if (response === undefined || !this.started) return
+    if (reason.kind === 'peer' || reason.kind === 'lost') return void response.destroy()
+    if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure)))
+    if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: Math.round(Math.random() * DRAIN_SPREAD) })))
+    if (endsCleanly(reason)) this.#endCleanly(response)
+    else if (reason.kind === 'failed') this.#cutAfterFlush()
+    else this.#socket.destroy()
+  }
+
+  #endCleanly(response: ServerResponse): void {
+    this.queue.finish()
+    response.end()
+    this.#destroyAfter(FLUSH_PATIENCE)
+  }
+
+  /** The end without the final chunk: the peer knows that it did not get everything. */
+  #cutAfterFlush(): void {
+    this.queue.finish()
+    this.#socket.destroySoon()
+    this.#destroyAfter(FLUSH_PATIENCE)
+  }
+
+  #destroyAfter(patience: number): void {
+    const socket = this.#socket
+    if (socket.destroyed) return
+    const timer = setTimeout(() => socket.destroy(), patience).unref()
+    socket.once('close', () => clearTimeout(timer))
+  }
+}
+
+/** The last event of a stream whose handler failed: without detail, and without an id. */
+const failure = { event: 'error', data: { title: 'Internal Server Error', status: 500 } }
+
+const streamHead = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-cache, no-transform',
+  'X-Accel-Buffering': 'no',
+  Connection: 'close',
+}
