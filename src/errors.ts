@@ -47,7 +47,8 @@ export class HttpError extends Error {
   get problem(): Problem {
     const title = STATUS_CODES[this.status] ?? 'Error'
     const detail = this.message === '' ? {} : { detail: this.message }
-    return { ...this.extensions, type: this.type, title, status: this.status, ...detail }
+    const members = { type: this.type, title, status: this.status, ...detail }
+    return { ...members, ...this.extensions, ...members }
   }
 }
 
@@ -125,7 +126,9 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
 
   constructor(readonly problems: readonly string[]) {
-    super(problems.length === 1 ? problems[0] : `${problems.length} problems:\n${problems.map(p => `- ${p}`).join('\n')}`)
+    super(
+      problems.length === 1 ? problems[0] : `${problems.length} problems:\n${problems.map(p => `- ${p}`).join('\n')}`,
+    )
   }
 }
 

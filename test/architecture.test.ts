@@ -12,6 +12,7 @@ const RANKS = [
   ['connections/'],
   ['http/', 'sse/', 'websocket/', 'logs/'],
   ['server/', 'describe/'],
+  ['options.ts', 'blueprint.ts'],
   ['application.ts'],
   ['index.ts'],
   ['inspector/', 'testing/', 'client/'],

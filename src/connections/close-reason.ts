@@ -50,7 +50,12 @@ export function stop(options: StopOptions = {}): Stop {
 
 /** @throws RangeError for a close code or a text that may not be sent */
 export function checkClose({ code, text }: { readonly code?: number; readonly text?: string }): void {
-  if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999) && !(code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code))) {
+  if (
+    code !== undefined &&
+    code !== 1000 &&
+    !(code >= 3000 && code <= 4999) &&
+    !(code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code))
+  ) {
     throw new RangeError(`${code} is no close code that may be sent: use 1000, or 3000 to 4999`)
   }
   if (text !== undefined && Buffer.byteLength(text) > 123) {

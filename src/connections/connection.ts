@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { HttpError } from '../errors.js'
 import type { Logger } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
-import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { checkClose, type CloseReason, type Stop, type StopOptions } from './close-reason.js'
+import { type CloseReason, checkClose, type Stop, type StopOptions } from './close-reason.js'
 import type { Codec } from './codec.js'
+import { EventIds } from './cursor.js'
 import type { LiveConnections } from './live.js'
 import { Mailbox, type Task } from './mailbox.js'
-import { sendReturned, type Receiver } from './returned.js'
-import { SendQueue, type QueueOptions } from './send-queue.js'
+import { OpeningGate } from './opening-gate.js'
+import { type Receiver, sendReturned } from './returned.js'
+import { type QueueOptions, SendQueue } from './send-queue.js'
+import { repeat, tie } from './timers.js'
 
 /** What an event source or a socket class may do when its connection hears something. */
 export interface ConnectionHandlers {
@@ -33,9 +37,6 @@ const CLOSE_PATIENCE = 5000
 const process = randomBytes(6).toString('base64url')
 let made = 0
 
-const yes = Promise.resolve(true)
-const no = Promise.resolve(false)
-
 /**
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
  * `close` runs once.
@@ -47,16 +48,15 @@ export abstract class Connection implements Receiver {
   state: State | undefined
   /** @internal */
   handlers: ConnectionHandlers | undefined
+  /** @internal */
+  readonly gate = new OpeningGate()
   readonly #mailbox: Mailbox
   readonly #cleanups = new Set<() => void>()
   #id: string | undefined
   #reason: CloseReason | undefined
   #controller: AbortController | undefined
-  #opened: true | (() => void)[] | undefined
-  #registry: string | undefined
-  #registryId: string | undefined
-  /** The last ids by registry, once there is more than one. */
-  #ids: Map<string, string | undefined> | undefined
+  readonly #settled: (() => void)[] = []
+  #ids: EventIds | undefined
 
   /** @internal */
   constructor(
@@ -87,7 +87,7 @@ export abstract class Connection implements Receiver {
 
   /** The id of the last event that this peer received before: its `Last-Event-ID`, or `lastEventId` in the query. */
   get lastEventId(): string | undefined {
-    const sent = this.handshake.headers['last-event-id'] ?? this.handshake.query['lastEventId']
+    const sent = this.handshake.headers['last-event-id'] ?? this.handshake.query.lastEventId
     return Array.isArray(sent) ? sent.at(-1) : sent
   }
 
@@ -117,11 +117,11 @@ export abstract class Connection implements Receiver {
    * connection has ended. What cannot be encoded rejects this call, and nothing else.
    */
   send(value: unknown): Promise<boolean> {
-    if (this.closed) return no
+    if (this.closed) return Promise.resolve(false)
     try {
       const keepsUp = this.push(value)
-      if (this.closed) return no
-      return keepsUp || !this.started ? yes : this.drained().then(() => !this.closed)
+      if (this.closed) return Promise.resolve(false)
+      return keepsUp || !this.started ? Promise.resolve(true) : this.drained().then(() => !this.closed)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -140,7 +140,7 @@ export abstract class Connection implements Receiver {
       this.end({ kind: 'overflow' })
       return false
     }
-    this.post(() => this.handlers?.info?.(message as never, this as never))
+    this.post(() => this.#inform(message))
     return true
   }
 
@@ -149,37 +149,26 @@ export abstract class Connection implements Receiver {
    * last one still waiting is left out. Answers a function that stops it.
    */
   every(ms: number, message: unknown): () => void {
-    let waiting = false
-    return this.#timed(
-      setInterval(() => {
-        if (waiting) return
-        waiting = true
-        this.post(() => {
-          waiting = false
-          return this.handlers?.info?.(message as never, this as never)
-        })
-      }, ms),
+    const ticks = repeat(
+      ms,
+      () => this.#inform(message),
+      task => this.post(task),
     )
+    return tie(ticks, this)
   }
 
   /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */
   after(ms: number, message: unknown): () => void {
-    const cancel = this.#timed(
-      setTimeout(() => {
-        cancel()
-        this.tell(message)
-      }, ms),
-    )
+    const due = () => {
+      cancel()
+      this.tell(message)
+    }
+    const cancel = tie(setTimeout(due, ms), this)
     return cancel
   }
 
-  #timed(timer: NodeJS.Timeout): () => void {
-    timer.unref()
-    const forget = this.onEnd(() => clearTimeout(timer))
-    return () => {
-      clearTimeout(timer)
-      forget()
-    }
+  #inform(message: unknown): unknown {
+    return this.handlers?.info?.(message as never, this as never)
   }
 
   /** Ends the connection when `signal` aborts. For the other direction there is `connection.signal`. */
@@ -197,41 +186,43 @@ export abstract class Connection implements Receiver {
     return () => this.#cleanups.delete(listener)
   }
 
-  /** Whether `open` has settled, and what it returned is on its way. @internal */
-  get hasOpened(): boolean {
-    return this.#opened === true
-  }
-
-  /** Settles when `open` has, or the connection has ended. @internal */
-  opened(): Promise<void> {
-    if (this.#opened === true || this.closed) return Promise.resolve()
-    this.#opened ??= []
-    const waiting = this.#opened
-    return new Promise(resolve => waiting.push(resolve))
-  }
-
-  /** @internal */
-  markOpened(): void {
-    const waiting = this.#opened
-    this.#opened = true
-    if (waiting !== true && waiting !== undefined) for (const resolve of waiting) resolve()
+  /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
+  noteId(registry: string, id: string | undefined): string | undefined {
+    this.#ids ??= new EventIds(registry)
+    return this.#ids.note(registry, id)
   }
 
   /**
-   * Notes how far the peer has come in a registry; answers the id that its next event carries: of a connection in
-   * several registries, one that speaks of each. @internal
+   * From here on the connection has an owner: its `close` will run, once, and nothing else runs until `open` settles.
+   * @internal
    */
-  noteId(registry: string, id: string | undefined): string | undefined {
-    if (this.#ids === undefined) {
-      if (this.#registry === undefined || this.#registry === registry) {
-        this.#registry = registry
-        this.#registryId = id
-        return id
-      }
-      this.#ids = new Map([[this.#registry, this.#registryId]])
+  begin(handlers: ConnectionHandlers): void {
+    this.handlers = handlers
+    this.plan.live.add(this)
+    this.#mailbox.post(() => this.gate.hold())
+  }
+
+  /** Whether `begin` has run, so that a failure now belongs to the connection. @internal */
+  get begun(): boolean {
+    return this.handlers !== undefined
+  }
+
+  /** `open` returned: that is sent, before anything else. @internal */
+  settleOpening(returned: unknown): void {
+    this.gate.settle(() => this.sendFirst(() => sendReturned(this, returned)))
+  }
+
+  protected sendFirst(send: () => unknown): unknown {
+    try {
+      return send()
+    } finally {
+      this.gate.pass()
     }
-    this.#ids.set(registry, id)
-    return id === undefined ? undefined : [...this.#ids.values()].filter(each => each !== undefined).join(',')
+  }
+
+  /** Calls back when `close` has run. @internal */
+  onSettled(listener: () => void): void {
+    this.#settled.push(listener)
   }
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
@@ -256,7 +247,7 @@ export abstract class Connection implements Receiver {
 
   /** @internal */
   get check(): ((value: unknown) => unknown) | undefined {
-    const output = this.plan.route.options['output'] as StandardSchemaV1 | undefined
+    const output = this.plan.route.options.output as StandardSchemaV1 | undefined
     return output && (value => this.checkOutput(output, value))
   }
 
@@ -272,7 +263,8 @@ export abstract class Connection implements Receiver {
   /** A handler threw or rejected: the connection ends, the process lives. @internal */
   failed(error: unknown): void {
     if (this.closed && error === this.#controller?.signal.reason) return
-    this.plan.logger.error(`${this.plan.route.name} failed`, error)
+    const isRefusal = !this.gate.passed && error instanceof HttpError && error.status < 500
+    if (!isRefusal) this.plan.logger.error(`${this.plan.route.name} failed`, error)
     this.end({ kind: 'failed', error })
   }
 
@@ -284,10 +276,13 @@ export abstract class Connection implements Receiver {
     this.#cleanups.clear()
     this.finish(reason)
     this.queue.drop()
-    this.markOpened()
+    this.gate.pass()
     this.#controller?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
-    this.#mailbox.close(last, CLOSE_PATIENCE).finally(() => this.plan.live.delete(this))
+    this.#mailbox.close(last, CLOSE_PATIENCE).finally(() => {
+      for (const settled of this.#settled) settled()
+      this.plan.live.delete(this)
+    })
   }
 
   /** Whether what is sent reaches the wire yet. @internal */

@@ -52,3 +52,21 @@ function unescapeRoom(text: string): string {
     return text
   }
 }
+
+/** The last ids of one connection: of a connection in several registries, each event says where it stands in all. */
+export class EventIds {
+  #last: string | undefined
+  #all: Map<string, string | undefined> | undefined
+
+  constructor(private readonly first: string) {}
+
+  note(registry: string, id: string | undefined): string | undefined {
+    if (this.#all === undefined && registry === this.first) {
+      this.#last = id
+      return id
+    }
+    this.#all ??= new Map([[this.first, this.#last]])
+    this.#all.set(registry, id)
+    return id === undefined ? undefined : [...this.#all.values()].filter(each => each !== undefined).join(',')
+  }
+}

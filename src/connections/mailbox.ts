@@ -27,32 +27,19 @@ export class Mailbox {
     else this.#run(task)
   }
 
-  /** Drops what waits and runs one last task, when the running one has settled or after `patience` milliseconds. */
-  close(last: Task, patience: number): Promise<void> {
+  /**
+   * Drops what waits and runs one last task, when the running one has settled or after `patience` milliseconds. Settles
+   * when that is done, or after as long again.
+   */
+  async close(last: Task, patience: number): Promise<void> {
     this.#closed = true
     this.#tasks = []
-    if (!this.#running) return this.#finish(last)
-    return new Promise(resolve => {
-      const timer = setTimeout(finish, patience)
-      const run = () => this.#finish(last)
-      function finish() {
-        clearTimeout(timer)
-        resolve(run())
-      }
-      this.#idle = finish
-    })
+    if (this.#running) await atMost(patience, new Promise<void>(resolve => (this.#idle = resolve)))
+    const result = this.#attempt(last)
+    if (result !== undefined) await atMost(patience, result)
   }
 
   #idle: () => void = () => {}
-
-  async #finish(last: Task): Promise<void> {
-    this.#idle = () => {}
-    try {
-      await last()
-    } catch (error) {
-      this.failed(error)
-    }
-  }
 
   #run(first: Task): void {
     this.#running = true
@@ -86,4 +73,14 @@ export class Mailbox {
       return undefined
     }
   }
+}
+
+/** Waits for a promise, but not for ever. */
+async function atMost(ms: number, promise: PromiseLike<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([promise, limit])
+  clearTimeout(timer)
 }

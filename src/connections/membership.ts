@@ -1,5 +1,5 @@
 import type { Connection } from './connection.js'
-import { formatId, parseId, type Cursor } from './cursor.js'
+import { type Cursor, formatId, parseId } from './cursor.js'
 import { EVERYWHERE, type EventLog, type LogEntry } from './event-log.js'
 
 /** What a membership needs of its registry. */
@@ -86,7 +86,7 @@ export class Membership {
   }
 
   async #run(): Promise<void> {
-    await this.connection.opened()
+    await this.connection.gate.wait()
     while (!this.connection.closed && !this.live) {
       const asked = new Map(this.#positions)
       const page = await this.record.log.read(asked, PAGE)

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { EVERYWHERE, EventLog, type LogEntry, type LogListener, type LogMessage, type LogRetention, type Notice, type Page } from './event-log.js'
+import {
+  EVERYWHERE,
+  EventLog,
+  type LogEntry,
+  type LogListener,
+  type LogMessage,
+  type LogRetention,
+  type Notice,
+  type Page,
+} from './event-log.js'
 
 interface Kept {
   readonly entry: LogEntry
@@ -81,7 +90,11 @@ export class MemoryEventLog extends EventLog {
     }
     const entries = [...found.values()].sort((a, b) => a.position - b.position).slice(0, limit)
     const last = entries.at(-1)
-    return Promise.resolve({ entries, gaps, upTo: entries.length === limit && last !== undefined ? last.position : this.#appended })
+    return Promise.resolve({
+      entries,
+      gaps,
+      upTo: entries.length === limit && last !== undefined ? last.position : this.#appended,
+    })
   }
 
   before(room: string, count: number): Promise<number> {
@@ -148,7 +161,13 @@ export class MemoryEventLog extends EventLog {
 }
 
 /** Adds the first `limit` entries that were missed in one room, found by halving. */
-function collect(log: RoomLog, position: number, limit: number, after: ReadonlyMap<string, number>, into: Map<number, LogEntry>): void {
+function collect(
+  log: RoomLog,
+  position: number,
+  limit: number,
+  after: ReadonlyMap<string, number>,
+  into: Map<number, LogEntry>,
+): void {
   let low = 0
   let high = log.kept.length
   while (low < high) {

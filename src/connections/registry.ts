@@ -1,7 +1,7 @@
 import type { Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
 import { checkClose } from './close-reason.js'
-import { toJson, type Codec } from './codec.js'
+import { type Codec, toJson } from './codec.js'
 import type { Connection } from './connection.js'
 import type { EventLog, LogEntry, LogMessage, Notice } from './event-log.js'
 import { Membership } from './membership.js'
@@ -76,7 +76,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const member = this.#members.get(connection)
     if (!history || member === undefined || member.live) return
     const live = member.catchUp()
-    if (connection.hasOpened) await live
+    if (connection.gate.passed) await live
     else live.catch(error => connection.failed(error))
   }
 
@@ -132,10 +132,15 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   #running(action: string): RegistrySetup {
     if (this.#setup !== undefined) return this.#setup
-    throw new Error(`${this.constructor.name}: ${action} before the application has started: list the registry as a provider of a module`)
+    throw new Error(
+      `${this.constructor.name}: ${action} before the application has started: list the registry as a provider of a module`,
+    )
   }
 
-  #ports(): { send: (message: LogMessage, volatile: boolean) => Promise<string | undefined>; tell: (rooms: readonly string[] | undefined, data: string) => Promise<void> } {
+  #ports(): {
+    send: (message: LogMessage, volatile: boolean) => Promise<string | undefined>
+    tell: (rooms: readonly string[] | undefined, data: string) => Promise<void>
+  } {
     const { log, history } = this.#running('send')
     return {
       send: async (message, volatile) => {
@@ -206,7 +211,11 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       const own = id === undefined ? undefined : connection.noteId(name, id)
       let bytes = own === id ? made.get(connection.codec) : undefined
       if (bytes === undefined) {
-        bytes = connection.codec.encode({ event: message.event, data: message.data, ...(own === undefined ? {} : { id: own }) })
+        bytes = connection.codec.encode({
+          event: message.event,
+          data: message.data,
+          ...(own === undefined ? {} : { id: own }),
+        })
         if (own === id) made.set(connection.codec, bytes)
       }
       connection.queue.stage(bytes, message.event)
@@ -221,7 +230,11 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       return
     }
     const { code, text, target } = notice
-    const reason = { kind: 'disconnected', ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) } as const
+    const reason = {
+      kind: 'disconnected',
+      ...(code === undefined ? {} : { code }),
+      ...(text === undefined ? {} : { text }),
+    } as const
     for (const { connection } of [...this.#reached([target])]) connection.end(reason)
     for (const connection of [...this.#members.keys()]) if (connection.id === target) connection.end(reason)
   }
@@ -233,7 +246,11 @@ function encodeEntry(registry: string): (connection: Connection, entry: LogEntry
   return (connection, entry, id) => {
     const own = id === undefined ? undefined : connection.noteId(registry, id)
     if (last?.entry === entry && last.codec === connection.codec && last.id === own) return last.bytes
-    const bytes = connection.codec.encode({ event: entry.event, data: entry.data, ...(own === undefined ? {} : { id: own }) })
+    const bytes = connection.codec.encode({
+      event: entry.event,
+      data: entry.data,
+      ...(own === undefined ? {} : { id: own }),
+    })
     last = { entry, codec: connection.codec, id: own, bytes }
     return bytes
   }

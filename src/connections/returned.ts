@@ -1,7 +1,7 @@
 /** What a handler returns is sent: a value, an array, an iterable, an async iterable, an observable, or `stop()`. */
 import { isPromise, then } from '../pipeline/settle.js'
 import { Stop } from './close-reason.js'
-import { sourceOf, type Source } from './sources.js'
+import { type Source, sourceOf } from './sources.js'
 
 /** What this file needs of a connection. */
 export interface Receiver {

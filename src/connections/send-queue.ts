@@ -35,8 +35,8 @@ export class SendQueue {
   #stagedBytes = 0
   #draining = false
   #drained: (() => void)[] | undefined
-  /** Ticks of the keep-alive timer since the last write. */
-  quietTicks = 0
+  /** How many writes there were: what stands still is silent. */
+  writes = 0
 
   constructor(
     private readonly options: QueueOptions,
@@ -89,7 +89,8 @@ export class SendQueue {
   }
 
   #stage(staged: Waiting[], bytes: Buffer, key: string | undefined): void {
-    if (this.size + bytes.length > this.options.limit && this.size > 0 && this.options.overflow === 'disconnect') return this.overflowed()
+    if (this.size + bytes.length > this.options.limit && this.size > 0 && this.options.overflow === 'disconnect')
+      return this.overflowed()
     staged.push({ bytes, key })
     this.#stagedBytes += bytes.length
   }
@@ -137,7 +138,7 @@ export class SendQueue {
   }
 
   #sinkWrite(bytes: Buffer): void {
-    this.quietTicks = 0
+    this.writes++
     this.#sink?.write(bytes)
   }
 
@@ -220,7 +221,8 @@ let lastJoined = Buffer.alloc(0)
 function joinShared(staged: readonly Waiting[]): Buffer {
   const [first] = staged
   if (staged.length === 1 && first !== undefined) return first.bytes
-  const same = staged.length === lastStaged.length && staged.every((item, index) => item.bytes === lastStaged[index]?.bytes)
+  const same =
+    staged.length === lastStaged.length && staged.every((item, index) => item.bytes === lastStaged[index]?.bytes)
   if (!same) {
     lastStaged = staged
     lastJoined = Buffer.concat(staged.map(item => item.bytes))

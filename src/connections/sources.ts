@@ -44,9 +44,11 @@ function webStream(stream: ReadableStream): Source {
 const LIMIT = 1024
 
 interface Observable {
-  subscribe(observer: { next(item: unknown): void; error(error: unknown): void; complete(): void }):
-    | { unsubscribe(): void }
-    | (() => void)
+  subscribe(observer: {
+    next(item: unknown): void
+    error(error: unknown): void
+    complete(): void
+  }): { unsubscribe(): void } | (() => void)
 }
 
 function observableKey(value: object): string | symbol | undefined {
@@ -71,7 +73,8 @@ function observed(value: object): Source {
   }
   const subscription = observable?.subscribe({
     next(item) {
-      if (items.length >= LIMIT) return finish({ error: new RangeError(`${LIMIT} items of an observable wait for a slow peer`) })
+      if (items.length >= LIMIT)
+        return finish({ error: new RangeError(`${LIMIT} items of an observable wait for a slow peer`) })
       items.push(item)
       wake()
     },

@@ -93,11 +93,17 @@ export function openDeclaration(target: AbstractClass): OpenDeclaration {
 
 /** The part of a class's declaration that concerns one of its methods. `target` is the prototype. */
 export function openMember(target: object, key: string | symbol): OpenMember {
+  if (typeof key === 'object') {
+    throw new TypeError(
+      'Palomino needs decorators with metadata: set "experimentalDecorators" and "emitDecoratorMetadata" in tsconfig.json',
+    )
+  }
   const declaration = openDeclaration(target.constructor as AbstractClass)
   const name = String(key)
   const known = declaration.members.get(name)
   if (known !== undefined) return known
-  if (typeof target === 'function') declaration.problems.push(`${target.name}.${name} is static: decorate instance methods`)
+  if (typeof target === 'function')
+    declaration.problems.push(`${target.name}.${name} is static: decorate instance methods`)
   const made = { marks: [], params: new Map(), ...surroundings() }
   declaration.members.set(name, made)
   return made
@@ -122,7 +128,8 @@ export function readDeclaration(target: AbstractClass): ClassDeclaration {
   const ancestor = Object.getPrototypeOf(target) as AbstractClass | null
   const own: OpenDeclaration | undefined = Reflect.getOwnMetadata(KEY, target)
   const inherited = ancestor !== null && ancestor !== Function.prototype ? readDeclaration(ancestor) : undefined
-  if (own === undefined) return inherited ?? { ...surroundings(), marks: [], members: new Map(), tokens: new Map(), problems: [] }
+  if (own === undefined)
+    return inherited ?? { ...surroundings(), marks: [], members: new Map(), tokens: new Map(), problems: [] }
   if (inherited === undefined) return own
   const members = new Map(inherited.members)
   for (const [name, member] of own.members) members.set(name, mergeMember(inherited.members.get(name), member))

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { openDeclaration, openMember, type AbstractClass, type ParamDeclaration, type Token } from './metadata.js'
+import { type AbstractClass, openDeclaration, openMember, type ParamDeclaration, type Token } from './metadata.js'
 
 type Schema = StandardSchemaV1
 type Decorate = (target: object, key: string | symbol | undefined, index: number) => void
@@ -10,7 +10,9 @@ export function declareParam(declaration: ParamDeclaration): Decorate {
     if (key === undefined) {
       const written = `@${declaration.source[0]?.toUpperCase()}${declaration.source.slice(1)}`
       const { problems } = openDeclaration(target as AbstractClass)
-      problems.push(`${(target as AbstractClass).name}: ${written} stands in the constructor; it belongs to a handler's parameter`)
+      problems.push(
+        `${(target as AbstractClass).name}: ${written} stands in the constructor; it belongs to a handler's parameter`,
+      )
       return
     }
     openMember(target, key).params.set(index, declaration)

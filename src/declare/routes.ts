@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { openDeclaration, openMember, type AbstractClass, type Class, type Mark } from './metadata.js'
+import { type AbstractClass, type Class, type Mark, openDeclaration, openMember } from './metadata.js'
 
 export interface HttpOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
@@ -123,7 +123,13 @@ export function WebSocket(path?: string, options: WebSocketOptions = {}): Decora
 
 /** A socket class's handler of the messages `{ "event": event, "data": … }`; what it returns acknowledges them. */
 export function On(event: string, schema?: StandardSchemaV1, options: OnOptions = {}): DecorateMethod {
-  return markMember({ as: 'on', written: written('On', event), path: event, options, ...(schema === undefined ? {} : { schema }) })
+  return markMember({
+    as: 'on',
+    written: written('On', event),
+    path: event,
+    options,
+    ...(schema === undefined ? {} : { schema }),
+  })
 }
 
 /** The status of the reply when the handler returns a plain value; on an `@Sse` method, of the stream's head. */

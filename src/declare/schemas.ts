@@ -36,7 +36,8 @@ export function number(range: Range = {}): Schema<number> {
 function numeric(pattern: RegExp, accepts: (n: number) => boolean, what: string, { min, max }: Range): Schema<number> {
   const bounds = [min === undefined ? '' : ` from ${min}`, max === undefined ? '' : ` up to ${max}`].join('')
   return schema(value => {
-    const n = typeof value === 'number' ? value : typeof value === 'string' && pattern.test(value) ? Number(value) : Number.NaN
+    const n =
+      typeof value === 'number' ? value : typeof value === 'string' && pattern.test(value) ? Number(value) : Number.NaN
     return accepts(n) && n >= (min ?? -Infinity) && n <= (max ?? Infinity) ? n : undefined
   }, what + bounds)
 }
@@ -55,7 +56,9 @@ export function oneOf<const Values extends readonly string[]>(...values: Values)
 }
 
 /** The value of another schema, or undefined where there is none. */
-export function optional<Output>(inner: StandardSchemaV1<unknown, Output>): StandardSchemaV1<unknown, Output | undefined> {
+export function optional<Output>(
+  inner: StandardSchemaV1<unknown, Output>,
+): StandardSchemaV1<unknown, Output | undefined> {
   return {
     '~standard': {
       version: 1,

@@ -1,7 +1,7 @@
 /** Fills a handler's parameters: compiled once into one closure for each of them. */
 import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
 import type { BodyOptions } from '../declare/params.js'
-import { ValidationError, type Issue } from '../errors.js'
+import { type Issue, ValidationError } from '../errors.js'
 import { Context, MessageContext, RequestContext } from './context.js'
 import { isPromise } from './settle.js'
 import { readInput } from './validate.js'
@@ -41,11 +41,15 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
   for (let index = 0; index < count; index++) {
     const declaration = parameters.declared.get(index)
     if (declaration?.source === 'body') last.push(index)
-    const read = declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
+    const read =
+      declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
-  if (last.length > 1) problems.push(`${parameters.name}: the body is asked for ${last.length} times; it can be read once, so use one @Body`)
+  if (last.length > 1)
+    problems.push(
+      `${parameters.name}: the body is asked for ${last.length} times; it can be read once, so use one @Body`,
+    )
   return { bind: count === 0 ? noArguments : bindAll(reads, last), problems }
 }
 
@@ -158,6 +162,7 @@ function unfillable(parameters: Parameters, index: number): string {
 
 function misplaced(name: string, source: ParamSource): string {
   if (source === 'data') return `${name}: @Data is for @On handlers; here use @Body or @Query`
-  if (source === 'body') return `${name}: @Body on a request that has none: use another method (POST, PUT, PATCH), or @Query`
+  if (source === 'body')
+    return `${name}: @Body on a request that has none: use another method (POST, PUT, PATCH), or @Query`
   return `${name}: @${source} does not exist here`
 }

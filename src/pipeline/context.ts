@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { parse as parseQuery, type ParsedUrlQuery } from 'node:querystring'
+import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring'
 import type { Route } from '../routing/table.js'
 
 /** The typed name of a value that a guard or an interceptor leaves for those after it. */
@@ -83,9 +83,11 @@ export class RequestContext extends Context {
   #query: QueryValues | undefined
   #controller: AbortController | undefined
   state: State | undefined
-  connection: unknown
+  connection: { readonly signal: AbortSignal } | undefined
   /** What the body was read as, so that it is read once. @internal */
   body: Promise<unknown> | undefined
+  /** On an upgrade request, what came right behind its head. @internal */
+  upgradeHead: Buffer | undefined
 
   constructor(
     route: Route,
@@ -126,8 +128,9 @@ export class RequestContext extends Context {
     return this.request.socket.remoteAddress
   }
 
-  /** Aborts when the response is closed: sent whole, or the peer has left. */
+  /** Aborts when the response is closed (sent whole, or the peer has left), or when the exchange's connection ends. */
   get signal(): AbortSignal {
+    if (this.connection !== undefined) return this.connection.signal
     if (this.#controller === undefined) {
       const controller = new AbortController()
       const { response } = this

@@ -1,6 +1,7 @@
 /** A route compiled for running: admit, call, map. Closures made once at boot; a request only runs them. */
-import { forbidden, HttpError } from '../errors.js'
+
 import type { Surroundings } from '../declare/metadata.js'
+import { forbidden, HttpError } from '../errors.js'
 import type { Arguments, Bind } from './bind.js'
 import type { Context } from './context.js'
 import { Reply } from './reply.js'
@@ -28,9 +29,14 @@ export type Resolve = <T>(token: new (...args: never[]) => T) => T
 
 export function compileEndpoint(surroundings: Surroundings, bind: Bind, resolve: Resolve): Endpoint {
   const guards = surroundings.guards.map(guard => method<Guard, 'admit'>(guard, 'admit', resolve))
-  const interceptors = surroundings.interceptors.map(each => method<Interceptor, 'intercept'>(each, 'intercept', resolve))
+  const interceptors = surroundings.interceptors.map(each =>
+    method<Interceptor, 'intercept'>(each, 'intercept', resolve),
+  )
   const mappers = surroundings.errorMappers.map(each => each as ErrorMapping).reverse()
-  const compiled = mappers.map(({ error, mapper }) => ({ error, map: method<ErrorMapper, 'map'>(mapper, 'map', resolve) }))
+  const compiled = mappers.map(({ error, mapper }) => ({
+    error,
+    map: method<ErrorMapper, 'map'>(mapper, 'map', resolve),
+  }))
   return {
     admit: context => admitFrom(guards, 0, context),
     call: compileCall(interceptors, bind),
@@ -81,7 +87,14 @@ function compileCall(interceptors: readonly Interceptor['intercept'][], bind: Bi
     then(bind(context), args => {
       const run = (index: number): Promise<unknown> => {
         const intercept = interceptors[index]
-        const step = intercept === undefined ? () => handler(...args) : () => intercept(context, once(() => run(index + 1)))
+        const step =
+          intercept === undefined
+            ? () => handler(...args)
+            : () =>
+                intercept(
+                  context,
+                  once(() => run(index + 1)),
+                )
         return new Promise(resolve => resolve(step()))
       }
       return run(0)

@@ -1,3 +1,5 @@
+import type { Class } from '../declare/metadata.js'
+
 /** A reply as a value: what a handler, a guard or an error mapper may return in place of plain data. */
 
 export type HeaderValue = string | number | readonly string[]
@@ -56,6 +58,16 @@ export function text(body: string, options: ReplyOptions = {}): Reply {
 /** One JSON text a line, for each item as it comes. */
 export function ndjson(items: Iterable<unknown> | AsyncIterable<unknown>, options: ReplyOptions = {}): Reply {
   return withType(items, 'application/x-ndjson; charset=utf-8', options)
+}
+
+/** What a `@Get` handler answers to open a WebSocket in its place. */
+export class Upgrade {
+  constructor(readonly to: Class) {}
+}
+
+/** Opens a WebSocket of this class, from a `@Get` route that lists it: `@Get('/live', { upgrade: [Live] })`. */
+export function upgrade(to: Class): Upgrade {
+  return new Upgrade(to)
 }
 
 function withType(body: unknown, type: string, options: ReplyOptions): Reply {

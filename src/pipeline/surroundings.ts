@@ -1,5 +1,5 @@
 /** What may stand around a handler, and the decorators that put it there. */
-import { openDeclaration, openMember, type AbstractClass, type Class } from '../declare/metadata.js'
+import { type AbstractClass, type Class, openDeclaration, openMember } from '../declare/metadata.js'
 import { declareParam } from '../declare/params.js'
 import type { HttpError } from '../errors.js'
 import type { Context } from './context.js'

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { OutputError, ValidationError, type Issue } from '../errors.js'
+import { type Issue, OutputError, ValidationError } from '../errors.js'
 import { isPromise } from './settle.js'
 
 type Result = StandardSchemaV1.Result<unknown>

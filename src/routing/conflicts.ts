@@ -1,5 +1,5 @@
 import { parsePattern, shapeOf, withoutClosingSlash } from './pattern.js'
-import type { Route } from './table.js'
+import { nameRoute, type Route } from './table.js'
 
 /** What is wrong between routes, or with their paths; each names both sides and the cure. */
 export function routeProblems(routes: readonly Route[], closingSlash: 'ignore' | 'strict' | 'redirect'): string[] {
@@ -20,16 +20,10 @@ export function routeProblems(routes: readonly Route[], closingSlash: 'ignore' |
   return problems
 }
 
-/** How a route is spoken of: `GET /users/:id`. */
-export function describeRoute(route: Route): string {
-  const word = route.kind === 'websocket' ? 'WS' : route.kind === 'sse' && route.method === 'GET' ? 'SSE' : route.method
-  return `${word === '*' ? 'ALL' : word} ${route.pattern ?? '(by upgrade)'}`
-}
-
 function conflict(route: Route, first: Route, samePath: boolean): string {
-  const both = `${describeRoute(first)} (${first.name})`
+  const both = `${nameRoute(first)} (${first.name})`
   if (samePath && route.pattern === first.pattern) {
-    return `${describeRoute(route)} is declared twice, by ${first.name} and by ${route.name}: give one another path or method`
+    return `${nameRoute(route)} is declared twice, by ${first.name} and by ${route.name}: give one another path or method`
   }
-  return `${describeRoute(route)} (${route.name}) can never be reached, since ${both} answers the same requests: give one another path, or constrain its parameter, as in :id(\\d+)`
+  return `${nameRoute(route)} (${route.name}) can never be reached, since ${both} answers the same requests: give one another path, or constrain its parameter, as in :id(\\d+)`
 }

@@ -1,5 +1,5 @@
 import { badRequest } from '../errors.js'
-import { parsePattern, withoutClosingSlash, type Pattern } from './pattern.js'
+import { type Pattern, parsePattern, withoutClosingSlash } from './pattern.js'
 import type { Route } from './table.js'
 
 /** What is declared under one shape of path: routes of all kinds and methods side by side. */
@@ -24,14 +24,20 @@ interface Node<T> {
   readonly texts: Map<string, Node<T>>
   /** Tried in the order of their sources, so that the order of declaration does not matter. */
   readonly constrained: { source: string; test: RegExp; node: Node<T> }[]
-  any: Node<T> | undefined
+  free: Node<T> | undefined
   rest: Leaf<T> | undefined
   leaf: Leaf<T> | undefined
 }
 
 type Pick<T> = (leaf: Leaf<T>) => Target<T> | undefined
 
-const node = <T>(): Node<T> => ({ texts: new Map(), constrained: [], any: undefined, rest: undefined, leaf: undefined })
+const node = <T>(): Node<T> => ({
+  texts: new Map(),
+  constrained: [],
+  free: undefined,
+  rest: undefined,
+  leaf: undefined,
+})
 const leaf = <T>(): Leaf<T> => ({ http: new Map(), sse: new Map(), websocket: undefined })
 
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
@@ -105,8 +111,8 @@ function textNode<T>(at: Node<T>, text: string): Node<T> {
 
 function paramNode<T>(at: Node<T>, source: string | undefined, test: RegExp | undefined): Node<T> {
   if (source === undefined || test === undefined) {
-    at.any ??= node()
-    return at.any
+    at.free ??= node()
+    return at.free
   }
   const known = at.constrained.find(branch => branch.source === source)
   if (known !== undefined) return known.node
@@ -137,7 +143,13 @@ function decodeSegment(part: string): string {
 }
 
 /** Walks the tree depth first; a node is met once at the most, so a path costs no more than there are nodes. */
-function search<T>(at: Node<T>, parts: readonly string[], depth: number, values: string[], pick: Pick<T>): Target<T> | undefined {
+function search<T>(
+  at: Node<T>,
+  parts: readonly string[],
+  depth: number,
+  values: string[],
+  pick: Pick<T>,
+): Target<T> | undefined {
   const part = parts[depth]
   if (part === undefined) return at.leaf && pick(at.leaf)
   const text = at.texts.get(part)
@@ -149,7 +161,7 @@ function search<T>(at: Node<T>, parts: readonly string[], depth: number, values:
       found = searchParam(branch.node, parts, depth, values, pick)
       if (found !== undefined) return found
     }
-    found = at.any && searchParam(at.any, parts, depth, values, pick)
+    found = at.free && searchParam(at.free, parts, depth, values, pick)
     if (found !== undefined) return found
   }
   const rest = at.rest && pick(at.rest)
@@ -157,7 +169,13 @@ function search<T>(at: Node<T>, parts: readonly string[], depth: number, values:
   return rest
 }
 
-function searchParam<T>(at: Node<T>, parts: readonly string[], depth: number, values: string[], pick: Pick<T>): Target<T> | undefined {
+function searchParam<T>(
+  at: Node<T>,
+  parts: readonly string[],
+  depth: number,
+  values: string[],
+  pick: Pick<T>,
+): Target<T> | undefined {
   values.push(parts[depth] ?? '')
   const found = search(at, parts, depth + 1, values, pick)
   if (found === undefined) values.pop()

@@ -44,7 +44,8 @@ export function parsePattern(text: string): ParsedPattern {
       names.push(segment.name)
     }
     if (segment.kind === 'wildcard' && index < parts.length - 1) problems.push(`${part} must be the last segment`)
-    if (!isOptional && optional.length > 0) problems.push(`${part} follows an optional segment; optional ones stand last`)
+    if (!isOptional && optional.length > 0)
+      problems.push(`${part} follows an optional segment; optional ones stand last`)
     ;(isOptional ? optional : required).push(segment)
   }
   const patterns = Array.from({ length: optional.length + 1 }, (_, taken) => {

@@ -1,18 +1,18 @@
 /** One pure function from what classes declare to the rows of the route table. */
 import {
   addSurroundings,
-  readDeclaration,
   type ClassDeclaration,
   type Mark,
   type MemberDeclaration,
+  readDeclaration,
 } from '../declare/metadata.js'
 import { joinPaths } from './pattern.js'
-import { noMember, type Listed, type MessageRow, type Route } from './table.js'
+import { type Listed, type MessageRow, noMember, type Route } from './table.js'
 
 /** The rows of one class. A class that declares nothing has none: boot reports that. */
 export function rowsOf(listed: Listed): readonly Route[] {
   const declaration = readDeclaration(listed.owner)
-  const mark = declaration.marks[0]
+  const mark = declaration.marks.find(each => each.as === 'controller' || each.as === 'sse' || each.as === 'websocket')
   if (mark?.as === 'sse' || mark?.as === 'websocket') return [connectionRow(listed, declaration, mark)]
   if (mark?.as !== 'controller') return []
   return [...declaration.members].flatMap(([member, said]) =>

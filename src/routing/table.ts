@@ -51,3 +51,15 @@ export const callbacks = {
 } as const
 
 export const noMember: MemberDeclaration = { ...noSurroundings, marks: [], params: new Map() }
+
+/** How a route's kind and method are spoken of: `GET`, `ALL`, `SSE`, `WS`. */
+export function verbOf(route: Route): string {
+  if (route.kind === 'websocket') return 'WS'
+  if (route.kind === 'sse' && route.method === 'GET') return 'SSE'
+  return route.method === '*' ? 'ALL' : route.method
+}
+
+/** How a route is spoken of: `GET /users/:id`. */
+export function nameRoute(route: Route): string {
+  return `${verbOf(route)} ${route.pattern ?? '(by upgrade)'}`
+}

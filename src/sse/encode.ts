@@ -1,5 +1,5 @@
 /** The wire format of event streams, and its only home (WHATWG HTML §9.2.5 and §9.2.6). */
-import { toJson, type Codec, type RegistryEvent } from '../connections/codec.js'
+import { type Codec, type RegistryEvent, toJson } from '../connections/codec.js'
 
 /** One event of a stream, as its fields. */
 export interface ServerSentEvent {
@@ -82,7 +82,8 @@ function encodeRetry(retry: number): string {
 
 function dataText(value: unknown): string {
   if (typeof value === 'string') return value
-  if (ArrayBuffer.isView(value)) throw new TypeError('an event stream carries text: send bytes as base64, or over a WebSocket')
+  if (ArrayBuffer.isView(value))
+    throw new TypeError('an event stream carries text: send bytes as base64, or over a WebSocket')
   return toJson(value)
 }
 

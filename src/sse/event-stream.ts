@@ -1,15 +1,14 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type CloseReason, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
-import { endsCleanly, type CloseReason, type StopOptions } from '../connections/close-reason.js'
 import type { SseOptions } from '../declare/routes.js'
 import type { Handshake } from '../pipeline/context.js'
-import { then } from '../pipeline/settle.js'
 import type { HeaderValue } from '../pipeline/reply.js'
-import type { Sink } from '../connections/send-queue.js'
-import { chunkedCodec, encodeEvent, plainCodec, toEvent, type StreamCodec } from './encode.js'
-import { chooseOutlet, hasVanished } from './outlet.js'
+import { then } from '../pipeline/settle.js'
+import { encodeEvent, type StreamCodec, toEvent } from './encode.js'
+import { chooseOutlet, hasVanished, type Outlet } from './outlet.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
@@ -21,31 +20,39 @@ const DRAIN_SPREAD = 2000
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
 export class EventStream extends Connection {
-  /** @internal */
-  codec: StreamCodec
   #response: ServerResponse | undefined
-  #sink: Sink | undefined
+  readonly #outlet: Outlet
   readonly #socket: NetSocket
-  #status = 200
+  #status: number
+  #started = false
+  #beats = { writes: -1, silent: 0, keepAlives: 0, events: -1, idle: 0 }
 
   /** @internal */
   constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, socket: NetSocket) {
     super(handshake, plan)
     this.#response = response
     this.#socket = socket
-    this.codec = response.req.httpVersion === '1.1' ? chunkedCodec : plainCodec
+    this.#outlet = chooseOutlet(response, socket)
+    this.#status = plan.route.status ?? 200
     response.once('close', () => this.end(hasVanished(socket) ? { kind: 'lost' } : { kind: 'peer' }))
     response.on('error', () => this.end({ kind: 'lost' }))
   }
 
+  /** @internal */
+  get codec(): StreamCodec {
+    return this.#outlet.codec
+  }
+
   /** Whether the head is out: status and header fields can no longer be set. */
   get started(): boolean {
-    return this.#sink !== undefined
+    return this.#started
   }
 
   /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
   status(status: number): this {
     this.#head('status')
+    if (status < 200 || status > 599 || [204, 205, 304].includes(status))
+      throw new RangeError(`${status} is no status for a stream`)
     this.#status = status
     return this
   }
@@ -65,7 +72,7 @@ export class EventStream extends Connection {
   start(): void {
     if (this.started || this.closed) return
     this.#sendHead()
-    this.#openQueue()
+    this.queue.open(this.#outlet.sink)
   }
 
   /** Sends a comment, which peers read over. */
@@ -73,19 +80,17 @@ export class EventStream extends Connection {
     return this.send({ comment: text })
   }
 
-  /** The head, and in the same write what `open` returned, before all that was queued meanwhile. @internal */
-  settleOpen(returned: () => unknown): unknown {
-    if (this.closed) return undefined
+  /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
+  protected override sendFirst(send: () => unknown): unknown {
+    if (this.closed) return super.sendFirst(() => undefined)
     this.#socket.cork()
     const early = this.queue.takeAll()
-    if (!this.started) this.#sendHead()
-    if (this.#sink !== undefined && !this.closed) this.queue.open(this.#sink)
+    this.start()
     try {
-      return returned()
+      return super.sendFirst(send)
     } finally {
       this.queue.putBack(early)
       this.#socket.uncork()
-      this.markOpened()
     }
   }
 
@@ -94,14 +99,8 @@ export class EventStream extends Connection {
     const { retry } = this.plan.route.options as SseOptions
     response.writeHead(this.#status, streamHead)
     response.flushHeaders()
-    const outlet = chooseOutlet(response, this.#socket)
-    this.#sink = outlet.sink
-    this.codec = outlet.codec
-    if (retry !== undefined) this.#sink.write(this.codec.frame(encodeEvent({ retry })))
-  }
-
-  #openQueue(): void {
-    if (this.#sink !== undefined) this.queue.open(this.#sink)
+    this.#started = true
+    if (retry !== undefined) this.#outlet.sink.write(this.codec.frame(encodeEvent({ retry })))
   }
 
   /** @internal */
@@ -121,10 +120,26 @@ export class EventStream extends Connection {
     super.endWith(options)
   }
 
-  /** One beat of the keep-alive timer: a comment when nothing was written since the last but one. @internal */
+  /** One of two beats in a keep-alive period: after two in silence, a comment. @internal */
   keepAlive(): void {
-    if (!this.started || this.queue.quietTicks++ < 1 || !this.queue.keepsUp) return
+    const beats = this.#beats
+    const { writes, keepsUp } = this.queue
+    beats.silent = writes === beats.writes ? beats.silent + 1 : 0
+    beats.writes = writes
+    if (beats.silent < 2 || !this.started || !keepsUp) return
     this.queue.push(this.codec.keepAlive)
+    beats.keepAlives++
+    beats.writes = this.queue.writes
+    beats.silent = 0
+  }
+
+  /** One of four beats in an idle timeout: after four without an event, the end. @internal */
+  watchIdle(): void {
+    const beats = this.#beats
+    const events = this.queue.writes - beats.keepAlives
+    beats.idle = events === beats.events ? beats.idle + 1 : 0
+    beats.events = events
+    if (beats.idle >= 4) this.end({ kind: 'idle' })
   }
 
   protected finish(reason: CloseReason): void {
@@ -133,7 +148,8 @@ export class EventStream extends Connection {
     if (response === undefined || !this.started) return
     if (reason.kind === 'peer' || reason.kind === 'lost') return void response.destroy()
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure)))
-    if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: Math.round(Math.random() * DRAIN_SPREAD) })))
+    if (reason.kind === 'drain')
+      this.queue.push(this.codec.frame(encodeEvent({ retry: Math.round(Math.random() * DRAIN_SPREAD) })))
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
     else this.#socket.destroy()

@@ -15,9 +15,9 @@ export interface Outlet {
  * connection that is not done, a protocol that frames by itself.
  */
 export function chooseOutlet(response: ServerResponse, socket: Socket): Outlet {
-  const direct = response.write === ServerResponse.prototype.write && response.socket === socket && response.writableLength === 0
+  const direct = response.write === ServerResponse.prototype.write && response.socket === socket
   if (!direct) return { sink: response, codec: plainCodec }
-  return { sink: socket, codec: response.chunkedEncoding ? chunkedCodec : plainCodec }
+  return { sink: socket, codec: response.req.httpVersion === '1.1' ? chunkedCodec : plainCodec }
 }
 
 const vanished = Symbol('vanished')
@@ -35,4 +35,15 @@ export function watchSocket(socket: Socket): void {
 /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
 export function hasVanished(socket: Socket): boolean {
   return (socket as Socket & { [vanished]?: boolean })[vanished] === true
+}
+
+const streaming = new WeakSet<Socket>()
+
+/** The socket belongs to a stream from now on: what its peer asks for behind it is not answered. */
+export function occupy(socket: Socket): void {
+  streaming.add(socket)
+}
+
+export function isOccupied(socket: Socket): boolean {
+  return streaming.has(socket)
 }

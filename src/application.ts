@@ -1,0 +1,263 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { type Blueprint, connectionTokens, drawUp, registryMark } from './blueprint.js'
+import type { Connection } from './connections/connection.js'
+import { drainConnections } from './connections/drain.js'
+import type { OpenEventLog } from './connections/event-log.js'
+import { LiveConnections } from './connections/live.js'
+import { MemoryEventLog } from './connections/memory-event-log.js'
+import { ConnectionRegistry, defaultRetention } from './connections/registry.js'
+import type { ConnectionServing } from './connections/serving.js'
+import type { AbstractClass, Class, Token } from './declare/metadata.js'
+import type { RegistryOptions } from './declare/registry.js'
+import type { SseOptions } from './declare/routes.js'
+import { readBody } from './http/body.js'
+import { refuse, sendReply } from './http/reply.js'
+import { defaultLogger, type Logger } from './logger.js'
+import { type ApplicationOptions, optionProblems } from './options.js'
+import { Upgrade } from './pipeline/reply.js'
+import type { Route } from './routing/table.js'
+import { type Compiled, compileRoutes } from './server/compile.js'
+import { Dispatcher } from './server/dispatch.js'
+import { attachHandlers, type ListenAddress, Listener } from './server/listener.js'
+import { upgradeRequired } from './websocket/upgrade.js'
+import { type Construct, Container } from './wiring/container.js'
+
+const BODY_LIMIT = 1_048_576
+const DEADLINE = 10_000
+const PORT = 3000
+
+/**
+ * Reads the modules, makes what they declare, and serves it.
+ * @throws ConfigurationError with everything that is wrong, before anything listens
+ * @throws AddressInUseError when the port is taken
+ */
+export async function bootstrap(module: AbstractClass, options: ApplicationOptions = {}): Promise<Application> {
+  const blueprint = readBlueprint(module, options)
+  const app = new Application(blueprint, options)
+  try {
+    await app.start()
+    if (options.listen !== false) await app.listen(addressOf(options))
+  } catch (error) {
+    await app.close({ deadline: 0 })
+    throw error
+  }
+  if (options.signals ?? options.listen !== false) app.closeOnSignals()
+  return app
+}
+
+/** The route table of a module, without making anything. @throws ConfigurationError */
+export function readRoutes(module: AbstractClass, options: ApplicationOptions = {}): readonly Route[] {
+  return readBlueprint(module, options).routes
+}
+
+function readBlueprint(module: AbstractClass, options: ApplicationOptions): Blueprint {
+  return drawUp(module, {
+    guards: options.guards ?? [],
+    interceptors: options.interceptors ?? [],
+    errorMappers: options.errorMappers ?? [],
+    prefix: options.prefix ?? '',
+    closingSlash: options.closingSlash ?? 'ignore',
+    overrides: options.overrides ?? [],
+    problems: optionProblems(options),
+  })
+}
+
+function addressOf({ port = PORT, host, path }: ApplicationOptions): ListenAddress {
+  if (path !== undefined) return { path }
+  return { port: Number(port), ...(host === undefined ? {} : { host }) }
+}
+
+/** A running application. */
+export class Application {
+  readonly #container: Container
+  readonly #live = new LiveConnections<Connection>()
+  readonly #logger: Logger
+  readonly #listeners: Listener[] = []
+  readonly #registries: ConnectionRegistry[] = []
+  readonly #signals = new Map<NodeJS.Signals, () => void>()
+  #dispatcher: Dispatcher | undefined
+  #closing: Promise<void> | undefined
+
+  /** @internal */
+  constructor(
+    private readonly blueprint: Blueprint,
+    private readonly options: ApplicationOptions,
+  ) {
+    this.#logger = options.logger ?? defaultLogger
+    this.#container = new Container(blueprint.definitions, connectionTokens)
+  }
+
+  /** The route table, frozen. */
+  get routes(): readonly Route[] {
+    return this.blueprint.routes
+  }
+
+  /** How many event streams and sockets are open. */
+  get connections(): number {
+    return this.#live.size
+  }
+
+  /** The port of the first listener. */
+  get port(): number {
+    const address = this.#listeners[0]?.address
+    return typeof address === 'object' ? address.port : 0
+  }
+
+  /** Where each listener listens; a string is the path of a Unix socket. */
+  get addresses(): readonly (AddressInfo | string)[] {
+    return this.#listeners.map(listener => listener.address)
+  }
+
+  /** The instance behind a token. */
+  get<T>(token: Token<T>): T {
+    return this.#container.get(token)
+  }
+
+  /** Serves requests of another server, such as Express (`express().use(app.handler)`): what has no route goes to `next`. */
+  readonly handler = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
+    this.#dispatch().handle(request, response, next)
+  }
+
+  /** Serves upgrade requests of another server: `server.on('upgrade', app.upgrade)`. What has no route goes to `next`, or is answered with 404. */
+  readonly upgrade = (
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    next?: (error?: unknown) => void,
+  ): void => {
+    this.#dispatch().upgrade(request, socket, head, next)
+  }
+
+  /** Listens on one more address. @throws AddressInUseError */
+  async listen(address: ListenAddress): Promise<AddressInfo | string> {
+    const listener = await Listener.open(address, this.options, this.#handlers())
+    this.#listeners.push(listener)
+    return listener.address
+  }
+
+  /** Serves all requests of a server that somebody else starts and stops. */
+  attach(server: Server): void {
+    attachHandlers(server, this.#handlers())
+  }
+
+  #handlers() {
+    const { handler, upgrade } = this
+    return {
+      handle: (request: IncomingMessage, response: ServerResponse) => handler(request, response),
+      upgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => upgrade(request, socket, head),
+    }
+  }
+
+  #dispatch(): Dispatcher {
+    if (this.#dispatcher === undefined) throw new Error('the application has not started')
+    return this.#dispatcher
+  }
+
+  /** Makes the singletons, starts the registries' logs, runs `onStart`, compiles the routes. @internal */
+  async start(): Promise<void> {
+    await this.#container.make(this.blueprint.order)
+    for (const registry of this.#container.all<ConnectionRegistry>(ConnectionRegistry))
+      await this.#startRegistry(registry)
+    await this.#container.start()
+    const { closingSlash = 'ignore', origins = [], use = [], useOnUpgrade = use, bodyLimit = BODY_LIMIT } = this.options
+    const serving = this.#serving(() => compiled)
+    const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
+    this.#dispatcher = new Dispatcher(compiled, serving, { use, useOnUpgrade, closingSlash, bodyLimit })
+    for (const warning of warningsOf(this.routes)) this.#logger.warn(warning)
+  }
+
+  async #startRegistry(registry: ConnectionRegistry): Promise<void> {
+    const mark = registryMark(registry.constructor as AbstractClass)
+    const { history } = (mark?.options ?? {}) as RegistryOptions
+    const asked = typeof history === 'number' ? { count: history } : typeof history === 'object' ? history : {}
+    const open: OpenEventLog = this.options.eventLog ?? ((_name, retention) => new MemoryEventLog(retention))
+    const name = mark?.path ?? registry.constructor.name
+    const log = await open(name, { ...defaultRetention, ...asked })
+    await registry.start({ name, log, history: history !== false && history !== 0, logger: this.#logger })
+    this.#registries.push(registry)
+  }
+
+  #serving(compiled: () => Compiled): ConnectionServing {
+    const logger = this.#logger
+    return {
+      logger,
+      live: this.#live,
+      problems: [],
+      readBody,
+      resolve: <T>(token: Class<T>) => this.#container.get<T>(token as Token<T>),
+      construct: owner =>
+        this.#container.construct(owner as Class, this.blueprint.needs.get(owner) ?? []) as ReturnType<
+          ConnectionServing['construct']
+        > &
+          Construct,
+      refuse: (context, error) => refuse(context, error, logger),
+      reply(context, value) {
+        if (!(value instanceof Upgrade)) return sendReply(context, value, logger)
+        const serve = compiled().upgrades.get(value.to)
+        if (context.upgradeHead === undefined) refuse(context, upgradeRequired(), logger)
+        else if (serve === undefined)
+          refuse(
+            context,
+            new Error(`${context.route.name} upgrades to ${value.to.name}, which it does not list`),
+            logger,
+          )
+        else serve(context, context.upgradeHead)
+      },
+    }
+  }
+
+  /**
+   * Stops: no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
+   * left is cut. Then `onStop` and disposal, in reverse. A second call waits for the first.
+   * @param options.deadline milliseconds. @default the application's `deadline`, 10_000
+   */
+  close(options: { readonly deadline?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.deadline ?? this.options.deadline ?? DEADLINE)
+    return this.#closing
+  }
+
+  async #close(deadline: number): Promise<void> {
+    for (const [signal, listener] of this.#signals) process.off(signal, listener)
+    if (this.#dispatcher !== undefined) this.#dispatcher.draining = true
+    const stopped = Promise.all(this.#listeners.map(listener => listener.close()))
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), deadline)
+    const forced = new Promise<void>(resolve => late.signal.addEventListener('abort', () => resolve(), { once: true }))
+    await drainConnections(this.#live, deadline, late.signal)
+    await Promise.race([Promise.all([stopped, this.#live.emptied()]), forced])
+    clearTimeout(timer)
+    for (const listener of this.#listeners) listener.destroy()
+    await stopped
+    for (const registry of this.#registries) await registry.stop()
+    await this.#container.stop()
+  }
+
+  /** Closes on SIGTERM and SIGINT, and ends the process; a second signal ends it at once. @internal */
+  closeOnSignals(): void {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const listener = () => {
+        process.once(signal, () => process.exit(1))
+        this.close().then(
+          () => process.exit(0),
+          (error: unknown) => {
+            this.#logger.error('the application did not stop cleanly', error)
+            process.exit(1)
+          },
+        )
+      }
+      this.#signals.set(signal, listener)
+      process.once(signal, listener)
+    }
+  }
+}
+
+/** What works, but not for long. */
+function warningsOf(routes: readonly Route[]): string[] {
+  return routes
+    .filter(route => route.kind === 'sse' && ((route.options as SseOptions).keepAlive ?? 1) <= 0)
+    .map(
+      route =>
+        `${route.name}: keepAlive is off, so proxies will cut the stream when it is silent, and a lost peer is not noticed`,
+    )
+}

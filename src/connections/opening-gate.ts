@@ -1,0 +1,43 @@
+/** What stands between `open` and everything after it: messages and replays wait here until `open` has settled. */
+export class OpeningGate {
+  #passed = false
+  #waiting: (() => void)[] = []
+  #resolve: (sent: unknown) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+
+  get passed(): boolean {
+    return this.#passed
+  }
+
+  /** The task that keeps all others waiting: done when `settle` or `fail` is called. */
+  hold(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  /** `open` returned: `send` sends that, before anything else. */
+  settle(send: () => unknown): void {
+    try {
+      this.#resolve(send())
+    } catch (error) {
+      this.#reject(error)
+    }
+  }
+
+  /** `open` threw or rejected. */
+  fail(error: unknown): void {
+    this.#reject(error)
+  }
+
+  /** Settles when `open` has, or the connection has ended. */
+  wait(): Promise<void> {
+    return this.#passed ? Promise.resolve() : new Promise(resolve => this.#waiting.push(resolve))
+  }
+
+  pass(): void {
+    this.#passed = true
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}

@@ -1,0 +1,76 @@
+import type { ConnectionOptions } from '../declare/routes.js'
+import type { RequestContext } from '../pipeline/context.js'
+import type { Endpoint } from '../pipeline/endpoint.js'
+import type { Serving } from '../pipeline/serving.js'
+import { isPromise, then } from '../pipeline/settle.js'
+import type { Route } from '../routing/table.js'
+import type { Connection, ConnectionHandlers, ConnectionPlan } from './connection.js'
+import type { LiveConnections } from './live.js'
+
+/** What the serve files of streams and sockets need besides. */
+export interface ConnectionServing extends Serving {
+  readonly live: LiveConnections<Connection>
+  /** Compiles how instances of a class come to be: `new`, with everything but the connection found beforehand. */
+  readonly construct: (owner: Route['owner']) => (connection: Connection) => ConnectionHandlers
+}
+
+const SEND_LIMIT = 1_048_576
+
+export function planConnections(route: Route, serving: ConnectionServing): ConnectionPlan {
+  const { sendLimit = SEND_LIMIT, overflow = 'disconnect' } = route.options as ConnectionOptions
+  return { route, logger: serving.logger, live: serving.live, queue: { limit: sendLimit, overflow } }
+}
+
+/** The header fields that a route's connections remember: those it names, those its messages ask for, and the last event id. */
+export function keptHeaders(route: Route): readonly string[] {
+  const named = (route.options as ConnectionOptions).keepHeaders ?? []
+  const asked = route.messages.flatMap(row => [...row.params.values()].filter(param => param.source === 'header'))
+  const names = [...named, ...asked.map(param => param.name ?? ''), 'last-event-id']
+  return [...new Set(names.filter(name => name !== '').map(name => name.toLowerCase()))]
+}
+
+/** One opening: what is done at each of its turns. */
+export interface Opening {
+  readonly context: RequestContext
+  readonly endpoint: Endpoint
+  /** Makes the connection, when the guards have admitted it. */
+  readonly make: () => Connection
+  /** Commits to it and runs `open`, inside the interceptors. */
+  readonly open: (connection: Connection, args: unknown[]) => unknown
+  /** Answers in place of the connection, where nothing was committed and `open`'s result asks for it: `true` if it did. */
+  readonly answer: (connection: Connection, returned: unknown) => boolean
+}
+
+/** Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the connection's. */
+export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: Serving): void {
+  let made: Connection | undefined
+  const settle = (returned: unknown) => {
+    if (made === undefined) return
+    made.settleOpening(answer(made, returned) ? undefined : returned)
+  }
+  const fail = (error: unknown) => {
+    const mapped = tryMap(endpoint, error, context)
+    if (made?.begun) made.gate.fail(mapped)
+    if (made === undefined || !made.started) serving.refuse(context, mapped)
+  }
+  try {
+    const result = then(endpoint.admit(context), () => {
+      const connection = make()
+      made = connection
+      context.connection = connection
+      return endpoint.call(context, (...args) => open(connection, args))
+    })
+    if (isPromise(result)) result.then(settle).then(undefined, fail)
+    else settle(result)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+export function tryMap(endpoint: Endpoint, error: unknown, context: Parameters<Endpoint['map']>[1]): unknown {
+  try {
+    return endpoint.map(error, context)
+  } catch (worse) {
+    return worse
+  }
+}

@@ -1,0 +1,27 @@
+/** Timers that live as long as what they belong to. */
+export interface Lifetime {
+  onEnd(listener: () => void): () => void
+}
+
+/** Ties a timer to a lifetime; answers a function that stops it before. It keeps no process alive. */
+export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
+  timer.unref()
+  const forget = lifetime.onEnd(() => clearTimeout(timer))
+  return () => {
+    clearTimeout(timer)
+    forget()
+  }
+}
+
+/** Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. */
+export function repeat(ms: number, task: () => unknown, post: (task: () => unknown) => void): NodeJS.Timeout {
+  let waiting = false
+  return setInterval(() => {
+    if (waiting) return
+    waiting = true
+    post(() => {
+      waiting = false
+      return task()
+    })
+  }, ms)
+}

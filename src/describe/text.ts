@@ -1,0 +1,59 @@
+import type { AbstractClass } from '../declare/metadata.js'
+import { type Route, verbOf } from '../routing/table.js'
+
+/** A row of the route table for people and for machines. */
+export interface RouteDescription {
+  /** `GET`, `POST` …, `ALL`, `SSE` or `WS`. */
+  readonly verb: string
+  readonly path: string
+  readonly handler: string
+  /** Whether a request answers with an event stream, under a verb of its own. */
+  readonly stream: boolean
+  readonly registries: readonly string[]
+  readonly guards: readonly string[]
+  readonly events: readonly string[]
+}
+
+export function describeRoute(route: Route): RouteDescription {
+  return {
+    verb: verbOf(route),
+    path: route.pattern ?? '(by upgrade)',
+    handler: route.name,
+    stream: route.kind === 'sse',
+    registries: route.registries,
+    guards: route.guards.map(guard => (guard as AbstractClass).name || 'function'),
+    events: route.messages.map(message => message.event),
+  }
+}
+
+/** The route table as text: a line for each route, in columns. */
+export function formatRoutes(routes: readonly Route[]): string {
+  const rows = routes
+    .map(describeRoute)
+    .map(row => [
+      row.verb,
+      row.path,
+      row.stream && row.verb !== 'SSE' ? 'sse' : '',
+      row.handler,
+      [
+        row.registries.join(', '),
+        row.guards.length > 0 ? `guard ${row.guards.join(', ')}` : '',
+        row.events.length > 0 ? `on ${row.events.join(', ')}` : '',
+      ]
+        .filter(note => note !== '')
+        .join(' · '),
+    ])
+  const widths = [0, 1, 2, 3].map(column => Math.max(0, ...rows.map(row => row[column]?.length ?? 0)))
+  return rows
+    .map(row =>
+      row
+        .map((cell, column) => pad(cell, widths[column]))
+        .join('')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function pad(cell: string, width: number | undefined): string {
+  return width === undefined ? cell : width === 0 ? '' : cell.padEnd(width + 2)
+}

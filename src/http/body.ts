@@ -1,0 +1,111 @@
+import type { IncomingMessage } from 'node:http'
+import { parse as parseForm } from 'node:querystring'
+import type { BodyOptions } from '../declare/params.js'
+import { badRequest, contentTooLarge, unsupportedMediaType } from '../errors.js'
+import type { RequestContext } from '../pipeline/context.js'
+import { parseJson } from '../pipeline/json.js'
+
+/** Fields of a form at the most. */
+const FORM_FIELDS = 1000
+
+const awaitingContinue = new WeakSet<IncomingMessage>()
+
+/** The peer waits for `100 Continue` (RFC 9110 §10.1.1): it gets one when its body is asked for, and not before. */
+export function holdContinue(request: IncomingMessage): void {
+  awaitingContinue.add(request)
+}
+
+/**
+ * The request's body, read when it is first asked for, and once. Undefined where the request has none.
+ * @throws HttpError 400, 413 or 415
+ */
+export function readBody(context: RequestContext, options: BodyOptions): Promise<unknown> {
+  context.body ??= read(context, options)
+  return context.body
+}
+
+async function read(context: RequestContext, options: BodyOptions): Promise<unknown> {
+  const { request } = context
+  const limit = options.limit ?? context.bodyLimit
+  const length = Number(request.headers['content-length'] ?? 0)
+  if (length === 0 && request.headers['transfer-encoding'] === undefined) return undefined
+  const as = options.as ?? kindOf(request.headers['content-type'])
+  if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+    throw unsupportedMediaType('the body is encoded: send it without Content-Encoding', {
+      headers: { 'Accept-Encoding': 'identity' },
+    })
+  }
+  if (length > limit) throw tooLarge(limit)
+  if (awaitingContinue.delete(request)) context.response.writeContinue()
+  const bytes = await collect(request, limit)
+  if (as === 'raw') return bytes
+  const text = decode(bytes)
+  if (as === 'text') return text
+  if (as === 'form') return readForm(text)
+  return bytes.length === 0 ? undefined : parseJson(text)
+}
+
+function tooLarge(limit: number): Error {
+  return contentTooLarge(`the body is larger than ${limit} bytes`, { extensions: { limit } })
+}
+
+/** @throws HttpError 415 for a type that is not read without being asked for, and for other charsets than UTF-8 */
+function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' {
+  const [type = '', ...parameters] = (contentType ?? '')
+    .toLowerCase()
+    .split(';')
+    .map(part => part.trim())
+  const charset =
+    parameters
+      .find(parameter => parameter.startsWith('charset='))
+      ?.slice(8)
+      .replaceAll('"', '') ?? 'utf-8'
+  if (!['utf-8', 'utf8', 'us-ascii'].includes(charset))
+    throw unsupportedMediaType(`the charset ${charset} is not read here: send UTF-8`)
+  if (type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type)) return 'json'
+  if (type === 'application/x-www-form-urlencoded') return 'form'
+  if (type.startsWith('text/')) return 'text'
+  throw unsupportedMediaType(
+    type === '' ? 'the body needs a Content-Type' : `${type} is not read here: send application/json`,
+    { headers: { Accept: 'application/json, application/x-www-form-urlencoded, text/plain' } },
+  )
+}
+
+/** All bytes of the request. Past the limit it stops keeping them; Node reads over the rest, so that the reply is heard. */
+function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const settle = (done: () => void) => {
+      request.off('data', take).off('end', end).off('close', cut).off('error', cut)
+      done()
+    }
+    const take = (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= limit) chunks.push(chunk)
+      else settle(() => reject(tooLarge(limit)))
+    }
+    const end = () =>
+      settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
+    const cut = () => settle(() => reject(badRequest('the body was cut off')))
+    request.on('data', take).on('end', end).on('close', cut).on('error', cut)
+    if (request.destroyed && !request.readableEnded) cut()
+  })
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function decode(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw badRequest('the body is not valid UTF-8')
+  }
+}
+
+/** Flat: a repeated name gives an array, and brackets in names mean nothing. */
+function readForm(text: string): Record<string, unknown> {
+  if (text.split('&', FORM_FIELDS + 1).length > FORM_FIELDS)
+    throw contentTooLarge(`the form has more than ${FORM_FIELDS} fields`)
+  return parseForm(text, '&', '=', { maxKeys: FORM_FIELDS })
+}

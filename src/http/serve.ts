@@ -1,0 +1,54 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { ParamSource } from '../declare/metadata.js'
+import type { Bind } from '../pipeline/bind.js'
+import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
+import { Reply } from '../pipeline/reply.js'
+import { type Binding, bindMember, hasBody, type Serve, type Serving } from '../pipeline/serving.js'
+import { isPromise, then } from '../pipeline/settle.js'
+import { readOutput } from '../pipeline/validate.js'
+import type { Route } from '../routing/table.js'
+
+export function bindHttp(route: Route, binding: Binding): Bind {
+  const sources: readonly ParamSource[] = hasBody(route.method) ? ['body'] : []
+  return bindMember({ route, name: route.name, key: route.member ?? '' }, { sources }, binding)
+}
+
+/** One request, one reply. */
+export function compileHttp(route: Route, serving: Serving): Serve {
+  const member = route.member ?? ''
+  const endpoint = compileEndpoint(route, bindHttp(route, serving), serving.resolve)
+  const instance = serving.resolve(route.owner as new () => Record<string, Handler>)
+  const output = route.options.output as StandardSchemaV1 | undefined
+  const method = (instance[member] as Handler).bind(instance)
+  const handler = output === undefined ? method : checked(method, output, route.name)
+  return context => {
+    const answer = (value: unknown) => serving.reply(context, value)
+    const fail = (error: unknown) => serving.refuse(context, mapped(error))
+    const mapped = (error: unknown) => {
+      try {
+        return endpoint.map(error, context)
+      } catch (worse) {
+        return worse
+      }
+    }
+    try {
+      const result = then(endpoint.admit(context), () => endpoint.call(context, handler))
+      if (isPromise(result)) result.then(answer).then(undefined, fail)
+      else answer(result)
+    } catch (error) {
+      fail(error)
+    }
+  }
+}
+
+function checked(handler: Handler, output: StandardSchemaV1, name: string): Handler {
+  return (...args) =>
+    then(handler(...args), value => {
+      if (!(value instanceof Reply)) return value instanceof Error ? value : readOutput(output, value, name)
+      return then(readOutput(output, value.body, name), body => new Reply(body, withStatus(value)))
+    })
+}
+
+function withStatus({ status, headers }: Reply): { status?: number; headers: Reply['headers'] } {
+  return status === undefined ? { headers } : { status, headers }
+}

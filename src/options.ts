@@ -1,0 +1,90 @@
+import type { OpenEventLog } from './connections/event-log.js'
+import type { Provider } from './declare/module.js'
+import { unknownKeys } from './declare/options.js'
+import type { Logger } from './logger.js'
+import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
+import type { ListenerLimits } from './server/listener.js'
+import type { Middleware } from './server/middleware.js'
+
+export interface ApplicationOptions extends ListenerLimits {
+  /** The TCP port; 0 takes a spare one. A string of digits, as from the environment, is fine. @default 3000 */
+  readonly port?: number | string
+  /** The address to listen on. @default all addresses */
+  readonly host?: string
+  /** The path of a Unix socket, in place of a port. @default none */
+  readonly path?: string
+  /** Whether `bootstrap` listens; without, use `app.listen`, `app.attach` or `app.handler`. @default true */
+  readonly listen?: boolean
+  /** A path in front of all routes. @default none */
+  readonly prefix?: string
+  /** Whether `/a/` is `/a`, is another path, or is sent to whichever of the two has a route. @default 'ignore' */
+  readonly closingSlash?: 'ignore' | 'strict' | 'redirect'
+  /** Connect-style middleware, run before the match. @default none */
+  readonly use?: readonly Middleware[]
+  /** Middleware for upgrade requests. @default that of `use` */
+  readonly useOnUpgrade?: readonly Middleware[]
+  /** Guards of every route, run before their own. @default none */
+  readonly guards?: readonly GuardLike[]
+  /** Interceptors of every route, around their own. @default none */
+  readonly interceptors?: readonly InterceptorLike[]
+  /** Error mappers of every route, asked after their own. @default none */
+  readonly errorMappers?: readonly ErrorMapping[]
+  /** Providers that take the place of the modules', for tests. @default none */
+  readonly overrides?: readonly Provider[]
+  /** Makes the event log of each registry. @default a `MemoryEventLog` each */
+  readonly eventLog?: OpenEventLog
+  /** Origins that may open WebSockets besides the host's own; `'*'` for any. @default none */
+  readonly origins?: readonly string[] | '*'
+  /** Bytes of a request body at the most; more is 413. @default 1_048_576 (1 MiB) */
+  readonly bodyLimit?: number
+  /** @default warnings and errors to standard error */
+  readonly logger?: Logger
+  /** Whether SIGTERM and SIGINT close the application, and then end the process. @default true where `bootstrap` listens */
+  readonly signals?: boolean
+  /** Milliseconds that `close` takes at the most. @default 10_000 */
+  readonly deadline?: number
+}
+
+type Keys = Readonly<Record<keyof Required<ApplicationOptions>, true>>
+
+const known: Keys = {
+  port: true,
+  host: true,
+  path: true,
+  listen: true,
+  prefix: true,
+  closingSlash: true,
+  use: true,
+  useOnUpgrade: true,
+  guards: true,
+  interceptors: true,
+  errorMappers: true,
+  overrides: true,
+  eventLog: true,
+  origins: true,
+  bodyLimit: true,
+  logger: true,
+  signals: true,
+  deadline: true,
+  headersTimeout: true,
+  requestTimeout: true,
+  keepAliveTimeout: true,
+  maxHeaders: true,
+  maxHeaderSize: true,
+  maxConnections: true,
+  maxConnectionsPerAddress: true,
+  backlog: true,
+}
+
+export function optionProblems(options: ApplicationOptions): string[] {
+  const problems = unknownKeys('bootstrap', options, Object.keys(known))
+  const { port } = options
+  if (port !== undefined && !isPort(port))
+    problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)
+  return problems
+}
+
+function isPort(port: number | string): boolean {
+  const number = typeof port === 'string' && /^\d{1,5}$/.test(port) ? Number(port) : port
+  return typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 65_535
+}

@@ -1,0 +1,60 @@
+import type { AbstractClass } from '../declare/metadata.js'
+import { type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
+import type { Logger } from '../logger.js'
+import { parsePattern } from '../routing/pattern.js'
+import type { MessageRow, Route } from '../routing/table.js'
+import { type Bind, compileBind, type Parameters } from './bind.js'
+import type { RequestContext } from './context.js'
+import type { Resolve } from './endpoint.js'
+
+/** Runs one exchange to its end; never throws. */
+export type Serve = (context: RequestContext) => void
+
+/** What filling parameters needs. */
+export interface Binding {
+  readonly readBody: Parameters['readBody']
+  /** Where compiling leaves what is wrong with the declarations. */
+  readonly problems: string[]
+}
+
+/** What a serve file needs of the application. */
+export interface Serving extends Binding {
+  readonly logger: Logger
+  readonly resolve: Resolve
+  /** Writes what a handler answered. */
+  readonly reply: (context: RequestContext, value: unknown) => void
+  /** Writes an error's reply, and logs what the peer may not know. */
+  readonly refuse: (context: RequestContext, error: unknown) => void
+}
+
+/** What is filled into the parameters of a member, and what is wrong there. */
+export function bindMember(
+  member: { readonly route: Route; readonly name: string; readonly key: string; readonly row?: MessageRow },
+  offers: {
+    readonly sources: readonly ParamSource[]
+    readonly connections?: readonly Token[]
+    readonly connectionFirst?: boolean
+  },
+  binding: Binding,
+): Bind {
+  const owner = member.route.owner as AbstractClass<Record<string, unknown>>
+  const method = owner.prototype[member.key]
+  const { bind, problems } = compileBind({
+    name: member.name,
+    length: typeof method === 'function' ? method.length : 0,
+    declared: member.row?.params ?? member.route.params,
+    types: paramTypes(owner, member.key),
+    sources: new Set<ParamSource>(['param', 'query', 'header', 'context', 'custom', 'token', ...offers.sources]),
+    pathNames: member.route.pattern === undefined ? [] : parsePattern(member.route.pattern).names,
+    connections: offers.connections ?? [],
+    connectionFirst: offers.connectionFirst ?? false,
+    readBody: binding.readBody,
+  })
+  binding.problems.push(...problems)
+  return bind
+}
+
+/** Whether requests of a method have content to be read (RFC 9110 §9.3). */
+export function hasBody(method: string): boolean {
+  return !['GET', 'HEAD', 'OPTIONS'].includes(method)
+}

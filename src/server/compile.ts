@@ -1,0 +1,85 @@
+/** One function that turns the route table into what the dispatcher looks up. */
+
+import type { ConnectionServing } from '../connections/serving.js'
+import { type Class, readDeclaration } from '../declare/metadata.js'
+import type { HttpOptions } from '../declare/routes.js'
+import { bindHttp, compileHttp } from '../http/serve.js'
+import type { Binding, Serve } from '../pipeline/serving.js'
+import { Matcher } from '../routing/matcher.js'
+import { callbacks, type Route } from '../routing/table.js'
+import { bindSse, compileSse } from '../sse/serve.js'
+import { bindMessage } from '../websocket/messages.js'
+import { bindWebSocket, compileWebSocket, type ServeUpgrade } from '../websocket/serve.js'
+
+/** A route, ready to run. */
+export type Served =
+  | { readonly route: Route; readonly kind: 'http'; readonly serve: Serve; readonly mayUpgrade: boolean }
+  | { readonly route: Route; readonly kind: 'sse'; readonly serve: Serve }
+  | { readonly route: Route; readonly kind: 'websocket'; readonly serveUpgrade: ServeUpgrade }
+
+export interface CompileOptions {
+  readonly closingSlash: 'ignore' | 'strict' | 'redirect'
+  readonly origins: readonly string[] | '*'
+}
+
+export interface Compiled {
+  readonly matcher: Matcher<Served>
+  /** How socket classes are served, for `@Get` handlers that upgrade to them. */
+  readonly upgrades: ReadonlyMap<unknown, ServeUpgrade>
+}
+
+export function compileRoutes(routes: readonly Route[], serving: ConnectionServing, options: CompileOptions): Compiled {
+  const upgrades = new Map<unknown, ServeUpgrade>()
+  const served = routes.map((route): [Route, Served] => {
+    if (route.kind === 'sse') return [route, { route, kind: 'sse', serve: compileSse(route, serving) }]
+    if (route.kind === 'http') {
+      const mayUpgrade = upgradesOf(route).length > 0
+      return [route, { route, kind: 'http', serve: compileHttp(route, serving), mayUpgrade }]
+    }
+    const serveUpgrade = compileWebSocket(route, serving, options.origins)
+    upgrades.set(route.owner, serveUpgrade)
+    return [route, { route, kind: 'websocket', serveUpgrade }]
+  })
+  return { matcher: new Matcher(served, options.closingSlash), upgrades }
+}
+
+function upgradesOf(route: Route): readonly Class[] {
+  return (route.options as HttpOptions).upgrade ?? []
+}
+
+/** What cannot be filled, or cannot be reached by an upgrade: found without making anything. */
+export function handlerProblems(routes: readonly Route[], readBody: Binding['readBody']): string[] {
+  const problems: string[] = []
+  const binding = { readBody, problems }
+  const sockets = new Set<unknown>(routes.filter(route => route.kind === 'websocket').map(route => route.owner))
+  for (const route of routes) {
+    if (route.kind === 'http') bindHttp(route, binding)
+    if (route.kind === 'sse') bindSse(route, binding)
+    if (route.kind === 'websocket') {
+      bindWebSocket(route, binding)
+      for (const row of route.messages) bindMessage(route, row, binding)
+    }
+    for (const upgrade of upgradesOf(route)) {
+      if (!sockets.has(upgrade))
+        problems.push(
+          `${route.name} upgrades to ${upgrade.name}, which no module lists: add it to the controllers of a module`,
+        )
+      if (route.method !== 'GET')
+        problems.push(`${route.name} upgrades, but only GET can (RFC 6455 §4.1): mark it @Get`)
+    }
+    problems.push(...misplacedParameters(route))
+  }
+  return problems
+}
+
+/** `message`, `info`, `close` and their kind are called with what happened and the connection, and nothing else. */
+function misplacedParameters(route: Route): string[] {
+  if (route.kind === 'http' || route.member !== undefined) return []
+  const { members } = readDeclaration(route.owner)
+  return callbacks[route.kind]
+    .filter(callback => callback !== 'open' && (members.get(callback)?.params.size ?? 0) > 0)
+    .map(
+      callback =>
+        `${route.name}.${callback} has decorated parameters: it is called with what happened and the connection; read the rest in open`,
+    )
+}

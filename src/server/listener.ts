@@ -1,0 +1,121 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, ListenOptions, Socket } from 'node:net'
+import { AddressInUseError } from '../errors.js'
+import { holdContinue } from '../http/body.js'
+
+/** How a listener treats those who connect. */
+export interface ListenerLimits {
+  /** Milliseconds for the header section of a request, and for the first byte of a connection. @default 10_000 */
+  readonly headersTimeout?: number
+  /** Milliseconds for a whole request; streams and sockets have no such limit. @default 60_000 */
+  readonly requestTimeout?: number
+  /** Milliseconds for which an idle connection is kept for its next request. @default 5_000 */
+  readonly keepAliveTimeout?: number
+  /** Header fields of a request; the rest is dropped. @default 100 */
+  readonly maxHeaders?: number
+  /** Bytes of a request's header section; more is 431. @default 16_384 (16 KiB) */
+  readonly maxHeaderSize?: number
+  /** Connections of a listener; more are closed at once. @default no limit */
+  readonly maxConnections?: number
+  /** Connections of one remote address; more are closed at once. Behind a proxy all have one. @default no limit */
+  readonly maxConnectionsPerAddress?: number
+  /** Connections that wait to be accepted. @default 511 */
+  readonly backlog?: number
+}
+
+export interface Handlers {
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  readonly upgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => void
+}
+
+/** Where a listener listens: a port and a host, or the path of a Unix socket. */
+export interface ListenAddress {
+  readonly port?: number
+  readonly host?: string
+  readonly path?: string
+}
+
+/** One HTTP server of the application, and the connections it has. */
+export class Listener {
+  readonly #sockets = new Set<Socket>()
+
+  private constructor(readonly server: Server) {}
+
+  /** @throws AddressInUseError */
+  static async open(address: ListenAddress, limits: ListenerLimits, handlers: Handlers): Promise<Listener> {
+    const { headersTimeout = 10_000, requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaderSize = 16_384 } = limits
+    const server = createServer({
+      headersTimeout,
+      requestTimeout,
+      keepAliveTimeout,
+      maxHeaderSize,
+      connectionsCheckingInterval: 1000,
+    })
+    server.maxHeadersCount = limits.maxHeaders ?? 100
+    if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections
+    const listener = new Listener(server)
+    listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
+    attachHandlers(server, handlers)
+    await listen(server, { ...address, backlog: limits.backlog ?? 511 })
+    return listener
+  }
+
+  get address(): AddressInfo | string {
+    return this.server.address() ?? ''
+  }
+
+  /** Stops accepting; settles when the last connection is gone. Connections without a request are closed at once. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
+    const sweep = setInterval(() => this.server.closeIdleConnections(), 50)
+    this.server.closeIdleConnections()
+    await closed
+    clearInterval(sweep)
+  }
+
+  /** Ends every connection now. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #watch(perAddress: number): void {
+    const addresses = new Map<string, number>()
+    this.server.on('connection', (socket: Socket) => {
+      const address = socket.remoteAddress ?? ''
+      const count = (addresses.get(address) ?? 0) + 1
+      if (count > perAddress) return void socket.destroy()
+      addresses.set(address, count)
+      this.#sockets.add(socket)
+      socket.once('close', () => {
+        this.#sockets.delete(socket)
+        const left = (addresses.get(address) ?? 1) - 1
+        if (left === 0) addresses.delete(address)
+        else addresses.set(address, left)
+      })
+    })
+  }
+}
+
+/** Hands the requests of any HTTP server to the application. */
+export function attachHandlers(server: Server, handlers: Handlers): void {
+  server.on('request', handlers.handle)
+  server.on('upgrade', handlers.upgrade as (request: IncomingMessage, socket: unknown, head: Buffer) => void)
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    holdContinue(request)
+    handlers.handle(request, response)
+  })
+}
+
+function listen(server: Server, options: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => {
+      const where = options.path ?? `port ${options.port}`
+      reject(error.code === 'EADDRINUSE' ? new AddressInUseError(where, { cause: error }) : error)
+    }
+    server.once('error', fail)
+    server.listen(options, () => {
+      server.off('error', fail)
+      resolve()
+    })
+  })
+}

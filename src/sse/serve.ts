@@ -1,0 +1,158 @@
+import { Stop } from '../connections/close-reason.js'
+import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
+import { Pulse } from '../connections/pulse.js'
+import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
+import { type Source, sourceOf } from '../connections/sources.js'
+import type { ParamSource } from '../declare/metadata.js'
+import type { SseOptions } from '../declare/routes.js'
+import { notAcceptable } from '../errors.js'
+import type { Bind } from '../pipeline/bind.js'
+import type { RequestContext } from '../pipeline/context.js'
+import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
+import { noContent, reply } from '../pipeline/reply.js'
+import { type Binding, bindMember, hasBody, type Serve } from '../pipeline/serving.js'
+import { isPromise } from '../pipeline/settle.js'
+import type { Route } from '../routing/table.js'
+import { EventStream, STOPPED_ID } from './event-stream.js'
+import { occupy, watchSocket } from './outlet.js'
+
+/** Milliseconds of silence after which a comment keeps a stream alive. */
+const KEEP_ALIVE = 15_000
+
+type Open = (stream: EventStream, args: unknown[]) => unknown
+
+export function bindSse(route: Route, binding: Binding): Bind {
+  const isClass = route.member === undefined
+  const member = { route, name: isClass ? `${route.name}.open` : route.name, key: route.member ?? 'open' }
+  const sources: readonly ParamSource[] = hasBody(route.method) ? ['body'] : []
+  return bindMember(member, { sources, connections: [Connection, EventStream], connectionFirst: isClass }, binding)
+}
+
+/** One request, a stream of events. */
+export function compileSse(route: Route, serving: ConnectionServing): Serve {
+  const endpoint = compileEndpoint(route, bindSse(route, serving), serving.resolve)
+  const plan = planConnections(route, serving)
+  const keep = keptHeaders(route)
+  const watch = watchStreams(route)
+  const open = route.member === undefined ? openInstance(route, serving) : openMethod(route, serving)
+  return context => {
+    if (refuseEarly(context, serving)) return
+    const { request, response } = context
+    watchSocket(request.socket)
+    runOpening(
+      {
+        context,
+        endpoint,
+        make: () => makeStream(context, plan, keep),
+        open: (stream, args) => {
+          watch(stream as EventStream)
+          request.resume()
+          occupy(request.socket)
+          return open(stream as EventStream, args)
+        },
+        answer(stream, returned) {
+          if (!stream.begun) serving.reply(context, returned)
+          else if (returned instanceof Stop && !stream.started && !response.destroyed) {
+            stream.end({ kind: 'stopped' })
+            serving.reply(context, noContent())
+          } else return false
+          return true
+        },
+      },
+      serving,
+    )
+  }
+}
+
+/** What opens no stream: HEAD, a peer that takes no event streams, one that was told not to come back. */
+function refuseEarly(context: RequestContext, serving: ConnectionServing): boolean {
+  const { request } = context
+  if (!acceptsEventStream(context.header('accept')))
+    serving.refuse(context, notAcceptable('here are event streams: accept text/event-stream'))
+  else if (request.method === 'HEAD')
+    serving.reply(context, reply('', { headers: { 'Content-Type': 'text/event-stream; charset=utf-8' } }))
+  else if (context.header('last-event-id') === STOPPED_ID) serving.reply(context, noContent())
+  else return false
+  return true
+}
+
+/** RFC 9110 §12.5.1, for one media type. A missing field accepts everything. */
+export function acceptsEventStream(accept: string | undefined): boolean {
+  if (accept === undefined || accept.trim() === '') return true
+  const ranges = accept
+    .toLowerCase()
+    .split(',')
+    .map(range => range.split(';').map(part => part.trim()))
+  const quality = (type: string) => {
+    const found = ranges.find(([name]) => name === type)
+    return found && Number(found.find(part => part.startsWith('q='))?.slice(2) ?? 1)
+  }
+  return (quality('text/event-stream') ?? quality('text/*') ?? quality('*/*') ?? 0) > 0
+}
+
+function makeStream(context: RequestContext, plan: ConnectionPlan, keep: readonly string[]): EventStream {
+  const stream = new EventStream(context.handshake(keep), plan, context.response, context.request.socket)
+  stream.state = context.state
+  return stream
+}
+
+/** An event source: one instance per connection, whose `open` begins it. */
+function openInstance(route: Route, serving: ConnectionServing): Open {
+  const construct = serving.construct(route.owner)
+  return (stream, args) => {
+    const instance = construct(stream) as ConnectionHandlers & { open?: Handler }
+    stream.begin(instance)
+    return instance.open?.(...args)
+  }
+}
+
+const noHandlers: ConnectionHandlers = {}
+
+/** A controller's method: what it returns feeds the stream, and ends it if it has an end. */
+function openMethod(route: Route, serving: ConnectionServing): Open {
+  const controller = serving.resolve(route.owner as new () => Record<string, Handler>)
+  const method = (controller[route.member ?? ''] as Handler).bind(controller)
+  return (stream, args) => {
+    stream.begin(noHandlers)
+    const returned = method(...args)
+    return isPromise(returned) ? returned.then(thenStop) : thenStop(returned)
+  }
+}
+
+/** A source, and `stop()` behind it; anything else as it is. */
+function thenStop(returned: unknown): unknown {
+  const source = sourceOf(returned)
+  return source === undefined ? returned : { [Symbol.asyncIterator]: () => stopAfter(source) }
+}
+
+function stopAfter(source: Source): Source {
+  let stopped = false
+  const read = (result: IteratorResult<unknown>): IteratorResult<unknown> => {
+    if (result.done !== true || stopped) return result
+    stopped = true
+    return { done: false, value: new Stop({}) }
+  }
+  return {
+    next() {
+      if (stopped) return { done: true, value: undefined }
+      const result = source.next()
+      return isPromise(result) ? Promise.resolve(result).then(read) : read(result)
+    },
+    ...(source.return === undefined ? {} : { return: () => (stopped ? undefined : source.return?.()) }),
+  }
+}
+
+/** Keep-alives and the idle timeout of a route's streams: a timer each, for all of them. */
+function watchStreams(route: Route): (stream: EventStream) => void {
+  const { keepAlive = KEEP_ALIVE, idleTimeout = 0 } = route.options as SseOptions
+  const pulses = [
+    new Pulse<EventStream>(keepAlive / 2, stream => stream.keepAlive()),
+    new Pulse<EventStream>(idleTimeout / 4, stream => stream.watchIdle()),
+  ]
+  return stream => {
+    for (const pulse of pulses) pulse.add(stream)
+    stream.onEnd(() => {
+      for (const pulse of pulses) pulse.delete(stream)
+    })
+  }
+}

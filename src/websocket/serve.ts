@@ -1,0 +1,92 @@
+import { Connection } from '../connections/connection.js'
+import { Pulse } from '../connections/pulse.js'
+import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
+import type { WebSocketOptions } from '../declare/routes.js'
+import type { Bind } from '../pipeline/bind.js'
+import type { RequestContext } from '../pipeline/context.js'
+import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
+import { type Binding, bindMember } from '../pipeline/serving.js'
+import type { Route } from '../routing/table.js'
+import { compileMessages } from './messages.js'
+import { Socket, type SocketHandlers } from './socket.js'
+import { checkHandshake, checkOrigin } from './upgrade.js'
+import { makeAccept } from './wire.js'
+
+/** Milliseconds between pings. */
+const HEARTBEAT = 30_000
+
+/** Runs one opening handshake; `head` is what came right behind it. */
+export type ServeUpgrade = (context: RequestContext, head: Buffer) => void
+
+export function bindWebSocket(route: Route, binding: Binding): Bind {
+  const offers = { sources: [], connections: [Connection, Socket], connectionFirst: true }
+  return bindMember({ route, name: `${route.name}.open`, key: 'open' }, offers, binding)
+}
+
+/** One handshake, two-way messages. */
+export function compileWebSocket(
+  route: Route,
+  serving: ConnectionServing,
+  origins: readonly string[] | '*',
+): ServeUpgrade {
+  const options = route.options as WebSocketOptions
+  const endpoint = compileEndpoint(route, bindWebSocket(route, serving), serving.resolve)
+  const plan = planConnections(route, serving)
+  const keep = keptHeaders(route)
+  const construct = serving.construct(route.owner)
+  const handleFrame = compileMessages(route, serving)
+  const accept = makeAccept(options)
+  const watch = watchSockets(options)
+  const allowed = options.origins ?? origins
+  return (context, head) => {
+    const { request, response } = context
+    try {
+      checkHandshake(request)
+      checkOrigin(request, allowed)
+    } catch (error) {
+      return serving.refuse(context, error)
+    }
+    runOpening(
+      {
+        context,
+        endpoint,
+        make() {
+          const socket = new Socket(context.handshake(keep), plan)
+          socket.state = context.state
+          return socket
+        },
+        open(connection, args) {
+          const socket = connection as Socket
+          const instance = construct(socket) as SocketHandlers & { open?: Handler }
+          response.detachSocket(request.socket)
+          const wire = accept(request, request.socket, head, response, socket)
+          if (wire === undefined) return undefined
+          socket.handle = (data, binary) => handleFrame(socket, instance, data, binary)
+          socket.attach(wire)
+          socket.begin(instance)
+          watch(socket)
+          return instance.open?.(...args)
+        },
+        answer(socket, returned) {
+          if (!socket.begun && !request.socket.destroyed) serving.reply(context, returned)
+          return !socket.begun
+        },
+      },
+      serving,
+    )
+  }
+}
+
+/** Heartbeats and the idle timeout of a route's sockets: a timer each, for all of them. */
+function watchSockets({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): (socket: Socket) => void {
+  const pulses = [
+    new Pulse<Socket>(heartbeat, socket => socket.heartbeat()),
+    new Pulse<Socket>(idleTimeout / 4, socket => socket.watchIdle()),
+  ]
+  return socket => {
+    for (const pulse of pulses) pulse.add(socket)
+    socket.onEnd(() => {
+      for (const pulse of pulses) pulse.delete(socket)
+    })
+  }
+}

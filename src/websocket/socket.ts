@@ -1,0 +1,136 @@
+import { type CloseReason, closeCode, endsCleanly } from '../connections/close-reason.js'
+import type { Codec } from '../connections/codec.js'
+import { Connection, type ConnectionHandlers } from '../connections/connection.js'
+import { encodeFrame, socketCodec } from './frame.js'
+import type { Wire, WireEvents } from './wire.js'
+
+/** What a socket class may do when its peer says something. */
+export interface SocketHandlers extends ConnectionHandlers {
+  message?(frame: string | Buffer, socket: Socket): unknown
+  ping?(data: Buffer, socket: Socket): unknown
+  pong?(data: Buffer, socket: Socket): unknown
+}
+
+/** Messages that may wait for a busy handler before the peer is paused, and those at which it goes on. */
+const PAUSE_AT = 64
+const RESUME_AT = 16
+
+/** One open WebSocket (RFC 6455): messages both ways until one side closes. */
+export class Socket extends Connection implements WireEvents {
+  declare handlers: SocketHandlers | undefined
+  /** Handles a data frame: the class's `@On` handlers, or its `message`. @internal */
+  handle: (data: Buffer, binary: boolean) => unknown = () => undefined
+  #wire: Wire | undefined
+  #paused = false
+  #alive = true
+  #idleBeats = 0
+
+  /** @internal */
+  get codec(): Codec {
+    return socketCodec
+  }
+
+  /** Whether the handshake was answered with 101. */
+  get started(): boolean {
+    return this.#wire !== undefined
+  }
+
+  /** The subprotocol that was agreed on (RFC 6455 §1.9); empty where there is none. */
+  get protocol(): string {
+    return this.#wire?.protocol ?? ''
+  }
+
+  /** Bytes that were sent and the peer has not taken. */
+  get bufferedAmount(): number {
+    return this.queue.size
+  }
+
+  /** Sends a ping (RFC 6455 §5.5.2), at most 125 bytes. The answer reaches the `pong` handler. */
+  ping(data: string | Uint8Array = ''): void {
+    const bytes = Buffer.from(data)
+    if (bytes.length > 125) throw new RangeError('the data of a ping is 125 bytes at the most')
+    if (!this.closed) this.#wire?.ping(bytes)
+  }
+
+  /** @internal */
+  attach(wire: Wire): void {
+    this.#wire = wire
+    this.queue.open(wire.sink)
+  }
+
+  /** @internal */
+  push(value: unknown): boolean {
+    return this.queue.push(encodeFrame(value))
+  }
+
+  /** @internal */
+  received(data: Buffer, binary: boolean): void {
+    this.#heard()
+    this.#idleBeats = 0
+    this.post(() => this.handle(data, binary))
+    if (this.inboxLength < PAUSE_AT || this.#paused) return
+    this.#paused = true
+    this.#wire?.pause()
+  }
+
+  protected override inboxShrank(left: number): void {
+    if (!this.#paused || left > RESUME_AT) return
+    this.#paused = false
+    this.#heard()
+    this.#wire?.resume()
+  }
+
+  /** `ws` has sent the pong already. @internal */
+  pinged(data: Buffer): void {
+    this.#heard()
+    if (this.handlers?.ping !== undefined) this.post(() => this.handlers?.ping?.(data, this))
+  }
+
+  /** @internal */
+  ponged(data: Buffer): void {
+    this.#heard()
+    if (this.handlers?.pong !== undefined) this.post(() => this.handlers?.pong?.(data, this))
+  }
+
+  /** @internal */
+  broken(code: number): void {
+    this.end({ kind: 'protocol', code })
+  }
+
+  /** @internal */
+  lost(): void {
+    this.end({ kind: 'lost' })
+  }
+
+  /** @internal */
+  wireClosed(code: number, text: string): void {
+    if (code === 1006) this.end({ kind: 'lost' })
+    else this.end({ kind: 'peer', ...(code === 1005 ? {} : { code }), ...(text === '' ? {} : { text }) })
+  }
+
+  #heard(): void {
+    this.#alive = true
+  }
+
+  /** One beat of the heartbeat: a peer that said nothing since the last ping is gone. One that we paused cannot speak. @internal */
+  heartbeat(): void {
+    if (!this.#alive && !this.#paused) return this.end({ kind: 'lost' })
+    this.#alive = false
+    this.#wire?.ping(Buffer.alloc(0))
+  }
+
+  /** One of four beats in an idle timeout: after four without a message, the end. @internal */
+  watchIdle(): void {
+    if (++this.#idleBeats > 4) this.end({ kind: 'idle' })
+  }
+
+  protected finish(reason: CloseReason): void {
+    const wire = this.#wire
+    if (wire === undefined || reason.kind === 'peer') return
+    const code = closeCode(reason)
+    if (code === undefined) return wire.terminate()
+    if (endsCleanly(reason) || reason.kind === 'failed') this.queue.finish()
+    const text = 'text' in reason ? (reason.text ?? '') : ''
+    if (reason.kind !== 'protocol') wire.close(code, text)
+  }
+}

@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http'
+import { badRequest, forbidden, HttpError } from '../errors.js'
+
+/** 426: here a WebSocket is spoken (RFC 9110 §15.5.22, RFC 6455 §4.2.2). */
+export function upgradeRequired(): HttpError {
+  return new HttpError(426, 'this is a WebSocket: open it with a WebSocket handshake', {
+    headers: { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13' },
+  })
+}
+
+/** Whether a request asks for a WebSocket at all (RFC 6455 §4.2.1, items 1 and 3). */
+export function asksForWebSocket(request: IncomingMessage): boolean {
+  return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** The client's part of the opening handshake, as RFC 6455 §4.2.1 lists it. @throws HttpError 400 or 426 */
+export function checkHandshake(request: IncomingMessage): void {
+  const { headers } = request
+  if (request.httpVersion !== '1.1') throw badRequest('the handshake needs HTTP/1.1')
+  if (headers['sec-websocket-version'] !== '13') throw upgradeRequired()
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
+    throw badRequest('Sec-WebSocket-Key must be 16 bytes in base64')
+  }
+  const protocols = headers['sec-websocket-protocol']
+  if (protocols !== undefined && !protocols.split(',').every(name => TOKEN.test(name.trim()))) {
+    throw badRequest('Sec-WebSocket-Protocol must be a list of tokens')
+  }
+}
+
+/** RFC 9110 §5.6.2 */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/**
+ * Browsers send cookies with a handshake from any page, and say which page in `Origin` (RFC 6455 §10.2). It must be the
+ * host's own, to the scheme and the port, or a listed one. Who is no browser sends none, and is not stopped here.
+ * @throws HttpError 403
+ */
+export function checkOrigin(request: IncomingMessage, allowed: readonly string[] | '*'): void {
+  const { origin } = request.headers
+  if (origin === undefined || allowed === '*' || allowed.includes(origin) || isOwn(origin, request)) return
+  throw forbidden(`the origin ${origin} may not open this WebSocket`)
+}
+
+function isOwn(origin: string, { headers, socket }: IncomingMessage): boolean {
+  const scheme = 'encrypted' in socket ? 'https:' : 'http:'
+  try {
+    const asked = new URL(origin)
+    return (
+      asked.origin === origin && asked.protocol === scheme && asked.host === new URL(`${scheme}//${headers.host}`).host
+    )
+  } catch {
+    return false
+  }
+}

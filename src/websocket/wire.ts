@@ -1,0 +1,186 @@
+/** The only file that knows the `ws` package: it does the handshake, receives, and speaks control frames. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket as NetSocket } from 'node:net'
+import { WebSocket, WebSocketServer } from 'ws'
+import type { Sink } from '../connections/send-queue.js'
+import type { WebSocketOptions } from '../declare/routes.js'
+import { readFrames } from './frame.js'
+
+/** What a wire tells its socket. */
+export interface WireEvents {
+  received(data: Buffer, binary: boolean): void
+  pinged(data: Buffer): void
+  ponged(data: Buffer): void
+  /** The peer broke the protocol; the close frame with this code is on its way. */
+  broken(code: number): void
+  /** The TCP connection failed. */
+  lost(): void
+  /** Both sides have closed, or one went away: 1006. 1005 stands for no code (RFC 6455 §7.4.1). */
+  wireClosed(code: number, text: string): void
+}
+
+/** An open WebSocket. */
+export interface Wire {
+  readonly protocol: string
+  readonly sink: Sink
+  ping(data: Buffer): void
+  close(code: number, text: string): void
+  terminate(): void
+  pause(): void
+  resume(): void
+}
+
+/** Answers the opening handshake with 101; undefined where the peer has gone meanwhile. */
+export type Accept = (
+  request: IncomingMessage,
+  socket: NetSocket,
+  head: Buffer,
+  response: ServerResponse,
+  events: WireEvents,
+) => Wire | undefined
+
+const MAX_PAYLOAD = 1_048_576
+const CLOSE_TIMEOUT = 5000
+
+export function makeAccept(options: WebSocketOptions): Accept {
+  const { protocols = [], maxPayload = MAX_PAYLOAD, perMessageDeflate = false } = options
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload,
+    maxFragments: 1024,
+    maxBufferedChunks: 16_384,
+    closeTimeout: CLOSE_TIMEOUT,
+    perMessageDeflate: perMessageDeflate && {
+      serverNoContextTakeover: true,
+      clientNoContextTakeover: true,
+      threshold: 1024,
+    },
+    handleProtocols: offered => protocols.find(protocol => offered.has(protocol)) ?? false,
+  } as ConstructorParameters<typeof WebSocketServer>[0])
+  let extra: readonly string[] = []
+  server.on('headers', headers => headers.push(...extra))
+  return (request, socket, head, response, events) => {
+    extra = headerLines(response)
+    let wire: Wire | undefined
+    server.handleUpgrade(request, socket, head, ws => {
+      listen(ws, events)
+      wire = makeWire(ws, socket)
+    })
+    return wire
+  }
+}
+
+/** What middleware and guards set on the response goes out with the 101 (cookies, security headers). */
+function headerLines(response: ServerResponse): string[] {
+  return response.getHeaderNames().flatMap(name => {
+    const value = response.getHeader(name) ?? []
+    return (Array.isArray(value) ? value : [value]).map(each => `${name}: ${each}`)
+  })
+}
+
+function listen(ws: WebSocket, events: WireEvents): void {
+  ws.on('message', (data: Buffer, binary: boolean) => events.received(data, binary))
+  ws.on('ping', (data: Buffer) => events.pinged(data))
+  ws.on('pong', (data: Buffer) => events.ponged(data))
+  ws.on('error', (error: Error & { code?: string }) => {
+    if (error.code?.startsWith('WS_ERR_')) events.broken(CLOSE_CODES[error.code] ?? 1002)
+    else events.lost()
+  })
+  ws.on('close', (code: number, reason: Buffer) => events.wireClosed(code, reason.toString()))
+}
+
+/** The close codes of what `ws` finds wrong with a message, where it is not 1002 (RFC 6455 §7.4.1). */
+const CLOSE_CODES: Readonly<Record<string, number>> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+}
+
+function makeWire(ws: WebSocket, socket: NetSocket): Wire {
+  return {
+    protocol: ws.protocol,
+    sink: ws.extensions === '' ? new DirectSink(ws, socket) : new DeflatingSink(ws, socket),
+    ping: data => ws.readyState === WebSocket.OPEN && ws.ping(data),
+    close: (code, text) => ws.close(code, text),
+    terminate: () => ws.terminate(),
+    pause: () => ws.pause(),
+    resume: () => ws.resume(),
+  }
+}
+
+/**
+ * Frames go to the socket itself, past `ws`. What is written while one chunk of input is handled leaves in one write:
+ * the first opens a cork, the end of the tick closes it.
+ */
+class DirectSink implements Sink {
+  #corked = false
+
+  constructor(
+    private readonly ws: WebSocket,
+    private readonly socket: NetSocket,
+  ) {}
+
+  get writableLength(): number {
+    return this.socket.writableLength
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.socket.writableNeedDrain
+  }
+
+  /** Nothing may follow a close frame (RFC 6455 §5.5.1). */
+  write(bytes: Buffer): boolean {
+    if (this.ws.readyState !== WebSocket.OPEN) return true
+    if (!this.#corked) {
+      this.#corked = true
+      this.socket.cork()
+      process.nextTick(() => {
+        this.#corked = false
+        this.socket.uncork()
+      })
+    }
+    return this.socket.write(bytes)
+  }
+
+  once(event: 'drain', listener: () => void): void {
+    this.socket.once(event, listener)
+  }
+}
+
+/** Where messages are compressed, `ws` does it, and keeps the order of frames. */
+class DeflatingSink implements Sink {
+  readonly #listeners: (() => void)[] = []
+  #unsent = 0
+
+  constructor(
+    private readonly ws: WebSocket,
+    private readonly socket: NetSocket,
+  ) {}
+
+  get writableLength(): number {
+    return this.#unsent
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#unsent >= this.socket.writableHighWaterMark
+  }
+
+  write(bytes: Buffer): boolean {
+    if (this.ws.readyState !== WebSocket.OPEN) return true
+    for (const { binary, payload } of readFrames(bytes)) {
+      this.#unsent += payload.length
+      this.ws.send(payload, { binary, compress: true }, () => this.#sent(payload.length))
+    }
+    return !this.writableNeedDrain
+  }
+
+  once(_event: 'drain', listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  #sent(bytes: number): void {
+    this.#unsent -= bytes
+    if (this.#unsent === 0) for (const listener of this.#listeners.splice(0)) listener()
+  }
+}

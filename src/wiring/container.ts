@@ -1,0 +1,161 @@
+/** The only file that knows tsyringe: who exists, made eagerly in the order of need, and let go in reverse. */
+import {
+  type DependencyContainer,
+  type InjectionToken,
+  inject,
+  injectable,
+  Lifecycle,
+  container as root,
+} from 'tsyringe'
+import { type AbstractClass, type Class, readDeclaration, type Token } from '../declare/metadata.js'
+import type { Definition } from './definitions.js'
+
+/** Runs when the application starts, after everything it needs has started. */
+export interface OnStart {
+  onStart(): void | Promise<void>
+}
+
+/** Runs when the application stops, before anything it needs has stopped. */
+export interface OnStop {
+  onStop(): void | Promise<void>
+}
+
+/** Makes an instance that belongs to a connection. */
+export type Construct = (connection: object) => object
+
+/** An owner's end, so that what was made for it can be let go. */
+interface Ends {
+  onSettled(listener: () => void): void
+}
+
+export class Container {
+  readonly #container: DependencyContainer = root.createChildContainer()
+  /** The singletons that were made here, in that order. */
+  readonly #made: object[] = []
+
+  constructor(
+    private readonly definitions: ReadonlyMap<Token, Definition>,
+    /** Classes that stand for the connection itself. */
+    private readonly connections: readonly AbstractClass[],
+  ) {}
+
+  /** Makes every singleton; factories are awaited. */
+  async make(order: readonly Definition[]): Promise<void> {
+    for (const definition of order) this.#register(definition)
+    for (const definition of order) {
+      if (definition.scope !== 'singleton') continue
+      if (definition.kind === 'factory') await this.#runFactory(definition)
+      if (definition.kind === 'value' || definition.kind === 'alias') continue
+      const instance = this.get(definition.token)
+      if (typeof instance === 'object' && instance !== null) this.#made.push(instance)
+    }
+  }
+
+  get<T>(token: Token<T>): T {
+    return this.#container.resolve(token as InjectionToken<T>)
+  }
+
+  /** Every instance of a class, in the order they were made. */
+  all<T extends object>(type: AbstractClass<T>): T[] {
+    return this.#made.filter((instance): instance is T => instance instanceof type)
+  }
+
+  async start(): Promise<void> {
+    for (const instance of this.#made) if ('onStart' in instance) await (instance as OnStart).onStart()
+  }
+
+  /** Stops and disposes in reverse; every instance gets its turn, and the first failure is thrown at the end. */
+  async stop(): Promise<void> {
+    const failures: unknown[] = []
+    for (const instance of this.#made.toReversed()) {
+      try {
+        if ('onStop' in instance) await (instance as OnStop).onStop()
+        await dispose(instance)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  /**
+   * Compiles how instances of a class are made for a connection: what lives with the application is found now, what
+   * belongs to the connection is filled in then. No container is asked for each connection.
+   */
+  construct(owner: Class, needs: readonly Token[]): Construct {
+    const reads = needs.map(need => this.#argument(need))
+    const scoped = needs.some(need => this.#isScoped(need))
+    if (!scoped) return connection => new owner(...(reads.map(read => read(connection, noneMade)) as never[]))
+    return connection => {
+      const made: Made = new Map()
+      const instance = new owner(...(reads.map(read => read(connection, made)) as never[]))
+      ;(connection as Ends).onSettled(() => disposeAll([...made.values()]))
+      return instance
+    }
+  }
+
+  #isScoped(need: Token): boolean {
+    const definition = this.#resolveAlias(need)
+    return definition?.scope === 'connection'
+  }
+
+  #resolveAlias(need: Token): Definition | undefined {
+    const definition = this.definitions.get(need)
+    return definition?.kind === 'alias' ? this.#resolveAlias(definition.useToken) : definition
+  }
+
+  /** How one constructor parameter is filled. */
+  #argument(need: Token): (connection: object, made: Made) => unknown {
+    if (this.connections.includes(need as AbstractClass)) return connection => connection
+    const definition = this.#resolveAlias(need)
+    if (definition?.scope === 'transient') return () => this.get(need)
+    if (definition?.scope !== 'connection' || definition.kind !== 'class') {
+      const instance = this.get(need)
+      return () => instance
+    }
+    const reads = definition.needs.map(inner => this.#argument(inner))
+    return (connection, made) => {
+      const known = made.get(definition)
+      if (known !== undefined) return known
+      const instance = new definition.useClass(...(reads.map(read => read(connection, made)) as never[]))
+      made.set(definition, instance)
+      return instance
+    }
+  }
+
+  #register(definition: Definition): void {
+    const token = definition.token as InjectionToken
+    if (definition.kind === 'value') this.#container.register(token, { useValue: definition.useValue })
+    if (definition.kind === 'alias')
+      this.#container.register(token, { useToken: definition.useToken as InjectionToken })
+    if (definition.kind !== 'class' || definition.scope === 'connection') return
+    describe(definition.useClass)
+    const lifecycle = definition.scope === 'transient' ? Lifecycle.Transient : Lifecycle.Singleton
+    this.#container.register(token, { useClass: definition.useClass as InjectionToken as never }, { lifecycle })
+  }
+
+  async #runFactory(definition: Definition & { kind: 'factory' }): Promise<void> {
+    const dependencies = definition.takesContainer ? [this.#container] : definition.needs.map(need => this.get(need))
+    const useValue = await definition.useFactory(...(dependencies as never[]))
+    this.#container.register(definition.token as InjectionToken, { useValue })
+  }
+}
+
+type Made = Map<Definition, object>
+const noneMade: Made = new Map()
+
+/** Tells tsyringe of a class and its `@inject`ed parameters, so that `declare/` need not know tsyringe. */
+function describe(owner: Class): void {
+  for (const [index, token] of readDeclaration(owner).tokens) inject(token as InjectionToken)(owner, undefined, index)
+  injectable()(owner as never)
+}
+
+async function dispose(instance: object): Promise<void> {
+  const all = instance as { dispose?: unknown; [Symbol.asyncDispose]?: unknown; [Symbol.dispose]?: unknown }
+  const method = all[Symbol.asyncDispose] ?? all[Symbol.dispose] ?? all.dispose
+  if (typeof method === 'function') await method.call(instance)
+}
+
+function disposeAll(instances: readonly object[]): void {
+  for (const instance of instances.toReversed()) void dispose(instance).catch(() => {})
+}

@@ -1,0 +1,61 @@
+import type { AbstractClass, Token } from '../declare/metadata.js'
+import { type Definition, nameToken } from './definitions.js'
+
+/** Someone who asks for dependencies: a definition, or a class whose instances are made for each connection. */
+export interface Asker {
+  readonly name: string
+  readonly module: string
+  readonly needs: readonly Token[]
+  /** Whether it may be given what belongs to one connection. */
+  readonly perConnection: boolean
+}
+
+/** What nobody provides, and what lives longer than what it asks for. */
+export function needProblems(
+  askers: readonly Asker[],
+  definitions: ReadonlyMap<Token, Definition>,
+  connections: readonly AbstractClass[],
+): string[] {
+  return askers.flatMap(({ name, module, needs, perConnection }) =>
+    needs.flatMap(need => {
+      const isConnection = connections.includes(need as AbstractClass)
+      const asked = nameToken(need)
+      if (!isConnection && !definitions.has(need)) {
+        return [`${name} needs ${asked}, which no module provides: add ${asked} to the providers of ${module}`]
+      }
+      if (perConnection || (!isConnection && definitions.get(need)?.scope !== 'connection')) return []
+      const cure = `mark ${name} @Injectable({ scope: 'connection' }), or ask for it in an event source or a socket class`
+      return [`${name} lives as long as the application, but needs ${asked}, which belongs to one connection: ${cure}`]
+    }),
+  )
+}
+
+/** The definitions with each behind all that it needs; and the circles that make that impossible. */
+export function sortByNeed(definitions: ReadonlyMap<Token, Definition>): {
+  readonly order: readonly Definition[]
+  readonly problems: readonly string[]
+} {
+  const order: Definition[] = []
+  const problems: string[] = []
+  const done = new Set<Token>()
+  const path: Token[] = []
+  const visit = (token: Token) => {
+    const definition = definitions.get(token)
+    if (definition === undefined || done.has(token)) return
+    const start = path.indexOf(token)
+    if (start !== -1) {
+      const circle = [...path.slice(start), token].map(nameToken).join(' → ')
+      problems.push(
+        `dependencies go in a circle: ${circle}: move what both need into a third class, or pass it to a method`,
+      )
+      return
+    }
+    path.push(token)
+    for (const need of definition.needs) visit(need)
+    path.pop()
+    done.add(token)
+    order.push(definition)
+  }
+  for (const token of definitions.keys()) visit(token)
+  return { order, problems }
+}
