@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { type Options as SwcOptions, transformFile } from '@swc/core'
+import { root } from './support/paths.js'
+
+const exec = promisify(execFile)
+
+/** A fresh folder outside the repository, with the packed package installed from its tarball. */
+let consumer: string
+
+describe('the packed package', () => {
+  before(async () => {
+    consumer = await realpath(await mkdtemp(join(tmpdir(), 'palomino-consumer-')))
+    await cp(join(root, 'test/fixtures/consumer'), consumer, { recursive: true })
+    await writeFile(join(consumer, 'package.json'), JSON.stringify({ type: 'module', private: true }))
+    await install()
+  })
+  after(() => rm(consumer, { recursive: true, force: true }))
+
+  test('holds the built code, its types, its source and its papers', async () => {
+    const files = await readdir(join(consumer, 'node_modules/palomino'), { recursive: true })
+    for (const file of ['dist/src/index.js', 'dist/src/index.d.ts', 'src/index.ts', 'LICENSE', 'CHANGELOG.md']) {
+      assert.ok(files.includes(file), `${file} is missing`)
+    }
+    assert.deepEqual(
+      files.filter(file => /(^|\/)(test|examples)\/|\.test\./.test(file)),
+      [],
+    )
+  })
+
+  test('serves an app compiled by tsc, its declarations checked', async () => {
+    await compileWithTsc()
+    await serves('tsc/app.js')
+  })
+
+  test('serves an app compiled by swc', async () => {
+    await compileWithSwc('swc.js', true)
+    await serves('swc.js')
+  })
+
+  test('tells what to do when the compiler emitted no metadata', async () => {
+    await compileWithSwc('bare.js', false)
+    await assert.rejects(run('bare.js'), ({ stderr }: { stderr: string }) => {
+      assert.match(stderr, /ConfigurationError/)
+      assert.match(stderr, /GreetingsController/)
+      assert.match(stderr, /emitDecoratorMetadata/)
+      return true
+    })
+  })
+})
+
+async function install() {
+  const { stdout } = await exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', consumer], {
+    cwd: root,
+  })
+  const [{ filename }] = JSON.parse(stdout)
+  const { devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const nodeTypes = `@types/node@${devDependencies['@types/node']}`
+  const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
+  await exec('npm', ['install', ...flags, '--prefix', consumer, join(consumer, filename), nodeTypes], { cwd: consumer })
+}
+
+async function compileWithTsc() {
+  const config = {
+    compilerOptions: {
+      target: 'ES2023',
+      lib: ['ES2023', 'ESNext.Disposable'],
+      module: 'NodeNext',
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      verbatimModuleSyntax: true,
+      outDir: 'tsc',
+      rootDir: '.',
+    },
+    files: ['app.ts'],
+  }
+  await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  await exec(process.execPath, [tsc, '--project', consumer, '--pretty', 'false']).catch(error =>
+    assert.fail(`the app does not compile:\n${error.stdout}${error.stderr}`),
+  )
+}
+
+async function compileWithSwc(file: string, decoratorMetadata: boolean) {
+  const options: SwcOptions = {
+    swcrc: false,
+    module: { type: 'es6' },
+    jsc: {
+      target: 'es2022',
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata },
+    },
+  }
+  const { code } = await transformFile(join(consumer, 'app.ts'), options)
+  await writeFile(join(consumer, file), code)
+}
+
+function run(file: string) {
+  return exec(process.execPath, ['main.js', `./${file}`], { cwd: consumer, timeout: 30_000 })
+}
+
+async function serves(file: string) {
+  const { stdout, stderr } = await run(file)
+  const heard = JSON.parse(stdout.trim().split('\n').at(-1)!)
+  assert.deepEqual(heard.greeting, { text: 'Hello you' })
+  assert.match(heard.type, /^text\/event-stream/)
+  assert.match(heard.stream, /event: ?hello\ndata: ?\{"room":"one"\}\n\n/)
+  assert.equal(heard.echo, 'ping')
+  assert.doesNotMatch(stderr, /Warning/)
+}
