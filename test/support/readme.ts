@@ -9,7 +9,7 @@ import { root } from './paths.js'
 
 /** What a snippet's module exports; an `app` is stopped when its test is over. */
 export interface SnippetModule {
-  app?: { stop(): Promise<unknown> }
+  app?: { close(): Promise<unknown> }
   [name: string]: unknown
 }
 
@@ -36,7 +36,7 @@ export function testSnippets(markdown: string, drives: Record<string, Drive>, na
       const drive = drives[file]
       assert.ok(drive, `no test drives the snippet ${file}`)
       const module: SnippetModule = await import(pathToFileURL(join(folder, 'out', file.replace(/\.ts$/, '.js'))).href)
-      t.after(() => module.app?.stop())
+      t.after(() => module.app?.close())
       await drive(module, t)
     })
   }
