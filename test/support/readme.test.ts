@@ -17,7 +17,7 @@ And then:
 
 \`\`\`ts
 // file: greet.ts
-export const app = { greeting: greet('you'), stop: async () => { stopped = true }, port: process.env.PORT ?? 3000 }
+export const app = { greeting: greet('you'), close: async () => { stopped = true }, port: process.env.PORT ?? 3000 }
 export let stopped = false
 \`\`\`
 `
@@ -43,7 +43,7 @@ testSnippets(
   PAGE,
   {
     'greet.ts': module => {
-      assert.deepEqual(module.app, { greeting: 'Hello you', stop: module.app!.stop, port: '0' })
+      assert.deepEqual(module.app, { greeting: 'Hello you', close: module.app!.stop, port: '0' })
       driven = module
     },
   },
