@@ -43,11 +43,11 @@ testSnippets(
   PAGE,
   {
     'greet.ts': module => {
-      assert.deepEqual(module.app, { greeting: 'Hello you', close: module.app!.stop, port: '0' })
+      assert.deepEqual(module.app, { greeting: 'Hello you', close: module.app!.close, port: '0' })
       driven = module
     },
   },
   'fixture',
 )
 
-test('the app of a snippet is stopped', () => assert.equal(driven.stopped, true))
+test('the app of a snippet is closed', () => assert.equal(driven.stopped, true))
