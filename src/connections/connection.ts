@@ -39,9 +39,9 @@ let made = 0
 
 /**
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
- * `close` runs once.
+ * `close` runs once. Its type may name the values of the path: `Socket<'deck'>` has `params.deck`.
  */
-export abstract class Connection implements Receiver {
+export abstract class Connection<Names extends string = string> implements Receiver {
   /** @internal */
   readonly queue: SendQueue
   /** @internal */
@@ -77,8 +77,8 @@ export abstract class Connection implements Receiver {
     return this.#id
   }
 
-  get params(): Params {
-    return this.handshake.params
+  get params(): Params<Names> {
+    return this.handshake.params as Params<Names>
   }
 
   get query(): QueryValues {

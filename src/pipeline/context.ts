@@ -9,7 +9,7 @@ export class ContextKey<T> {
   constructor(readonly name: string) {}
 }
 
-export type Params = Readonly<Record<string, string>>
+export type Params<Names extends string = string> = Readonly<Record<Names, string>>
 export type QueryValues = Readonly<ParsedUrlQuery>
 
 /** What stays of a request for as long as its connection lives: small and frozen. */

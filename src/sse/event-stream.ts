@@ -19,7 +19,7 @@ const FLUSH_PATIENCE = 5000
 const DRAIN_SPREAD = 2000
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
-export class EventStream extends Connection {
+export class EventStream<Names extends string = string> extends Connection<Names> {
   #response: ServerResponse | undefined
   readonly #outlet: Outlet
   readonly #socket: NetSocket

@@ -16,7 +16,7 @@ const PAUSE_AT = 64
 const RESUME_AT = 16
 
 /** One open WebSocket (RFC 6455): messages both ways until one side closes. */
-export class Socket extends Connection implements WireEvents {
+export class Socket<Names extends string = string> extends Connection<Names> implements WireEvents {
   declare handlers: SocketHandlers | undefined
   /** Handles a data frame: the class's `@On` handlers, or its `message`. @internal */
   handle: (data: Buffer, binary: boolean) => unknown = () => undefined
