@@ -27,7 +27,7 @@ export interface StopOptions {
   /** The close reason of a socket, at most 123 bytes of UTF-8 (RFC 6455 §5.5). @default none */
   readonly text?: string
   /**
-   * Whether an `EventSource` may reconnect. `false` sends it a last event id that is answered with 204 when it comes
+   * Whether an `EventSource` may reconnect. `false` sends it an event `stop` whose id is answered with 204 when it comes
    * back, which ends it (WHATWG HTML §9.2.3). @default true
    */
   readonly reconnect?: boolean

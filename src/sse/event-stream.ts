@@ -116,7 +116,8 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   protected override endWith(options: StopOptions): void {
-    if (options.reconnect === false && !this.closed) this.push({ id: STOPPED_ID, comment: 'stopped' })
+    if (options.reconnect === false && !this.closed)
+      this.push({ event: 'stop', id: STOPPED_ID, data: { reconnect: false } })
     super.endWith(options)
   }
 
