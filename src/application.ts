@@ -20,6 +20,7 @@ import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
 import { Dispatcher } from './server/dispatch.js'
 import { attachHandlers, type ListenAddress, Listener } from './server/listener.js'
+import { onSignals } from './server/signals.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
 
@@ -39,7 +40,7 @@ export async function bootstrap(module: AbstractClass, options: ApplicationOptio
     await app.start()
     if (options.listen !== false) await app.listen(addressOf(options))
   } catch (error) {
-    await app.close({ deadline: 0 })
+    await app.close({ deadline: 0 }).catch(worse => app.logger.error('the application did not stop cleanly', worse))
     throw error
   }
   if (options.signals ?? options.listen !== false) app.closeOnSignals()
@@ -72,11 +73,12 @@ function addressOf({ port = PORT, host, path }: ApplicationOptions): ListenAddre
 export class Application {
   readonly #container: Container
   readonly #live = new LiveConnections<Connection>()
-  readonly #logger: Logger
+  /** @internal */
+  readonly logger: Logger
   readonly #listeners: Listener[] = []
   readonly #registries: ConnectionRegistry[] = []
-  readonly #signals = new Map<NodeJS.Signals, () => void>()
   #dispatcher: Dispatcher | undefined
+  #forgetSignals: () => void = () => {}
   #closing: Promise<void> | undefined
 
   /** @internal */
@@ -84,7 +86,7 @@ export class Application {
     private readonly blueprint: Blueprint,
     private readonly options: ApplicationOptions,
   ) {
-    this.#logger = options.logger ?? defaultLogger
+    this.logger = options.logger ?? defaultLogger
     this.#container = new Container(blueprint.definitions, connectionTokens)
   }
 
@@ -131,9 +133,14 @@ export class Application {
 
   /** Listens on one more address. @throws AddressInUseError */
   async listen(address: ListenAddress): Promise<AddressInfo | string> {
-    const listener = await Listener.open(address, this.options, this.#handlers())
-    this.#listeners.push(listener)
-    return listener.address
+    const failed = (error: Error) => this.logger.error('a connection could not be accepted', error)
+    const listener = await Listener.open(address, this.options, this.#handlers(), failed)
+    if (this.#closing === undefined) {
+      this.#listeners.push(listener)
+      return listener.address
+    }
+    await listener.close()
+    throw new Error('the application is closed')
   }
 
   /** Serves all requests of a server that somebody else starts and stops. */
@@ -164,7 +171,7 @@ export class Application {
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
     this.#dispatcher = new Dispatcher(compiled, serving, { use, useOnUpgrade, closingSlash, bodyLimit })
-    for (const warning of warningsOf(this.routes)) this.#logger.warn(warning)
+    for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
 
   async #startRegistry(registry: ConnectionRegistry): Promise<void> {
@@ -174,12 +181,12 @@ export class Application {
     const open: OpenEventLog = this.options.eventLog ?? ((_name, retention) => new MemoryEventLog(retention))
     const name = mark?.path ?? registry.constructor.name
     const log = await open(name, { ...defaultRetention, ...asked })
-    await registry.start({ name, log, history: history !== false && history !== 0, logger: this.#logger })
+    await registry.start({ name, log, history: history !== false && history !== 0, logger: this.logger })
     this.#registries.push(registry)
   }
 
   #serving(compiled: () => Compiled): ConnectionServing {
-    const logger = this.#logger
+    const logger = this.logger
     return {
       logger,
       live: this.#live,
@@ -209,8 +216,9 @@ export class Application {
 
   /**
    * Stops: no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
-   * left is cut. Then `onStop` and disposal, in reverse. A second call waits for the first.
-   * @param options.deadline milliseconds. @default the application's `deadline`, 10_000
+   * left is cut. Then `onStop` and disposal, in reverse, each to its end. A second call waits for the first.
+   * @param options.deadline milliseconds until what is left is cut. @default the application's `deadline`, 10_000
+   * @throws the first failure of a registry's log, an `onStop` or a disposal; all had their turn
    */
   close(options: { readonly deadline?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(options.deadline ?? this.options.deadline ?? DEADLINE)
@@ -218,8 +226,16 @@ export class Application {
   }
 
   async #close(deadline: number): Promise<void> {
-    for (const [signal, listener] of this.#signals) process.off(signal, listener)
-    if (this.#dispatcher !== undefined) this.#dispatcher.draining = true
+    await this.#drain(deadline)
+    const stops = [...this.#registries.map(registry => () => registry.stop()), () => this.#container.stop()]
+    const failures: unknown[] = []
+    for (const stop of stops) await stop().catch(error => failures.push(error))
+    this.#forgetSignals()
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async #drain(deadline: number): Promise<void> {
+    this.#live.draining = true
     const stopped = Promise.all(this.#listeners.map(listener => listener.close()))
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), deadline)
@@ -229,26 +245,16 @@ export class Application {
     clearTimeout(timer)
     for (const listener of this.#listeners) listener.destroy()
     await stopped
-    for (const registry of this.#registries) await registry.stop()
-    await this.#container.stop()
   }
 
   /** Closes on SIGTERM and SIGINT, and ends the process; a second signal ends it at once. @internal */
   closeOnSignals(): void {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      const listener = () => {
-        process.once(signal, () => process.exit(1))
-        this.close().then(
-          () => process.exit(0),
-          (error: unknown) => {
-            this.#logger.error('the application did not stop cleanly', error)
-            process.exit(1)
-          },
-        )
-      }
-      this.#signals.set(signal, listener)
-      process.once(signal, listener)
-    }
+    this.#forgetSignals = onSignals(() =>
+      this.close().then(undefined, (error: unknown) => {
+        this.logger.error('the application did not stop cleanly', error)
+        throw error
+      }),
+    )
   }
 }
 

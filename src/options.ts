@@ -41,7 +41,7 @@ export interface ApplicationOptions extends ListenerLimits {
   readonly logger?: Logger
   /** Whether SIGTERM and SIGINT close the application, and then end the process. @default true where `bootstrap` listens */
   readonly signals?: boolean
-  /** Milliseconds that `close` takes at the most. @default 10_000 */
+  /** Milliseconds after which `close` cuts what has not ended. @default 10_000 */
   readonly deadline?: number
 }
 

@@ -63,6 +63,14 @@ export function checkClose({ code, text }: { readonly code?: number; readonly te
   }
 }
 
+/** A reason with a code and a text, where there are any. */
+export function withCode<K extends 'stopped' | 'disconnected'>(
+  kind: K,
+  { code, text }: { readonly code?: number | undefined; readonly text?: string | undefined },
+): { readonly kind: K; readonly code?: number; readonly text?: string } {
+  return { kind, ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
+}
+
 /** The code that a socket's close frame carries; undefined where none is sent. */
 export function closeCode(reason: CloseReason): number | undefined {
   switch (reason.kind) {

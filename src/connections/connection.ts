@@ -5,7 +5,7 @@ import type { Logger } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
-import { type CloseReason, checkClose, type Stop, type StopOptions } from './close-reason.js'
+import { type CloseReason, checkClose, type Stop, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds } from './cursor.js'
 import type { LiveConnections } from './live.js'
@@ -52,6 +52,8 @@ export abstract class Connection<Names extends string = string> implements Recei
   readonly gate = new OpeningGate()
   readonly #mailbox: Mailbox
   readonly #cleanups = new Set<() => void>()
+  /** Messages from inside that have not reached `info`. */
+  #told = 0
   #id: string | undefined
   #reason: CloseReason | undefined
   #controller: AbortController | undefined
@@ -135,12 +137,13 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
   tell(message: unknown): boolean {
+    if (this.#told >= INBOX_LIMIT) this.end({ kind: 'overflow' })
     if (this.closed) return false
-    if (this.#mailbox.length >= INBOX_LIMIT) {
-      this.end({ kind: 'overflow' })
-      return false
-    }
-    this.post(() => this.#inform(message))
+    this.#told++
+    this.post(() => {
+      this.#told--
+      return this.#inform(message)
+    })
     return true
   }
 
@@ -149,12 +152,8 @@ export abstract class Connection<Names extends string = string> implements Recei
    * last one still waiting is left out. Answers a function that stops it.
    */
   every(ms: number, message: unknown): () => void {
-    const ticks = repeat(
-      ms,
-      () => this.#inform(message),
-      task => this.post(task),
-    )
-    return tie(ticks, this)
+    const inform = () => this.#inform(message)
+    return tie(repeat(ms, inform, this), this)
   }
 
   /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */
@@ -256,32 +255,35 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   protected endWith(options: StopOptions): void {
-    const { code, text } = options
-    this.end({ kind: 'stopped', ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) })
+    this.end(withCode('stopped', options))
   }
 
   /** A handler threw or rejected: the connection ends, the process lives. @internal */
   failed(error: unknown): void {
-    if (this.closed && error === this.#controller?.signal.reason) return
-    const isRefusal = !this.gate.passed && error instanceof HttpError && error.status < 500
-    if (!isRefusal) this.plan.logger.error(`${this.plan.route.name} failed`, error)
+    if (!this.#isExpected(error)) this.plan.logger.error(`${this.plan.route.name} failed`, error)
     this.end({ kind: 'failed', error })
+  }
+
+  /** What needs no log: the echo of `signal`, a refusal by `open`, and what the reply in place of a head has told. */
+  #isExpected(error: unknown): boolean {
+    if (this.#reason !== undefined) return error === this.#reason || (error as Error | null)?.cause === this.#reason
+    return !this.gate.passed && (!this.started || (error instanceof HttpError && error.status < 500))
   }
 
   /** Ends the connection, once: whoever comes first gives the reason. @internal */
   end(reason: CloseReason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
-    for (const cleanUp of [...this.#cleanups]) cleanUp()
+    for (const cleanUp of this.#cleanups) cleanUp()
     this.#cleanups.clear()
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()
     this.#controller?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
-    this.#mailbox.close(last, CLOSE_PATIENCE).finally(() => {
-      for (const settled of this.#settled) settled()
+    this.#mailbox.close(last, CLOSE_PATIENCE).then(() => {
       this.plan.live.delete(this)
+      for (const settled of this.#settled) settled()
     })
   }
 

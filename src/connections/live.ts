@@ -2,6 +2,8 @@
 export class LiveConnections<C> implements Iterable<C> {
   readonly #connections = new Set<C>()
   #emptied: (() => void)[] = []
+  /** The application is going away: nothing opens any more. */
+  draining = false
 
   get size(): number {
     return this.#connections.size

@@ -2,6 +2,12 @@ import { isPromise } from '../pipeline/settle.js'
 
 export type Task = () => unknown
 
+/** Tasks that one mailbox runs in one go; then the rest of the process has its turn. */
+const TURN = 100
+/** Mailboxes that may run inside of each other's tasks: a message handed on from one to the next costs stack. */
+const DEPTH = 20
+let depth = 0
+
 /**
  * One thing at a time: tasks run in the order they were posted, the next when the last one's promise has settled. A
  * task that returns no promise is done when it returns.
@@ -23,8 +29,9 @@ export class Mailbox {
 
   post(task: Task): void {
     if (this.#closed) return
-    if (this.#running) this.#tasks.push(task)
-    else this.#run(task)
+    if (!this.#running && depth < DEPTH) return this.#run(task)
+    this.#tasks.push(task)
+    if (!this.#running) this.#goOnLater()
   }
 
   /**
@@ -43,12 +50,19 @@ export class Mailbox {
 
   #run(first: Task): void {
     this.#running = true
+    let left = TURN
     for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
       const result = this.#attempt(task)
       if (result !== undefined) return void result.then(() => this.#goOn())
+      if (--left === 0) return this.#goOnLater()
     }
     this.#running = false
     this.#idle()
+  }
+
+  #goOnLater(): void {
+    this.#running = true
+    setImmediate(() => this.#goOn())
   }
 
   #goOn(): void {
@@ -65,12 +79,15 @@ export class Mailbox {
   }
 
   #attempt(task: Task): PromiseLike<unknown> | undefined {
+    depth++
     try {
       const result = task()
       return isPromise(result) ? result.then(undefined, this.failed) : undefined
     } catch (error) {
       this.failed(error)
       return undefined
+    } finally {
+      depth--
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
-import { checkClose } from './close-reason.js'
+import { checkClose, withCode } from './close-reason.js'
 import { type Codec, toJson } from './codec.js'
 import type { Connection } from './connection.js'
 import type { EventLog, LogEntry, LogMessage, Notice } from './event-log.js'
@@ -229,12 +229,8 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       for (const { connection } of [...this.#reached(notice.rooms)]) connection.tell(message)
       return
     }
-    const { code, text, target } = notice
-    const reason = {
-      kind: 'disconnected',
-      ...(code === undefined ? {} : { code }),
-      ...(text === undefined ? {} : { text }),
-    } as const
+    const { target } = notice
+    const reason = withCode('disconnected', notice)
     for (const { connection } of [...this.#reached([target])]) connection.end(reason)
     for (const connection of [...this.#members.keys()]) if (connection.id === target) connection.end(reason)
   }

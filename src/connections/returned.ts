@@ -45,7 +45,8 @@ function sendOne(to: Receiver, value: unknown): boolean | PromiseLike<boolean> {
  */
 class Pump {
   #finished = false
-  #returned: unknown
+  #reading = false
+  #returned: Promise<unknown> | undefined
 
   constructor(
     private readonly to: Receiver,
@@ -57,7 +58,7 @@ class Pump {
     const cleanUp = () => {
       forget()
       this.#giveUp()
-      return isPromise(this.#returned) ? Promise.resolve(this.#returned).then(() => undefined) : undefined
+      return this.#returned?.then(() => undefined)
     }
     let running: Done
     try {
@@ -72,8 +73,19 @@ class Pump {
   #giveUp(): void {
     if (this.#finished) return
     this.#finished = true
-    this.#returned = this.source.return?.()
-    if (isPromise(this.#returned)) this.#returned.then(undefined, () => {})
+    if (!this.#reading) this.#letGo()
+  }
+
+  /** Never throws, since it may run while the connection ends: what went wrong is told to the one who pumps. */
+  #letGo(): void {
+    try {
+      const returned = this.source.return?.()
+      if (!isPromise(returned)) return
+      this.#returned = Promise.resolve(returned)
+    } catch (error) {
+      this.#returned = Promise.reject(error)
+    }
+    this.#returned.catch(() => {})
   }
 
   #step(): Done {
@@ -87,9 +99,16 @@ class Pump {
   }
 
   #next(): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
+    this.#reading = true
     try {
       const result = this.source.next()
-      return isPromise(result) ? Promise.resolve(result).catch(error => this.#fail(error)) : result
+      this.#reading = false
+      if (isPromise(result)) {
+        if (this.#finished) this.#letGo()
+        return Promise.resolve(result).catch(error => this.#fail(error))
+      }
+      if (this.#finished && result.done !== true) this.#letGo()
+      return result
     } catch (error) {
       return this.#fail(error)
     }

@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from '../declare/routes.js'
+import { unavailable } from '../errors.js'
 import type { RequestContext } from '../pipeline/context.js'
 import type { Endpoint } from '../pipeline/endpoint.js'
 import type { Serving } from '../pipeline/serving.js'
@@ -41,8 +42,12 @@ export interface Opening {
   readonly answer: (connection: Connection, returned: unknown) => boolean
 }
 
-/** Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the connection's. */
-export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: Serving): void {
+/**
+ * Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the
+ * connection's, and a reply as well where no head is out. Nothing opens for a peer that left meanwhile, or when the
+ * server is going away.
+ */
+export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: ConnectionServing): void {
   let made: Connection | undefined
   const settle = (returned: unknown) => {
     if (made === undefined) return
@@ -50,21 +55,32 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
   }
   const fail = (error: unknown) => {
     const mapped = tryMap(endpoint, error, context)
+    const replies = !made?.begun || !(made.started || made.closed)
     if (made?.begun) made.gate.fail(mapped)
-    if (made === undefined || !made.started) serving.refuse(context, mapped)
+    if (replies) serving.refuse(context, mapped)
+  }
+  const commit = (connection: Connection, args: unknown[]) => {
+    if (connection.closed) return undefined
+    if (serving.live.draining) throw goingAway()
+    return open(connection, args)
   }
   try {
     const result = then(endpoint.admit(context), () => {
+      if (context.response.destroyed) return undefined
       const connection = make()
       made = connection
       context.connection = connection
-      return endpoint.call(context, (...args) => open(connection, args))
+      return endpoint.call(context, (...args) => commit(connection, args))
     })
     if (isPromise(result)) result.then(settle).then(undefined, fail)
     else settle(result)
   } catch (error) {
     fail(error)
   }
+}
+
+function goingAway(): Error {
+  return unavailable('the server is going away', { headers: { 'Retry-After': '1' } })
 }
 
 export function tryMap(endpoint: Endpoint, error: unknown, context: Parameters<Endpoint['map']>[1]): unknown {

@@ -25,7 +25,21 @@ interface NodeStream {
 }
 
 function nodeStream(stream: NodeStream, iterator: AsyncIterator<unknown>): Source {
-  return { next: () => iterator.next(), return: () => void stream.destroy() }
+  let released = false
+  return {
+    async next() {
+      try {
+        return await iterator.next()
+      } catch (error) {
+        if (!released) throw error
+        return { done: true, value: undefined }
+      }
+    },
+    return() {
+      released = true
+      stream.destroy()
+    },
+  }
 }
 
 interface ReadableStream {
@@ -43,12 +57,10 @@ function webStream(stream: ReadableStream): Source {
 /** Items that may wait for a slow peer: an observable cannot be asked to pause. */
 const LIMIT = 1024
 
+type Subscription = { unsubscribe(): void } | (() => void)
+
 interface Observable {
-  subscribe(observer: {
-    next(item: unknown): void
-    error(error: unknown): void
-    complete(): void
-  }): { unsubscribe(): void } | (() => void)
+  subscribe(observer: { next(item: unknown): void; error(error: unknown): void; complete(): void }): Subscription
 }
 
 function observableKey(value: object): string | symbol | undefined {
@@ -71,16 +83,26 @@ function observed(value: object): Source {
     end ??= how
     wake()
   }
-  const subscription = observable?.subscribe({
+  let subscription: Subscription | undefined
+  const letGo = () => {
+    if (typeof subscription === 'function') subscription()
+    else subscription?.unsubscribe()
+    subscription = undefined
+  }
+  subscription = observable?.subscribe({
     next(item) {
-      if (items.length >= LIMIT)
-        return finish({ error: new RangeError(`${LIMIT} items of an observable wait for a slow peer`) })
-      items.push(item)
-      wake()
+      if (end !== undefined) return
+      if (items.length < LIMIT) {
+        items.push(item)
+        return wake()
+      }
+      finish({ error: new RangeError(`${LIMIT} items of an observable wait for a slow peer`) })
+      letGo()
     },
     error: error => finish({ error }),
     complete: () => finish({}),
   })
+  if (end !== undefined) letGo()
   const next = async (): Promise<IteratorResult<unknown>> => {
     if (items.length === 0 && end === undefined) {
       await new Promise<void>(resolve => {
@@ -95,8 +117,7 @@ function observed(value: object): Source {
     next,
     return() {
       finish({})
-      if (typeof subscription === 'function') subscription()
-      else subscription?.unsubscribe()
+      letGo()
     },
   }
 }

@@ -1,3 +1,5 @@
+import type { Task } from './mailbox.js'
+
 /** Timers that live as long as what they belong to. */
 export interface Lifetime {
   onEnd(listener: () => void): () => void
@@ -14,12 +16,12 @@ export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
 }
 
 /** Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. */
-export function repeat(ms: number, task: () => unknown, post: (task: () => unknown) => void): NodeJS.Timeout {
+export function repeat(ms: number, task: Task, to: { post(task: Task): void }): NodeJS.Timeout {
   let waiting = false
   return setInterval(() => {
     if (waiting) return
     waiting = true
-    post(() => {
+    to.post(() => {
       waiting = false
       return task()
     })

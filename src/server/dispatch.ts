@@ -1,9 +1,9 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { methodNotAllowed, notFound, unavailable } from '../errors.js'
+import type { ConnectionServing } from '../connections/serving.js'
+import { methodNotAllowed, notFound } from '../errors.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/context.js'
 import { reply } from '../pipeline/reply.js'
-import type { Serving } from '../pipeline/serving.js'
 import type { Leaf, Match, Target } from '../routing/matcher.js'
 import { noSurroundings, type Route } from '../routing/table.js'
 import { isOccupied, watchSocket } from '../sse/outlet.js'
@@ -41,18 +41,15 @@ const unmatched: Route = Object.freeze({
 
 /** Finds the route of each exchange, and runs it. */
 export class Dispatcher {
-  /** New streams and sockets are refused, and every reply closes its connection. */
-  draining = false
-
   constructor(
     private readonly compiled: Compiled,
-    private readonly serving: Serving,
+    private readonly serving: ConnectionServing,
     private readonly options: DispatchOptions,
   ) {}
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     if (isOccupied(request.socket)) return void request.resume()
-    if (this.draining) response.setHeader('Connection', 'close')
+    if (this.serving.live.draining) response.setHeader('Connection', 'close')
     const { use } = this.options
     if (use.length === 0) return this.#route(request, response, next)
     runMiddleware(use, request, response, error => {
@@ -98,9 +95,7 @@ export class Dispatcher {
   }
 
   #serve({ endpoint }: Match<Served>, context: RequestContext): void {
-    if (endpoint.kind === 'websocket') return
-    if (endpoint.kind === 'sse' && this.draining) return this.serving.refuse(context, goingAway())
-    endpoint.serve(context)
+    if (endpoint.kind !== 'websocket') endpoint.serve(context)
   }
 
   #upgrade(request: IncomingMessage, response: ServerResponse, head: Buffer, next: Next | undefined): void {
@@ -111,7 +106,6 @@ export class Dispatcher {
         if (next !== undefined) return leave(response, next)
         throw notFound('no WebSocket here')
       }
-      if (this.draining) throw goingAway()
       const context = this.#context(match, request, response, target)
       context.upgradeHead = head
       const { endpoint } = match
@@ -201,10 +195,6 @@ function methodsOf(leaves: readonly Leaf<Served>[]): string[] {
   if (methods.size === 0) return []
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods.add('OPTIONS')].sort()
-}
-
-function goingAway(): Error {
-  return unavailable('the server is going away', { headers: { 'Retry-After': '1' } })
 }
 
 /** Gives the socket back as it came, for the application that this one is mounted in. */

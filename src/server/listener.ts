@@ -28,6 +28,9 @@ export interface Handlers {
   readonly upgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => void
 }
 
+/** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
+type Failed = (error: Error) => void
+
 /** Where a listener listens: a port and a host, or the path of a Unix socket. */
 export interface ListenAddress {
   readonly port?: number
@@ -42,7 +45,12 @@ export class Listener {
   private constructor(readonly server: Server) {}
 
   /** @throws AddressInUseError */
-  static async open(address: ListenAddress, limits: ListenerLimits, handlers: Handlers): Promise<Listener> {
+  static async open(
+    address: ListenAddress,
+    limits: ListenerLimits,
+    handlers: Handlers,
+    failed: Failed,
+  ): Promise<Listener> {
     const { headersTimeout = 10_000, requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaderSize = 16_384 } = limits
     const server = createServer({
       headersTimeout,
@@ -57,6 +65,7 @@ export class Listener {
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
     attachHandlers(server, handlers)
     await listen(server, { ...address, backlog: limits.backlog ?? 511 })
+    server.on('error', failed)
     return listener
   }
 
@@ -67,10 +76,16 @@ export class Listener {
   /** Stops accepting; settles when the last connection is gone. Connections without a request are closed at once. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
-    const sweep = setInterval(() => this.server.closeIdleConnections(), 50)
-    this.server.closeIdleConnections()
+    const sweep = setInterval(() => this.#closeIdle(), 50)
+    this.#closeIdle()
     await closed
     clearInterval(sweep)
+  }
+
+  /** Node counts a connection that has said nothing yet as a busy one. */
+  #closeIdle(): void {
+    this.server.closeIdleConnections()
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
   }
 
   /** Ends every connection now. */

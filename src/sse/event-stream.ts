@@ -8,7 +8,7 @@ import type { Handshake } from '../pipeline/context.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { encodeEvent, type StreamCodec, toEvent } from './encode.js'
-import { chooseOutlet, hasVanished, type Outlet } from './outlet.js'
+import { chooseOutlet, hasVanished, type Outlet, occupy } from './outlet.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
@@ -70,9 +70,18 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Sends the head now; else it goes out when `open` has settled. What was sent before follows it. */
   start(): void {
-    if (this.started || this.closed) return
+    if (!this.started && !this.closed) this.#open()
+  }
+
+  #open(): void {
     this.#sendHead()
     this.queue.open(this.#outlet.sink)
+  }
+
+  /** Ends before the head: the reply is somebody else's. @internal */
+  decline(): void {
+    this.#response = undefined
+    this.end({ kind: 'stopped' })
   }
 
   /** Sends a comment, which peers read over. */
@@ -99,6 +108,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     const { retry } = this.plan.route.options as SseOptions
     response.writeHead(this.#status, streamHead)
     response.flushHeaders()
+    occupy(this.#socket)
     this.#started = true
     if (retry !== undefined) this.#outlet.sink.write(this.codec.frame(encodeEvent({ retry })))
   }
@@ -145,8 +155,10 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   protected finish(reason: CloseReason): void {
     const response = this.#response
+    if (response !== undefined && !this.started && endsCleanly(reason)) this.#open()
     this.#response = undefined
-    if (response === undefined || !this.started) return
+    if (response === undefined) return
+    if (!this.started) return this.#finishUnopened(reason)
     if (reason.kind === 'peer' || reason.kind === 'lost') return void response.destroy()
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure)))
     if (reason.kind === 'drain')
@@ -154,6 +166,11 @@ export class EventStream<Names extends string = string> extends Connection<Names
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
     else this.#socket.destroy()
+  }
+
+  /** A failure before the head was answered with an error reply. */
+  #finishUnopened({ kind }: CloseReason): void {
+    if (kind === 'overflow' || kind === 'linked') this.#socket.destroy()
   }
 
   #endCleanly(response: ServerResponse): void {

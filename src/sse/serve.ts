@@ -14,7 +14,7 @@ import { type Binding, bindMember, hasBody, type Serve } from '../pipeline/servi
 import { isPromise } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
 import { EventStream, STOPPED_ID } from './event-stream.js'
-import { occupy, watchSocket } from './outlet.js'
+import { watchSocket } from './outlet.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
 const KEEP_ALIVE = 15_000
@@ -47,13 +47,12 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
         open: (stream, args) => {
           watch(stream as EventStream)
           request.resume()
-          occupy(request.socket)
           return open(stream as EventStream, args)
         },
         answer(stream, returned) {
           if (!stream.begun) serving.reply(context, returned)
           else if (returned instanceof Stop && !stream.started && !response.destroyed) {
-            stream.end({ kind: 'stopped' })
+            ;(stream as EventStream).decline()
             serving.reply(context, noContent())
           } else return false
           return true
