@@ -71,6 +71,11 @@ export function withCode<K extends 'stopped' | 'disconnected'>(
   return { kind, ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
 }
 
+/** Whether an error only says that the connection ended: what `signal` makes of those who wait with it. */
+export function isEcho(error: unknown, reason: CloseReason): boolean {
+  return error === reason || (error instanceof Error && (error.name === 'AbortError' || error.cause === reason))
+}
+
 /** The code that a socket's close frame carries; undefined where none is sent. */
 export function closeCode(reason: CloseReason): number | undefined {
   switch (reason.kind) {

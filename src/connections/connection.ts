@@ -5,9 +5,9 @@ import type { Logger } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
-import { type CloseReason, checkClose, type Stop, type StopOptions, withCode } from './close-reason.js'
+import { type CloseReason, checkClose, isEcho, type Stop, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
-import { EventIds } from './cursor.js'
+import { EventIds, lastEventIdOf } from './cursor.js'
 import type { LiveConnections } from './live.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate } from './opening-gate.js'
@@ -89,8 +89,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** The id of the last event that this peer received before: its `Last-Event-ID`, or `lastEventId` in the query. */
   get lastEventId(): string | undefined {
-    const sent = this.handshake.headers['last-event-id'] ?? this.handshake.query.lastEventId
-    return Array.isArray(sent) ? sent.at(-1) : sent
+    return lastEventIdOf(this.handshake)
   }
 
   /** What the guards of the opening left under a key. */
@@ -266,7 +265,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** What needs no log: the echo of `signal`, a refusal by `open`, and what the reply in place of a head has told. */
   #isExpected(error: unknown): boolean {
-    if (this.#reason !== undefined) return error === this.#reason || (error as Error | null)?.cause === this.#reason
+    if (this.#reason !== undefined) return isEcho(error, this.#reason)
     return !this.gate.passed && (!this.started || (error instanceof HttpError && error.status < 500))
   }
 

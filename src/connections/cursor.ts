@@ -3,6 +3,18 @@
  * seen up to one position; `epoch-position~room:position…`, where some rooms are still behind (a room that was joined
  * late is being replayed); several, joined by commas, where the connection is in several registries.
  */
+import type { Handshake } from '../pipeline/context.js'
+
+/**
+ * The id of the last event that a peer received before: its `Last-Event-ID`, or `lastEventId` in the query. The field is
+ * UTF-8 (WHATWG HTML §9.2.3), which Node reads as if it were Latin-1.
+ */
+export function lastEventIdOf({ headers, query }: Pick<Handshake, 'headers' | 'query'>): string | undefined {
+  const { lastEventId } = query
+  const field = headers['last-event-id']
+  if (typeof field === 'string') return Buffer.from(field, 'latin1').toString()
+  return Array.isArray(lastEventId) ? lastEventId.at(-1) : lastEventId
+}
 
 /** How far a peer has come in one log. */
 export interface Cursor {

@@ -9,6 +9,8 @@ export interface Receiver {
   /** Sends one value; `false` where the producer should wait for `drained`. */
   push(value: unknown): boolean
   drained(): Promise<unknown>
+  /** Its `together` runs `send`, and what that pushes leaves in one write. */
+  readonly queue: { together<T>(send: () => T): T }
   stop(stop: Stop): void
   /** Checks a value against the route's output schema, where it has one. */
   readonly check: ((value: unknown) => unknown) | undefined
@@ -17,6 +19,9 @@ export interface Receiver {
 }
 
 type Done = undefined | Promise<undefined>
+
+/** Items after which a source lets others have their turn. */
+const BREATH = 128
 
 /** Sends what a handler returned. Answers a promise only where it has to wait, so that the next handler waits too. */
 export function sendReturned(to: Receiver, returned: unknown): Done {
@@ -47,6 +52,7 @@ class Pump {
   #finished = false
   #reading = false
   #returned: Promise<unknown> | undefined
+  #items = 0
 
   constructor(
     private readonly to: Receiver,
@@ -62,7 +68,7 @@ class Pump {
     }
     let running: Done
     try {
-      running = this.#step()
+      running = this.to.queue.together(() => this.#step())
     } catch (error) {
       cleanUp()
       throw error
@@ -88,14 +94,25 @@ class Pump {
     this.#returned.catch(() => {})
   }
 
+  /** As far as it goes without waiting. */
   #step(): Done {
     while (!this.#finished) {
       const result = this.#next()
-      if (isPromise(result)) return Promise.resolve(result).then(settled => this.#goOn(this.#accept(settled)))
+      if (isPromise(result)) return this.#goOn(Promise.resolve(result).then(settled => this.#accept(settled)))
       const wait = this.#accept(result)
       if (wait !== undefined) return this.#goOn(wait)
     }
     return undefined
+  }
+
+  /** A loop, since a chain of promises would grow for as long as the source lasts. */
+  async #goOn(first: Promise<unknown>): Promise<undefined> {
+    await first
+    while (!this.#finished) {
+      const result = this.#next()
+      const wait = this.#accept(isPromise(result) ? await result : result)
+      if (wait !== undefined) await wait
+    }
   }
 
   #next(): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
@@ -120,10 +137,6 @@ class Pump {
     throw error
   }
 
-  #goOn(wait: Promise<unknown> | undefined): Done {
-    return wait === undefined ? this.#step() : wait.then(() => this.#step())
-  }
-
   /** Takes one result; answers a promise where the peer is behind. */
   #accept(result: IteratorResult<unknown>): Promise<unknown> | undefined {
     if (result.done === true) {
@@ -131,11 +144,16 @@ class Pump {
       return undefined
     }
     const sent = sendOne(this.to, result.value)
-    if (isPromise(sent)) return Promise.resolve(sent).then(goOn => (goOn ? undefined : this.#behind()))
-    return sent ? undefined : this.#behind()
+    if (isPromise(sent)) return Promise.resolve(sent).then(goOn => (goOn ? this.#breathe() : this.#behind()))
+    return sent ? this.#breathe() : this.#behind()
   }
 
   #behind(): Promise<unknown> | undefined {
     return this.to.closed ? undefined : this.to.drained()
+  }
+
+  /** A source that never waits, to a peer that always keeps up, must not keep everybody else waiting. */
+  #breathe(): Promise<unknown> | undefined {
+    return ++this.#items % BREATH === 0 ? new Promise(resolve => setImmediate(resolve)) : undefined
   }
 }

@@ -29,6 +29,8 @@ export interface QueueOptions {
 export class SendQueue {
   #sink: Sink | undefined
   #waiting: Waiting[] = []
+  #aside: Waiting[] = []
+  /** Of what waits and what was set aside. */
   #waitingBytes = 0
   /** What was staged in this turn of the event loop, and is written at its end. */
   #staged: Waiting[] | undefined
@@ -59,17 +61,19 @@ export class SendQueue {
     this.#flushWaiting()
   }
 
-  /** Takes out what is queued, to be put back behind something that goes before it. */
-  takeAll(): readonly Waiting[] {
+  /** Sets aside what is queued, for something that goes before it. */
+  setAside(): void {
     this.flushStaged()
-    const taken = this.#waiting
+    this.#aside = this.#waiting
     this.#waiting = []
-    this.#waitingBytes = 0
-    return taken
   }
 
-  putBack(taken: readonly Waiting[]): void {
-    for (const { bytes, key } of taken) this.#write(bytes, key)
+  /** Queues what was set aside, behind what was queued since. */
+  takeBack(): void {
+    if (this.#aside.length === 0) return
+    this.#waiting = this.#waiting.concat(this.#aside)
+    this.#aside = []
+    this.#flushWaiting()
   }
 
   /** Queues bytes behind all that was queued before; `true` where the producer may go on, `false` where it should wait. */
@@ -77,6 +81,17 @@ export class SendQueue {
     if (this.#staged !== undefined) this.#stage(this.#staged, bytes, key)
     else this.#write(bytes, key)
     return this.keepsUp
+  }
+
+  /** Runs `send`: what it pushes leaves in one write. */
+  together<T>(send: () => T): T {
+    const sink = this.#sink
+    sink?.cork?.()
+    try {
+      return send()
+    } finally {
+      sink?.uncork?.()
+    }
   }
 
   /** Queues bytes that many connections share; what one turn brings is joined and written once. */
@@ -108,7 +123,7 @@ export class SendQueue {
   finish(): void {
     this.flushStaged()
     this.#sink?.cork?.()
-    for (const { bytes } of this.#waiting) this.#sink?.write(bytes)
+    for (const { bytes } of this.#waiting.concat(this.#aside)) this.#sink?.write(bytes)
     this.#sink?.uncork?.()
     this.drop()
   }
@@ -116,6 +131,7 @@ export class SendQueue {
   /** Forgets what waits; those who wait for it are told. */
   drop(): void {
     this.#waiting = []
+    this.#aside = []
     this.#waitingBytes = 0
     this.#staged = undefined
     this.#stagedBytes = 0

@@ -64,9 +64,15 @@ export class Dispatcher {
    */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, next?: Next): void {
     watchSocket(socket)
+    if (isOccupied(socket)) return void socket.resume()
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
-    response.assignSocket(socket)
+    try {
+      response.assignSocket(socket)
+    } catch {
+      // An upgrade behind a request that is not answered yet: Node has given up the connection already.
+      return void socket.destroy()
+    }
     response.once('finish', () => {
       socket.resume()
       socket.destroySoon()

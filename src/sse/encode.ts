@@ -60,7 +60,8 @@ export function encodeEvent(fields: ServerSentEvent): string {
   const { data, id, retry, comment } = fields
   const type = fields.event ?? fields.type
   let block = ''
-  if (comment !== undefined) for (const line of lines(comment)) block += line === '' ? ':\n' : `: ${line}\n`
+  if (comment !== undefined)
+    for (const line of lines(commentText(comment))) block += line === '' ? ':\n' : `: ${line}\n`
   if (type !== undefined && type !== '') block += `event: ${oneLine(type, 'event')}\n`
   if (id !== undefined) block += encodeId(id)
   if (retry !== undefined) block += encodeRetry(retry)
@@ -71,7 +72,7 @@ export function encodeEvent(fields: ServerSentEvent): string {
 }
 
 function encodeId(id: string | number): string {
-  const text = oneLine(String(id), 'id')
+  const text = oneLine(typeof id === 'number' ? String(id) : id, 'id')
   return text === '' ? 'id\n' : `id: ${text}\n`
 }
 
@@ -87,12 +88,18 @@ function dataText(value: unknown): string {
   return toJson(value)
 }
 
+function commentText(text: string): string {
+  if (typeof text === 'string') return text
+  throw new TypeError(`the comment of an event is a string, not ${typeof text}`)
+}
+
 /** A line ends at CR, LF or both, for every parser. */
 function lines(text: string): string[] {
   return text.split(/\r\n|\r|\n/)
 }
 
 function oneLine(text: string, field: string): string {
+  if (typeof text !== 'string') throw new TypeError(`the ${field} of an event is a string, not ${typeof text}`)
   if (!/[\r\n\0]/.test(text)) return text
   throw new TypeError(`the ${field} of an event is one line: ${JSON.stringify(text)} has a CR, LF or NUL in it`)
 }

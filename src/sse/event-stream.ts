@@ -7,8 +7,8 @@ import type { SseOptions } from '../declare/routes.js'
 import type { Handshake } from '../pipeline/context.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
-import { encodeEvent, type StreamCodec, toEvent } from './encode.js'
-import { chooseOutlet, hasVanished, type Outlet, occupy } from './outlet.js'
+import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
+import { chooseOutlet, type Outlet, occupy, watchSocket } from './outlet.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
@@ -23,18 +23,28 @@ export class EventStream<Names extends string = string> extends Connection<Names
   #response: ServerResponse | undefined
   readonly #outlet: Outlet
   readonly #socket: NetSocket
+  #refuse: ((error: unknown) => void) | undefined
+  readonly #fields = new Set<string>()
   #status: number
   #started = false
   #beats = { writes: -1, silent: 0, keepAlives: 0, events: -1, idle: 0 }
 
-  /** @internal */
-  constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, socket: NetSocket) {
+  /**
+   * @param refuse answers the request with an error, where the stream fails before its head
+   * @internal
+   */
+  constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
     super(handshake, plan)
+    const { socket } = response.req
     this.#response = response
     this.#socket = socket
+    this.#refuse = refuse
     this.#outlet = chooseOutlet(response, socket)
     this.#status = plan.route.status ?? 200
-    response.once('close', () => this.end(hasVanished(socket) ? { kind: 'lost' } : { kind: 'peer' }))
+    const watch = watchSocket(socket)
+    const left = () => this.end({ kind: watch.vanished ? 'lost' : 'peer' })
+    this.onEnd(watch.onLeft(left))
+    response.once('close', left)
     response.on('error', () => this.end({ kind: 'lost' }))
   }
 
@@ -57,28 +67,26 @@ export class EventStream<Names extends string = string> extends Connection<Names
     return this
   }
 
-  /** Sets a header field of the head. @throws Error once the head is out */
+  /** Sets a header field of the head, also one that streams have by themselves. @throws Error once the head is out */
   setHeader(name: string, value: HeaderValue): this {
     this.#head('setHeader').setHeader(name, value)
+    this.#fields.add(name.toLowerCase())
     return this
   }
 
   #head(action: string): ServerResponse {
     if (this.#response !== undefined && !this.started) return this.#response
-    throw new Error(`${action}: the head of the event stream is out`)
+    throw new Error(
+      `${action}: the head of the event stream is out${this.started ? '' : ', or will never be: it ended'}`,
+    )
   }
 
   /** Sends the head now; else it goes out when `open` has settled. What was sent before follows it. */
   start(): void {
-    if (!this.started && !this.closed) this.#open()
+    if (!this.started && !this.closed) this.#start()
   }
 
-  #open(): void {
-    this.#sendHead()
-    this.queue.open(this.#outlet.sink)
-  }
-
-  /** Ends before the head: the reply is somebody else's. @internal */
+  /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
   decline(): void {
     this.#response = undefined
     this.end({ kind: 'stopped' })
@@ -92,25 +100,31 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
     if (this.closed) return super.sendFirst(() => undefined)
+    if (this.started) return super.sendFirst(send)
     this.#socket.cork()
-    const early = this.queue.takeAll()
-    this.start()
     try {
+      this.queue.setAside()
+      this.start()
       return super.sendFirst(send)
     } finally {
-      this.queue.putBack(early)
+      this.queue.takeBack()
       this.#socket.uncork()
     }
   }
 
-  #sendHead(): void {
+  /** The head, and what was queued until now. */
+  #start(): void {
     const response = this.#head('start')
     const { retry } = this.plan.route.options as SseOptions
-    response.writeHead(this.#status, streamHead)
+    for (const [name, value] of Object.entries(streamHead))
+      if (!this.#fields.has(name.toLowerCase())) response.setHeader(name, value)
+    response.writeHead(this.#status)
     response.flushHeaders()
     occupy(this.#socket)
     this.#started = true
+    this.#refuse = undefined
     if (retry !== undefined) this.#outlet.sink.write(this.codec.frame(encodeEvent({ retry })))
+    this.queue.open(this.#outlet.sink)
   }
 
   /** @internal */
@@ -122,7 +136,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   protected override checkOutput(output: StandardSchemaV1, value: unknown): unknown {
     const event = toEvent(value)
     if (!('data' in event)) return value
-    return then(super.checkOutput(output, event.data), data => ({ ...event, data }))
+    return then(super.checkOutput(output, event.data), data => asEvent({ ...event, data }))
   }
 
   protected override endWith(options: StopOptions): void {
@@ -146,6 +160,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** One of four beats in an idle timeout: after four without an event, the end. @internal */
   watchIdle(): void {
+    if (!this.started) return
     const beats = this.#beats
     const events = this.queue.writes - beats.keepAlives
     beats.idle = events === beats.events ? beats.idle + 1 : 0
@@ -155,22 +170,28 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   protected finish(reason: CloseReason): void {
     const response = this.#response
-    if (response !== undefined && !this.started && endsCleanly(reason)) this.#open()
+    if (response === undefined || response.writableEnded) return
+    if (reason.kind === 'peer' || reason.kind === 'lost') response.destroy()
+    else if (this.started) this.#sayGoodbye(response, reason)
+    else this.#endBeforeHead(response, reason)
     this.#response = undefined
-    if (response === undefined) return
-    if (!this.started) return this.#finishUnopened(reason)
-    if (reason.kind === 'peer' || reason.kind === 'lost') return void response.destroy()
+    this.#refuse = undefined
+  }
+
+  /** A failure is told by a status. A clean end has its head, so that `EventSource` takes it for one, and what was sent. */
+  #endBeforeHead(response: ServerResponse, reason: CloseReason): void {
+    if (reason.kind === 'failed') return this.#refuse?.(reason.error)
+    if (endsCleanly(reason)) this.#start()
+    this.#sayGoodbye(response, reason)
+  }
+
+  #sayGoodbye(response: ServerResponse, reason: CloseReason): void {
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure)))
     if (reason.kind === 'drain')
       this.queue.push(this.codec.frame(encodeEvent({ retry: Math.round(Math.random() * DRAIN_SPREAD) })))
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
     else this.#socket.destroy()
-  }
-
-  /** A failure before the head was answered with an error reply. */
-  #finishUnopened({ kind }: CloseReason): void {
-    if (kind === 'overflow' || kind === 'linked') this.#socket.destroy()
   }
 
   #endCleanly(response: ServerResponse): void {
@@ -197,7 +218,8 @@ export class EventStream<Names extends string = string> extends Connection<Names
 /** The last event of a stream whose handler failed: without detail, and without an id. */
 const failure = { event: 'error', data: { title: 'Internal Server Error', status: 500 } }
 
-const streamHead = {
+/** The head of every stream. */
+export const streamHead = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'no-cache, no-transform',
   'X-Accel-Buffering': 'no',

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Sink } from '../connections/send-queue.js'
@@ -15,35 +16,103 @@ export interface Outlet {
  * connection that is not done, a protocol that frames by itself.
  */
 export function chooseOutlet(response: ServerResponse, socket: Socket): Outlet {
+  const chunked = response.req.httpVersion === '1.1'
+  // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
+  if (!chunked) response.useChunkedEncodingByDefault = false
   const direct = response.write === ServerResponse.prototype.write && response.socket === socket
-  if (!direct) return { sink: response, codec: plainCodec }
-  return { sink: socket, codec: response.req.httpVersion === '1.1' ? chunkedCodec : plainCodec }
+  if (!direct) return { sink: new ResponseSink(response), codec: plainCodec }
+  return { sink: socket, codec: chunked ? chunkedCodec : plainCodec }
 }
 
-const vanished = Symbol('vanished')
+/** A response as a sink, whatever middleware has put in front of its `write`, its `drain` and its `flush`. */
+class ResponseSink implements Sink {
+  #full = false
+  #waiting: (() => void)[] = []
+  readonly #flush: (() => void) | undefined
 
-/** Notes on the socket when it fails, since the response's `close` does not say how it came about. */
-export function watchSocket(socket: Socket): void {
-  const marked = socket as Socket & { [vanished]?: boolean }
-  if (marked[vanished] !== undefined) return
-  marked[vanished] = false
-  socket.once('error', () => {
-    marked[vanished] = true
-  })
+  constructor(private readonly response: ServerResponse) {
+    const drained = () => {
+      this.#full = false
+      for (const listener of this.#waiting.splice(0)) listener()
+    }
+    // What wraps `write` may wrap `on`, too, and tell of its own buffer: both are heard, its and the response's.
+    response.on('drain', drained)
+    EventEmitter.prototype.on.call(response, 'drain', drained)
+    // `compression` gives responses a method that lets out what it holds back.
+    const { flush } = response as { flush?: () => void }
+    this.#flush = Object.hasOwn(response, 'flush') ? flush?.bind(response) : undefined
+  }
+
+  get writableLength(): number {
+    return this.response.writableLength
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#full || this.response.writableNeedDrain
+  }
+
+  write(bytes: Buffer): boolean {
+    this.#full = this.response.write(bytes) === false
+    this.#flush?.()
+    return !this.#full
+  }
+
+  once(_event: 'drain', listener: () => void): void {
+    this.#waiting.push(listener)
+  }
 }
 
-/** Whether the peer was lost (a reset, a failed write), in place of having closed. */
-export function hasVanished(socket: Socket): boolean {
-  return (socket as Socket & { [vanished]?: boolean })[vanished] === true
+/** What happens to a socket, told to the streams it carries: its listeners are the same, however many those are. */
+class SocketWatch {
+  /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
+  vanished = false
+  /** Whether a stream's head is out, so that all else on this socket is over. */
+  occupied = false
+  /** Requests that came behind the stream. */
+  ignored = 0
+  readonly #listeners = new Set<() => void>()
+
+  constructor(socket: Socket) {
+    const left = () => {
+      for (const listener of [...this.#listeners]) listener()
+    }
+    socket.once('error', () => {
+      this.vanished = true
+    })
+    socket.once('end', left).once('close', left)
+  }
+
+  /** Calls back when the peer has left: after its FIN, or the close. Answers a function that takes that back. */
+  onLeft(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
 }
 
-const streaming = new WeakSet<Socket>()
+const watches = new WeakMap<Socket, SocketWatch>()
 
-/** The socket belongs to a stream from now on: what its peer asks for behind it is not answered. */
+/** The watch of a socket; it begins with the first call. */
+export function watchSocket(socket: Socket): SocketWatch {
+  const known = watches.get(socket)
+  if (known !== undefined) return known
+  const watch = new SocketWatch(socket)
+  watches.set(socket, watch)
+  return watch
+}
+
+/** The socket belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
 export function occupy(socket: Socket): void {
-  streaming.add(socket)
+  watchSocket(socket).occupied = true
+  socket.setTimeout(0)
 }
 
+/** Requests behind a stream that are read over. Node keeps each until the socket closes, so there is an end to it. */
+const IGNORED = 16
+
+/** Whether the socket belongs to a stream, so that what was asked for behind it is not answered (RFC 9112 §9.6). */
 export function isOccupied(socket: Socket): boolean {
-  return streaming.has(socket)
+  const watch = watches.get(socket)
+  if (watch?.occupied !== true) return false
+  if (++watch.ignored > IGNORED) socket.destroy()
+  return true
 }

@@ -1,20 +1,20 @@
 import { Stop } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
+import { lastEventIdOf } from '../connections/cursor.js'
 import { Pulse } from '../connections/pulse.js'
-import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
+import { type ConnectionServing, keptHeaders, planConnections, runOpening, tryMap } from '../connections/serving.js'
 import { type Source, sourceOf } from '../connections/sources.js'
 import type { ParamSource } from '../declare/metadata.js'
 import type { SseOptions } from '../declare/routes.js'
 import { notAcceptable } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
 import type { RequestContext } from '../pipeline/context.js'
-import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
+import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
 import { noContent, reply } from '../pipeline/reply.js'
 import { type Binding, bindMember, hasBody, type Serve } from '../pipeline/serving.js'
-import { isPromise } from '../pipeline/settle.js'
+import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
-import { EventStream, STOPPED_ID } from './event-stream.js'
-import { watchSocket } from './outlet.js'
+import { EventStream, STOPPED_ID, streamHead } from './event-stream.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
 const KEEP_ALIVE = 15_000
@@ -37,21 +37,20 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
   const open = route.member === undefined ? openInstance(route, serving) : openMethod(route, serving)
   return context => {
     if (refuseEarly(context, serving)) return
-    const { request, response } = context
-    watchSocket(request.socket)
+    if (context.request.method === 'HEAD') return answerHead(context, endpoint, serving)
     runOpening(
       {
         context,
         endpoint,
-        make: () => makeStream(context, plan, keep),
+        make: () => makeStream(context, plan, keep, serving),
         open: (stream, args) => {
           watch(stream as EventStream)
-          request.resume()
+          context.request.resume()
           return open(stream as EventStream, args)
         },
         answer(stream, returned) {
           if (!stream.begun) serving.reply(context, returned)
-          else if (returned instanceof Stop && !stream.started && !response.destroyed) {
+          else if (returned instanceof Stop && !stream.started && stream.queue.size === 0 && !stream.closed) {
             ;(stream as EventStream).decline()
             serving.reply(context, noContent())
           } else return false
@@ -63,16 +62,25 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
   }
 }
 
-/** What opens no stream: HEAD, a peer that takes no event streams, one that was told not to come back. */
+/** What opens no stream: a peer that takes none, and one that was told not to come back. */
 function refuseEarly(context: RequestContext, serving: ConnectionServing): boolean {
-  const { request } = context
   if (!acceptsEventStream(context.header('accept')))
     serving.refuse(context, notAcceptable('here are event streams: accept text/event-stream'))
-  else if (request.method === 'HEAD')
-    serving.reply(context, reply('', { headers: { 'Content-Type': 'text/event-stream; charset=utf-8' } }))
-  else if (context.header('last-event-id') === STOPPED_ID) serving.reply(context, noContent())
+  else if (lastEventIdOf(context) === STOPPED_ID) serving.reply(context, noContent())
   else return false
   return true
+}
+
+/** The head that GET would have, for those whom the guards admit; no stream is opened (RFC 9110 §9.3.2). */
+function answerHead(context: RequestContext, endpoint: Endpoint, serving: ConnectionServing): void {
+  const answer = () => serving.reply(context, reply([].values(), { headers: streamHead }))
+  const fail = (error: unknown) => serving.refuse(context, tryMap(endpoint, error, context))
+  try {
+    const admitted = then(endpoint.admit(context), answer)
+    if (isPromise(admitted)) admitted.then(undefined, fail)
+  } catch (error) {
+    fail(error)
+  }
 }
 
 /** RFC 9110 §12.5.1, for one media type. A missing field accepts everything. */
@@ -89,8 +97,14 @@ export function acceptsEventStream(accept: string | undefined): boolean {
   return (quality('text/event-stream') ?? quality('text/*') ?? quality('*/*') ?? 0) > 0
 }
 
-function makeStream(context: RequestContext, plan: ConnectionPlan, keep: readonly string[]): EventStream {
-  const stream = new EventStream(context.handshake(keep), plan, context.response, context.request.socket)
+function makeStream(
+  context: RequestContext,
+  plan: ConnectionPlan,
+  keep: readonly string[],
+  serving: ConnectionServing,
+): EventStream {
+  const refuse = (error: unknown) => serving.refuse(context, error)
+  const stream = new EventStream(context.handshake(keep), plan, context.response, refuse)
   stream.state = context.state
   return stream
 }
