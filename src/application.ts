@@ -167,10 +167,11 @@ export class Application {
     for (const registry of this.#container.all<ConnectionRegistry>(ConnectionRegistry))
       await this.#startRegistry(registry)
     await this.#container.start()
-    const { closingSlash = 'ignore', origins = [], use = [], useOnUpgrade = use, bodyLimit = BODY_LIMIT } = this.options
+    const { closingSlash = 'ignore', origins = [], use = [], useOnUpgrade = use } = this.options
+    const { bodyLimit = BODY_LIMIT, errorMappers = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
-    this.#dispatcher = new Dispatcher(compiled, serving, { use, useOnUpgrade, closingSlash, bodyLimit })
+    this.#dispatcher = new Dispatcher(compiled, serving, { use, useOnUpgrade, closingSlash, bodyLimit, errorMappers })
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
 
@@ -199,17 +200,13 @@ export class Application {
         > &
           Construct,
       refuse: (context, error) => refuse(context, error, logger),
-      reply(context, value) {
-        if (!(value instanceof Upgrade)) return sendReply(context, value, logger)
+      reply(context, value, fail = error => refuse(context, error, logger)) {
+        if (!(value instanceof Upgrade)) return sendReply(context, value, logger, fail)
         const serve = compiled().upgrades.get(value.to)
-        if (context.upgradeHead === undefined) refuse(context, upgradeRequired(), logger)
-        else if (serve === undefined)
-          refuse(
-            context,
-            new Error(`${context.route.name} upgrades to ${value.to.name}, which it does not list`),
-            logger,
-          )
-        else serve(context, context.upgradeHead)
+        if (context.upgradeHead === undefined) return fail(upgradeRequired())
+        if (serve === undefined)
+          return fail(new Error(`${context.route.name} upgrades to ${value.to.name}, which it does not list`))
+        serve(context, context.upgradeHead)
       },
     }
   }

@@ -42,8 +42,12 @@ export const connectionTokens: readonly AbstractClass[] = [Connection, EventStre
 export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprint {
   const graph = walkModules(root, options)
   const problems = [...options.problems, ...graph.problems, ...classProblems(graph)]
+  const everywhere: ListedClass = { ...options, owner: root, module: 'bootstrap' }
   const perConnection = graph.classes.filter(({ owner }) => isPerConnection(owner))
-  const definitions = define([...graph.providers, ...implicit(graph), ...options.overrides.map(asOverride)], problems)
+  const definitions = define(
+    [...graph.providers, ...implicit(graph, everywhere), ...options.overrides.map(asOverride)],
+    problems,
+  )
   const needs = new Map(perConnection.map(({ owner }) => [owner, constructorTokens(owner, problems)]))
   const sorted = sortByNeed(definitions)
   problems.push(
@@ -73,12 +77,12 @@ function asOverride(provider: Provider): { provider: Provider; module: string } 
 }
 
 /** Controllers, and the classes that surround handlers, exist without being listed as providers. */
-function implicit(graph: ModuleGraph): { provider: Provider; module: string }[] {
+function implicit(graph: ModuleGraph, everywhere: ListedClass): { provider: Provider; module: string }[] {
   const provided = new Set(
     graph.providers.map(({ provider }) => (typeof provider === 'function' ? provider : provider?.token)),
   )
   const controllers = graph.classes.filter(({ owner }) => kindOf(owner) === 'controller')
-  const surrounding = graph.classes.flatMap(listed =>
+  const surrounding = [...graph.classes, everywhere].flatMap(listed =>
     surroundingClasses(listed).map(owner => ({ owner, module: listed.module })),
   )
   return [...controllers, ...surrounding]

@@ -54,7 +54,7 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
     made.settleOpening(answer(made, returned) ? undefined : returned)
   }
   const fail = (error: unknown) => {
-    const mapped = tryMap(endpoint, error, context)
+    const mapped = endpoint.map(error, context)
     const replies = !made?.begun || !(made.started || made.closed)
     if (made?.begun) made.gate.fail(mapped)
     if (replies) serving.refuse(context, mapped)
@@ -72,7 +72,7 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
       context.connection = connection
       return endpoint.call(context, (...args) => commit(connection, args))
     })
-    if (isPromise(result)) result.then(settle).then(undefined, fail)
+    if (isPromise(result)) Promise.resolve(result).then(settle).catch(fail)
     else settle(result)
   } catch (error) {
     fail(error)
@@ -81,12 +81,4 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
 
 function goingAway(): Error {
   return unavailable('the server is going away', { headers: { 'Retry-After': '1' } })
-}
-
-export function tryMap(endpoint: Endpoint, error: unknown, context: Parameters<Endpoint['map']>[1]): unknown {
-  try {
-    return endpoint.map(error, context)
-  } catch (worse) {
-    return worse
-  }
 }

@@ -25,10 +25,11 @@ export function readBody(context: RequestContext, options: BodyOptions): Promise
 }
 
 async function read(context: RequestContext, options: BodyOptions): Promise<unknown> {
-  const { request } = context
+  const request: IncomingMessage & { readonly body?: unknown } = context.request
   const limit = options.limit ?? context.bodyLimit
   const length = Number(request.headers['content-length'] ?? 0)
   if (length === 0 && request.headers['transfer-encoding'] === undefined) return undefined
+  if (request.readableEnded) return readEarlier(request)
   const as = options.as ?? kindOf(request.headers['content-type'])
   if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
     throw unsupportedMediaType('the body is encoded: send it without Content-Encoding', {
@@ -43,6 +44,12 @@ async function read(context: RequestContext, options: BodyOptions): Promise<unkn
   if (as === 'text') return text
   if (as === 'form') return readForm(text)
   return bytes.length === 0 ? undefined : parseJson(text)
+}
+
+/** Middleware has read the body already, and left it where Express's parsers do. */
+function readEarlier(request: { readonly body?: unknown }): unknown {
+  if ('body' in request) return request.body
+  throw new Error('middleware has read the body and left no request.body: do not read it, or leave it there')
 }
 
 function tooLarge(limit: number): Error {

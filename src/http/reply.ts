@@ -1,37 +1,34 @@
 /** The only place that writes replies: what a handler answered, or why it did not. */
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { sourceOf } from '../connections/sources.js'
 import { HttpError, NotSentError } from '../errors.js'
 import type { Logger } from '../logger.js'
 import type { RequestContext } from '../pipeline/context.js'
 import { Refusal } from '../pipeline/endpoint.js'
 import { Reply } from '../pipeline/reply.js'
-import { sendStream } from './stream-reply.js'
+import type { Fail } from '../pipeline/serving.js'
+import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { letGo, sendStream } from './stream-reply.js'
 
-/** Statuses whose replies have no content (RFC 9110 §6.4.1). */
-const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
-
-/** Writes what a handler answered. @throws what cannot be written, as long as nothing was */
-export function sendReply(context: RequestContext, answer: unknown, logger: Logger): void {
+/**
+ * Writes what a handler answered. `fail` hears what goes wrong later, in a source that is sent item by item.
+ * @throws what cannot be written, as long as nothing was
+ */
+export function sendReply(context: RequestContext, answer: unknown, logger: Logger, fail: Fail): void {
+  if (answer instanceof Error) throw answer
   const { response, route } = context
-  if (response.destroyed || response.writableEnded) return
-  if (answer instanceof HttpError || answer instanceof Refusal) return refuse(context, answer, logger)
   const given = answer instanceof Reply ? answer : undefined
   const body = given === undefined ? answer : given.body
-  const status = given?.status ?? route.status ?? 200
-  const headers = { ...given?.headers } as OutgoingHttpHeaders
-  if (body === undefined) {
-    if (given === undefined && !BODILESS.has(status)) throw new NotSentError(route.name)
-    return writeWhole(response, status, headers, undefined, undefined)
-  }
-  if (typeof body === 'string')
-    return writeWhole(response, status, headers, 'text/plain; charset=utf-8', Buffer.from(body))
-  const bytes = asBytes(body)
-  if (bytes !== undefined) return writeWhole(response, status, headers, 'application/octet-stream', bytes)
   const source = Array.isArray(body) ? undefined : sourceOf(body)
-  if (source === undefined)
-    return writeWhole(response, status, headers, 'application/json', Buffer.from(toText(body, route.name)))
-  sendStream(context, source, status, headers, error => refuse(context, error, logger))
+  const head = { status: given?.status ?? route.status ?? 200, headers: { ...given?.headers } as OutgoingHttpHeaders }
+  if (response.destroyed || response.writableEnded) return source && letGo(source, route, logger)
+  if (source !== undefined) return sendStream(context, source, head, logger, fail)
+  if (body === undefined && given === undefined && hasContent(head.status)) throw new NotSentError(route.name)
+  if (body === undefined) return writeWhole(context, head, undefined)
+  if (typeof body === 'string') return writeWhole(context, head, Buffer.from(body), 'text/plain; charset=utf-8')
+  const bytes = asBytes(body)
+  if (bytes !== undefined) return writeWhole(context, head, bytes, 'application/octet-stream')
+  writeWhole(context, head, Buffer.from(toText(body, route.name)), 'application/json')
 }
 
 function asBytes(body: unknown): Buffer | undefined {
@@ -45,49 +42,48 @@ function toText(body: unknown, handler: string): string {
   return text
 }
 
-function writeWhole(
-  response: ServerResponse,
-  status: number,
-  headers: OutgoingHttpHeaders,
-  type: string | undefined,
-  body: Buffer | undefined,
-): void {
-  if (type !== undefined && !hasHeader(response, headers, 'content-type')) headers['Content-Type'] = type
-  if (!BODILESS.has(status)) headers['Content-Length'] = body?.length ?? 0
-  response.writeHead(status, headers)
-  response.end(BODILESS.has(status) ? undefined : body)
-}
-
-export function hasHeader(response: ServerResponse, headers: OutgoingHttpHeaders, name: string): boolean {
-  return response.hasHeader(name) || Object.keys(headers).some(key => key.toLowerCase() === name)
+/** @param type the media type, where the reply does not say its own */
+function writeWhole({ response }: RequestContext, head: Head, body: Buffer | undefined, type?: string): void {
+  const content = hasContent(head.status) ? body : undefined
+  if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
+  if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', content?.length ?? 0)
+  writeHead(response, head)
+  response.end(content)
 }
 
 /**
- * Answers with an error, as a problem detail (RFC 9457). What is not an `HttpError` is a fault of ours: it is logged, and
- * the peer hears 500 and nothing else. Where the head is out already, the response is cut.
+ * Answers with an error, as a problem detail (RFC 9457). What an `HttpError` says is for the peer; what it has as its
+ * cause, and every other error, is for the log, and the peer hears 500 and nothing else. Where the head is out already,
+ * the response is cut. Never throws.
  */
 export function refuse(context: RequestContext, error: unknown, logger: Logger): void {
-  if (error instanceof Refusal) return sendReply(context, error.reply, logger)
-  if (error instanceof Reply) return sendReply(context, error, logger)
-  const { response, route } = context
-  const heard = error instanceof HttpError ? error : new HttpError(500)
-  if (heard.status >= 500) logger.error(`${context.method} ${route.name} failed`, error)
-  if (response.destroyed || response.writableEnded) return
-  if (response.headersSent) return void response.destroy()
-  for (const name of response.getHeaderNames())
-    if (/^(content-|etag|last-modified)/.test(name)) response.removeHeader(name)
-  const body = Buffer.from(JSON.stringify(heard.problem))
-  const headers = { ...heard.headers, 'Content-Type': 'application/problem+json' } as OutgoingHttpHeaders
-  try {
-    writeWhole(response, heard.status, headers, undefined, body)
-  } catch (unwritable) {
-    logger.error(`${route.name}: the header fields of an error cannot be written`, unwritable)
-    writeWhole(
-      response,
-      500,
-      { 'Content-Type': 'application/problem+json' },
-      undefined,
-      Buffer.from(JSON.stringify(new HttpError(500).problem)),
-    )
+  const { response, route, method } = context
+  const answer = error instanceof Refusal ? error.reply : error
+  const isMeant = answer instanceof Reply || answer instanceof HttpError
+  if (!isMeant) logger.error(`${method} ${route.name} failed`, error)
+  else if (answer instanceof HttpError && answer.cause !== undefined)
+    logger[answer.status < 500 ? 'warn' : 'error'](`${method} ${route.name} answered ${answer.status}`, answer)
+  if (response.headersSent && !response.writableEnded) return void response.destroy()
+  const tell = (refusal: HttpError | Reply) => {
+    if (refusal instanceof Reply) return sendReply(context, refusal, logger, late => refuse(context, late, logger))
+    if (!response.destroyed && !response.writableEnded) writeProblem(context, refusal)
   }
+  try {
+    tell(isMeant ? answer : new HttpError(500))
+  } catch (unwritable) {
+    logger.error(`${method} ${route.name}: its refusal cannot be written`, unwritable)
+    tell(new HttpError(500))
+  }
+}
+
+/** Fields that speak of a body that is not sent now. */
+const OF_THE_BODY =
+  /^(content-(type|length|encoding|language|location|range|disposition)|etag|last-modified|accept-ranges)$/
+
+function writeProblem(context: RequestContext, { status, headers, problem }: HttpError): void {
+  const { response } = context
+  for (const name of response.getHeaderNames()) if (OF_THE_BODY.test(name)) response.removeHeader(name)
+  const head = { status, headers: { ...headers } as OutgoingHttpHeaders }
+  setField(head, 'Content-Type', 'application/problem+json')
+  writeWhole(context, head, Buffer.from(JSON.stringify(problem)))
 }

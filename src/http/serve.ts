@@ -22,18 +22,11 @@ export function compileHttp(route: Route, serving: Serving): Serve {
   const method = (instance[member] as Handler).bind(instance)
   const handler = output === undefined ? method : checked(method, output, route.name)
   return context => {
-    const answer = (value: unknown) => serving.reply(context, value)
-    const fail = (error: unknown) => serving.refuse(context, mapped(error))
-    const mapped = (error: unknown) => {
-      try {
-        return endpoint.map(error, context)
-      } catch (worse) {
-        return worse
-      }
-    }
+    const fail = (error: unknown) => serving.refuse(context, endpoint.map(error, context))
+    const answer = (value: unknown) => serving.reply(context, value, fail)
     try {
       const result = then(endpoint.admit(context), () => endpoint.call(context, handler))
-      if (isPromise(result)) result.then(answer).then(undefined, fail)
+      if (isPromise(result)) Promise.resolve(result).then(answer).catch(fail)
       else answer(result)
     } catch (error) {
       fail(error)

@@ -1,63 +1,92 @@
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { toJson } from '../connections/codec.js'
 import type { Source } from '../connections/sources.js'
+import type { Logger } from '../logger.js'
 import type { RequestContext } from '../pipeline/context.js'
+import type { Fail } from '../pipeline/serving.js'
+import type { Route } from '../routing/table.js'
+import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
 
 /**
  * Sends a source as the body, at the peer's pace: bytes and strings as they are, everything else as a line of JSON. The
  * head waits for the first item, so that a source that fails at once still gets its error reply. When the peer leaves,
- * the source is let go.
+ * the source is let go at once, even where it is not done with its next item.
  */
-export function sendStream(
-  context: RequestContext,
-  source: Source,
-  status: number,
-  headers: OutgoingHttpHeaders,
-  refuse: (error: unknown) => void,
-): void {
-  const { response } = context
-  let done = false
-  const letGo = () => {
-    if (done) return
-    done = true
-    Promise.resolve(source.return?.()).catch(() => {})
+export function sendStream(context: RequestContext, source: Source, head: Head, logger: Logger, fail: Fail): void {
+  const { response, route } = context
+  if (context.method === 'HEAD' || !hasContent(head.status)) {
+    letGo(source, route, logger)
+    writeHead(response, head)
+    return void response.end()
   }
-  response.once('close', letGo)
-  const run = async () => {
-    if (response.req.method === 'HEAD') {
-      response.writeHead(status, headers).end()
-      return letGo()
-    }
-    for (let next = await source.next(); next.done !== true && !done; next = await source.next()) {
-      if (!response.headersSent) writeHead(context, status, headers, next.value)
-      if (!response.write(toChunk(next.value, isLines(context, headers)))) await drainOrClose(context)
-    }
-    if (!response.headersSent && !response.destroyed) response.writeHead(status, headers)
-    if (!done) response.end()
-    done = true
-  }
-  run().catch((error: unknown) => {
-    const left = done
-    letGo()
-    if (!left) refuse(error)
+  const items = new Items(source)
+  const leave = () => items.letGo(error => told(logger, route, error))
+  response.once('close', leave)
+  pump(items, response, head).catch((error: unknown) => {
+    const hasLeft = response.destroyed
+    leave()
+    if (hasLeft) logger.debug(`${route.name}: its source failed when the peer had left`, error)
+    else fail(error)
   })
 }
 
-function writeHead({ response }: RequestContext, status: number, headers: OutgoingHttpHeaders, first: unknown): void {
-  if (typeOf(headers) === undefined && !response.hasHeader('content-type')) {
-    const text = typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/x-ndjson; charset=utf-8'
-    headers['Content-Type'] = first instanceof Uint8Array ? 'application/octet-stream' : text
+/** Lets a source go that is not read. */
+export function letGo(source: Source, route: Route, logger: Logger): void {
+  new Items(source).letGo(error => told(logger, route, error))
+}
+
+function told(logger: Logger, { name }: Route, error: unknown): void {
+  logger.error(`${name}: its source failed when it was let go`, error)
+}
+
+/** The items of a source that is let go once, unless it has ended. */
+class Items {
+  #isOver = false
+
+  constructor(private readonly source: Source) {}
+
+  async next(): Promise<IteratorResult<unknown>> {
+    try {
+      const result = await this.source.next()
+      if (result.done === true) this.#isOver = true
+      return result
+    } catch (error) {
+      this.#isOver = true
+      throw error
+    }
   }
-  response.writeHead(status, headers)
+
+  /** A generator's `finally` runs, a stream is destroyed. */
+  letGo(failed: (error: unknown) => void): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    new Promise(resolve => resolve(this.source.return?.())).catch(failed)
+  }
 }
 
-function typeOf(headers: OutgoingHttpHeaders): unknown {
-  const name = Object.keys(headers).find(key => key.toLowerCase() === 'content-type')
-  return name === undefined ? undefined : headers[name]
+async function pump(items: Items, response: ServerResponse, head: Head): Promise<void> {
+  let lines: boolean | undefined
+  for (let item = await items.next(); item.done !== true && !response.destroyed; item = await items.next()) {
+    lines ??= isLines(response, head, item.value)
+    const chunk = toChunk(item.value, lines)
+    if (!response.headersSent) writeHead(response, head)
+    const goesOn = response.write(chunk)
+    flush(response)
+    if (!goesOn) await drainOrClose(response)
+    if (response.destroyed) return
+  }
+  if (response.destroyed) return
+  if (!response.headersSent) writeHead(response, head)
+  response.end()
 }
 
-function isLines({ response }: RequestContext, headers: OutgoingHttpHeaders): boolean {
-  return String(typeOf(headers) ?? response.getHeader('content-type')).includes('ndjson')
+/** Whether strings are lines of JSON, too. Where no type is given, the first item suggests one. */
+function isLines(response: ServerResponse, head: Head, first: unknown): boolean {
+  const given = fieldOf(response, head, 'Content-Type')
+  if (given !== undefined) return String(given).includes('ndjson')
+  const text = typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/x-ndjson; charset=utf-8'
+  setField(head, 'Content-Type', first instanceof Uint8Array ? 'application/octet-stream' : text)
+  return false
 }
 
 function toChunk(item: unknown, lines: boolean): string | Uint8Array {
@@ -65,8 +94,13 @@ function toChunk(item: unknown, lines: boolean): string | Uint8Array {
   return typeof item === 'string' && !lines ? item : `${toJson(item)}\n`
 }
 
+/** Middleware that compresses holds items back until it is told not to (the convention of `compression`). */
+function flush(response: ServerResponse & { readonly flush?: unknown }): void {
+  if (typeof response.flush === 'function') response.flush()
+}
+
 /** `drain` never comes on a closed response, so both are awaited. */
-function drainOrClose({ response }: RequestContext): Promise<void> {
+function drainOrClose(response: ServerResponse): Promise<void> {
   return new Promise(resolve => {
     const settle = () => {
       response.off('drain', settle).off('close', settle)

@@ -1,9 +1,9 @@
 /** Fills a handler's parameters: compiled once into one closure for each of them. */
 import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
 import type { BodyOptions } from '../declare/params.js'
-import { type Issue, ValidationError } from '../errors.js'
+import { ValidationError } from '../errors.js'
 import { Context, MessageContext, RequestContext } from './context.js'
-import { isPromise } from './settle.js'
+import { isPromise, then } from './settle.js'
 import { readInput } from './validate.js'
 
 export type Arguments = unknown[]
@@ -37,75 +37,58 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
   const problems: string[] = []
   const count = Math.max(parameters.length, ...[...parameters.declared.keys()].map(index => index + 1))
   const reads: Read[] = []
-  const last: number[] = []
+  const bodies: number[] = []
   for (let index = 0; index < count; index++) {
     const declaration = parameters.declared.get(index)
-    if (declaration?.source === 'body') last.push(index)
+    if (declaration?.source === 'body') bodies.push(index)
     const read =
       declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
-  if (last.length > 1)
+  if (bodies.length > 1)
     problems.push(
-      `${parameters.name}: the body is asked for ${last.length} times; it can be read once, so use one @Body`,
+      `${parameters.name}: the body is asked for ${bodies.length} times; it can be read once, so use one @Body`,
     )
-  return { bind: count === 0 ? noArguments : bindAll(reads, last), problems }
+  const order = [...reads.keys()].filter(index => !bodies.includes(index)).concat(bodies)
+  return { bind: count === 0 ? noArguments : bindAll(reads, order), problems }
 }
 
-/** Runs every reader, bodies last, and reports all that schemas refused at once. */
-function bindAll(reads: readonly Read[], last: readonly number[]): Bind {
-  const order = [...reads.keys()].filter(index => !last.includes(index))
+/**
+ * Runs every reader, the body's last, and reports all that schemas refused at once. Any other failure (a body that cannot
+ * be read, a parameter decorator that throws) stands for itself, and nothing more is read.
+ */
+function bindAll(reads: readonly Read[], order: readonly number[]): Bind {
   return context => {
     const args: Arguments = new Array(reads.length)
-    const issues: Issue[] = []
-    let waits: Promise<void>[] | undefined
+    const failures: unknown[] = []
+    const waits: Promise<void>[] = []
     for (const index of order) {
       try {
         const value = reads[index]?.(context)
-        if (isPromise(value)) {
-          waits ??= []
-          waits.push(settleInto(args, index, value, issues))
-        } else args[index] = value
+        if (isPromise(value)) waits.push(settleInto(args, index, value, failures))
+        else args[index] = value
       } catch (error) {
-        collect(error, issues)
+        failures.push(error)
+        if (!(error instanceof ValidationError)) break
       }
     }
-    if (waits === undefined && last.length === 0) return finish(args, issues)
-    return bindRest(reads, last, context, args, issues, waits)
+    return waits.length === 0 ? finish(args, failures) : Promise.all(waits).then(() => finish(args, failures))
   }
 }
 
-async function bindRest(
-  reads: readonly Read[],
-  last: readonly number[],
-  context: Context,
-  args: Arguments,
-  issues: Issue[],
-  waits: readonly Promise<void>[] = [],
-): Promise<Arguments> {
-  await Promise.all(waits)
-  if (issues.length > 0) throw new ValidationError(issues)
-  for (const index of last) args[index] = await reads[index]?.(context)
-  return args
-}
-
-async function settleInto(args: Arguments, index: number, value: PromiseLike<unknown>, issues: Issue[]): Promise<void> {
+async function settleInto(args: Arguments, index: number, value: PromiseLike<unknown>, failures: unknown[]) {
   try {
     args[index] = await value
   } catch (error) {
-    collect(error, issues)
+    failures.push(error)
   }
 }
 
-function collect(error: unknown, issues: Issue[]): void {
-  if (!(error instanceof ValidationError)) throw error
-  issues.push(...error.issues)
-}
-
-function finish(args: Arguments, issues: readonly Issue[]): Arguments {
-  if (issues.length > 0) throw new ValidationError(issues)
-  return args
+function finish(args: Arguments, failures: readonly unknown[]): Arguments {
+  if (failures.length === 0) return args
+  for (const failure of failures) if (!(failure instanceof ValidationError)) throw failure
+  throw new ValidationError((failures as ValidationError[]).flatMap(({ issues }) => issues))
 }
 
 function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, problems: string[]): Read {
@@ -117,11 +100,7 @@ function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, pr
   }
   const raw = rawReader(parameters, declaration)
   if (schema === undefined) return raw
-  return context => {
-    const value = raw(context)
-    if (!isPromise(value)) return readInput(schema, value, source, name)
-    return value.then(settled => readInput(schema, settled, source, name))
-  }
+  return context => then(raw(context), value => readInput(schema, value, source, name))
 }
 
 function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read {

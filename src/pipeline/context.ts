@@ -43,7 +43,8 @@ export abstract class Context {
 
   /** A header field, by its name in any case; several of one name are joined as RFC 9110 §5.2 says. */
   header(name: string): string | undefined {
-    const value = this.headers[name.toLowerCase()]
+    const key = name.toLowerCase()
+    const value = Object.hasOwn(this.headers, key) ? this.headers[key] : undefined
     return Array.isArray(value) ? value.join(', ') : value
   }
 
@@ -78,6 +79,13 @@ export function readTarget(url: string): RequestTarget {
   return { path: mark === 0 ? '/' : local.slice(0, mark), queryString: local.slice(mark + 1) }
 }
 
+/** A path without as many segments as a prefix has: a prefix may have parameters, which are of any length. */
+function withoutPrefix(path: string, prefix: string): string {
+  let at = 0
+  for (let slashes = prefix.split('/').length - 1; slashes > 0 && at !== -1; slashes--) at = path.indexOf('/', at + 1)
+  return at === -1 ? '/' : path.slice(at)
+}
+
 /** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
 export class RequestContext extends Context {
   #query: QueryValues | undefined
@@ -105,14 +113,15 @@ export class RequestContext extends Context {
     return this.request.method ?? 'GET'
   }
 
-  /** The whole path that was asked for, prefixes included. */
+  /** The whole path that was asked for: prefixes included, and the path that this application is mounted at. */
   get originalPath(): string {
-    return this.target.path
+    const { originalUrl } = this.request as IncomingMessage & { readonly originalUrl?: string }
+    return originalUrl === undefined ? this.target.path : readTarget(originalUrl).path
   }
 
   get path(): string {
     const { prefix } = this.route
-    return prefix === '' ? this.target.path : this.target.path.slice(prefix.length) || '/'
+    return prefix === '' ? this.target.path : withoutPrefix(this.target.path, prefix)
   }
 
   get query(): QueryValues {

@@ -15,7 +15,7 @@ export interface Endpoint {
   readonly admit: (context: Context) => undefined | Promise<undefined>
   /** Reads the arguments, then runs the handler inside its interceptors. */
   readonly call: (context: Context, handler: Handler) => unknown
-  /** Asks the error mappers, innermost first; what none of them takes is given back. */
+  /** Asks the error mappers, innermost first; what none of them takes is given back. Never throws. */
   readonly map: (error: unknown, context: Context) => unknown
 }
 
@@ -41,13 +41,25 @@ export function compileEndpoint(surroundings: Surroundings, bind: Bind, resolve:
     admit: context => admitFrom(guards, 0, context),
     call: compileCall(interceptors, bind),
     map(error, context) {
-      for (const mapper of compiled) {
-        const mapped = error instanceof mapper.error ? mapper.map(error, context) : undefined
-        if (mapped !== undefined) return mapped
+      try {
+        for (const mapper of compiled) {
+          const mapped = error instanceof mapper.error ? mapper.map(error, context) : undefined
+          if (mapped !== undefined) return checkMapped(mapped)
+        }
+        return error
+      } catch (worse) {
+        return worse instanceof HttpError ? worse : new AggregateError([worse, error], 'an error mapper failed')
       }
-      return error
     },
   }
+}
+
+function checkMapped(mapped: unknown): unknown {
+  if (mapped instanceof HttpError || mapped instanceof Reply) return mapped
+  if (isPromise(mapped)) Promise.resolve(mapped).catch(() => {})
+  throw new TypeError(
+    `an error mapper answered ${nameOf(mapped)}: return an HttpError, a Reply, or undefined to pass the error on`,
+  )
 }
 
 /** The method of an instance when a class was given, else the function itself. */
@@ -62,7 +74,7 @@ function admitFrom(guards: readonly Guard['admit'][], first: number, context: Co
   for (let index = first; index < guards.length; index++) {
     const admission = guards[index]?.(context)
     if (isPromise(admission)) {
-      return (admission as Promise<Admission>).then(settled => {
+      return Promise.resolve(admission as PromiseLike<Admission>).then(settled => {
         check(settled)
         return admitFrom(guards, index + 1, context)
       })
@@ -78,7 +90,14 @@ function check(admission: Admission | undefined): void {
   if (admission === false) throw forbidden()
   if (admission instanceof HttpError) throw admission
   if (admission instanceof Reply) throw new Refusal(admission)
-  throw new TypeError(`a guard answered ${String(admission)}: return true to admit, false or an HttpError to refuse`)
+  throw new TypeError(`a guard answered ${nameOf(admission)}: return true to admit, false or an HttpError to refuse`)
+}
+
+/** A value as it is spoken of: `undefined`, `a string`, `an object`. */
+function nameOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value)
+  if (isPromise(value)) return 'a promise'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 function compileCall(interceptors: readonly Interceptor['intercept'][], bind: Bind): Endpoint['call'] {
@@ -101,12 +120,13 @@ function compileCall(interceptors: readonly Interceptor['intercept'][], bind: Bi
     })
 }
 
-/** `next()` means the handler runs; twice would be two runs of it. */
+/** `next()` means the handler runs; twice would be two runs of it. An interceptor may ignore how it ends. */
 function once(next: () => Promise<unknown>): () => Promise<unknown> {
   let called = false
   return () => {
-    if (called) return Promise.reject(new Error('an interceptor called next() twice'))
+    const result = called ? Promise.reject(new Error('an interceptor called next() twice')) : next()
     called = true
-    return next()
+    result.catch(() => {})
+    return result
   }
 }

@@ -10,6 +10,9 @@ import type { Resolve } from './endpoint.js'
 /** Runs one exchange to its end; never throws. */
 export type Serve = (context: RequestContext) => void
 
+/** Hears what went wrong behind a call's back. */
+export type Fail = (error: unknown) => void
+
 /** What filling parameters needs. */
 export interface Binding {
   readonly readBody: Parameters['readBody']
@@ -21,9 +24,9 @@ export interface Binding {
 export interface Serving extends Binding {
   readonly logger: Logger
   readonly resolve: Resolve
-  /** Writes what a handler answered. */
-  readonly reply: (context: RequestContext, value: unknown) => void
-  /** Writes an error's reply, and logs what the peer may not know. */
+  /** Writes what a handler answered. `fail` hears of a source that fails while it is sent. @default refuse */
+  readonly reply: (context: RequestContext, value: unknown, fail?: Fail) => void
+  /** Writes an error's reply, and logs what the peer may not know. Never throws. */
   readonly refuse: (context: RequestContext, error: unknown) => void
 }
 

@@ -1,9 +1,12 @@
 /** A handler that returns no promise costs no promise: these go on at once where they can. */
 
+/** Whether `await` would wait for a value. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  const mayBe = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return mayBe && typeof (value as PromiseLike<unknown>).then === 'function'
 }
 
-export function then<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | PromiseLike<R>): R | PromiseLike<R> {
-  return isPromise(value) ? (value as PromiseLike<T>).then(next) : next(value as T)
+/** Foreign thenables become promises first: their own `then` may return nothing, call back twice, or throw. */
+export function then<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | PromiseLike<R>): R | Promise<R> {
+  return isPromise(value) ? Promise.resolve(value as PromiseLike<T>).then(next) : (next(value as T) as R)
 }

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Issue, OutputError, ValidationError } from '../errors.js'
-import { isPromise } from './settle.js'
+import { then } from './settle.js'
 
 type Result = StandardSchemaV1.Result<unknown>
 type Fail = (issues: readonly Issue[]) => Error
@@ -21,8 +21,7 @@ function run(schema: StandardSchemaV1, value: unknown, source: string, where: re
     if (result.issues === undefined) return result.value
     throw fail(result.issues.map(issue => toIssue(issue, source, where)))
   }
-  const result = schema['~standard'].validate(value)
-  return isPromise(result) ? (result as Promise<Result>).then(settle) : settle(result as Result)
+  return then<Result, unknown>(schema['~standard'].validate(value), settle)
 }
 
 function toIssue(issue: StandardSchemaV1.Issue, source: string, where: readonly string[]): Issue {

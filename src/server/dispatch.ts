@@ -2,12 +2,14 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionServing } from '../connections/serving.js'
 import { methodNotAllowed, notFound } from '../errors.js'
-import { RequestContext, type RequestTarget, readTarget } from '../pipeline/context.js'
-import { reply } from '../pipeline/reply.js'
-import type { Leaf, Match, Target } from '../routing/matcher.js'
+import { type Params, RequestContext, type RequestTarget, readTarget } from '../pipeline/context.js'
+import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
+import { type ReplyOptions, reply } from '../pipeline/reply.js'
+import type { ErrorMapping } from '../pipeline/surroundings.js'
+import type { Leaf, Target } from '../routing/matcher.js'
 import { noSurroundings, type Route } from '../routing/table.js'
 import { isOccupied, watchSocket } from '../sse/outlet.js'
-import { asksForWebSocket, upgradeRequired } from '../websocket/upgrade.js'
+import { asksForWebSocket, declineUpgrade, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
 import { type Middleware, runMiddleware } from './middleware.js'
 
@@ -16,6 +18,8 @@ export interface DispatchOptions {
   readonly useOnUpgrade: readonly Middleware[]
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly bodyLimit: number
+  /** Asked for what goes wrong outside of all routes. */
+  readonly errorMappers: readonly ErrorMapping[]
 }
 
 /** Passes an exchange on to whoever mounted this application. */
@@ -23,39 +27,59 @@ type Next = (error?: unknown) => void
 type Pick = (leaf: Leaf<Served>) => Target<Served> | undefined
 
 /** Stands for the route of an exchange that matched none. */
-const unmatched: Route = Object.freeze({
-  ...noSurroundings,
-  kind: 'http',
-  method: '*',
-  pattern: undefined,
-  prefix: '',
-  name: 'no route',
-  owner: Object,
-  member: undefined,
-  status: undefined,
-  params: new Map(),
-  messages: [],
-  registries: [],
-  options: {},
-})
+const unmatched: Route = standIn('(no route)')
+
+/** Stands for the route of an exchange whose middleware failed. */
+const inMiddleware: Route = standIn('(middleware)')
+
+function standIn(name: string): Route {
+  return Object.freeze({
+    ...noSurroundings,
+    kind: 'http',
+    method: '*',
+    pattern: undefined,
+    prefix: '',
+    name,
+    owner: Object,
+    member: undefined,
+    status: undefined,
+    params: new Map(),
+    messages: [],
+    registries: [],
+    options: {},
+  })
+}
+
+/** An exchange whose route is not known yet. */
+interface Arrival {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Where the application is mounted in another one: who gets what has no route here. */
+  readonly next: Next | undefined
+  /** On an upgrade request, what came right behind its head. */
+  readonly upgradeHead?: Buffer
+}
 
 /** Finds the route of each exchange, and runs it. */
 export class Dispatcher {
+  readonly #map: Endpoint['map']
+
   constructor(
     private readonly compiled: Compiled,
     private readonly serving: ConnectionServing,
     private readonly options: DispatchOptions,
-  ) {}
+  ) {
+    const surroundings = { ...noSurroundings, errorMappers: options.errorMappers }
+    this.#map = compileEndpoint(surroundings, () => [], serving.resolve).map
+  }
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     if (isOccupied(request.socket)) return void request.resume()
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
-    const { use } = this.options
-    if (use.length === 0) return this.#route(request, response, next)
-    runMiddleware(use, request, response, error => {
-      if (error === undefined) this.#route(request, response, next)
-      else this.#refuse(request, response, error)
-    })
+    response.on('error', this.#spoilt)
+    const arrival = { request, response, next }
+    if (this.options.use.length === 0) return this.#route(arrival)
+    this.#runMiddleware(this.options.use, arrival, () => this.#route(arrival))
   }
 
   /**
@@ -65,7 +89,7 @@ export class Dispatcher {
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, next?: Next): void {
     watchSocket(socket)
     if (isOccupied(socket)) return void socket.resume()
-    const response = new ServerResponse(request)
+    const response = new RawResponse(request)
     response.shouldKeepAlive = false
     try {
       response.assignSocket(socket)
@@ -73,87 +97,82 @@ export class Dispatcher {
       // An upgrade behind a request that is not answered yet: Node has given up the connection already.
       return void socket.destroy()
     }
-    response.once('finish', () => {
+    if (!asksForWebSocket(request)) return leave(response, next ?? (() => declineUpgrade(request, socket, head)))
+    response.on('error', this.#spoilt).once('finish', () => {
       socket.resume()
       socket.destroySoon()
     })
-    const run = () => {
-      if (asksForWebSocket(request)) this.#upgrade(request, response, head, next)
-      else this.#route(request, response, next)
-    }
-    runMiddleware(this.options.useOnUpgrade, request, response, error => {
-      if (error === undefined) run()
-      else this.#refuse(request, response, error)
-    })
+    const arrival = { request, response, next, upgradeHead: head }
+    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, head))
   }
 
-  #route(request: IncomingMessage, response: ServerResponse, next: Next | undefined): void {
-    if (response.writableEnded) return
-    const target = readTarget(request.url ?? '/')
-    const method = request.method ?? 'GET'
+  /** Somebody writes to a response that is over: too late to be heard, and no reason to go down. */
+  readonly #spoilt = (error: Error & { code?: string }): void => {
+    if (error.code === 'ERR_STREAM_DESTROYED') this.serving.logger.debug('a reply was written when its peer had left')
+    else this.serving.logger.error('a reply was written to when it was over', error)
+  }
+
+  #runMiddleware(use: readonly Middleware[], arrival: Arrival, run: () => void): void {
+    const done = (error?: unknown) => {
+      if (error !== undefined) this.#refuse(this.#context(inMiddleware, arrival), error)
+      else if (!arrival.response.writableEnded) run()
+    }
+    const late = (error: unknown) => this.serving.logger.error('middleware failed when it had called next()', error)
+    runMiddleware(use, arrival.request, arrival.response, done, late)
+  }
+
+  #route(arrival: Arrival): void {
+    const { url = '/', method = 'GET', headers } = arrival.request
+    const { path } = readTarget(url)
     try {
-      const match = this.compiled.matcher.find(target.path, pickFor(method, request.headers.accept))
-      if (match === undefined) this.#miss(request, response, target, method, next)
-      else this.#serve(match, this.#context(match, request, response, target))
+      const match = path === '*' ? undefined : this.compiled.matcher.find(path, pickFor(method, headers.accept))
+      if (match === undefined) return this.#miss(this.#context(unmatched, arrival), arrival)
+      const { endpoint, params } = match
+      if (endpoint.kind !== 'websocket') endpoint.serve(this.#context(endpoint.route, arrival, params))
     } catch (error) {
-      this.#refuse(request, response, error)
+      this.#refuse(this.#context(unmatched, arrival), error)
     }
   }
 
-  #serve({ endpoint }: Match<Served>, context: RequestContext): void {
-    if (endpoint.kind !== 'websocket') endpoint.serve(context)
-  }
-
-  #upgrade(request: IncomingMessage, response: ServerResponse, head: Buffer, next: Next | undefined): void {
-    const target = readTarget(request.url ?? '/')
+  #upgrade(arrival: Arrival, head: Buffer): void {
     try {
-      const match = this.compiled.matcher.find(target.path, pickUpgrade)
+      const match = this.compiled.matcher.find(readTarget(arrival.request.url ?? '/').path, pickUpgrade)
       if (match === undefined) {
-        if (next !== undefined) return leave(response, next)
+        if (arrival.next !== undefined) return leave(arrival.response, arrival.next)
         throw notFound('no WebSocket here')
       }
-      const context = this.#context(match, request, response, target)
-      context.upgradeHead = head
-      const { endpoint } = match
+      const { endpoint, params } = match
+      const context = this.#context(endpoint.route, arrival, params)
       if (endpoint.kind === 'websocket') endpoint.serveUpgrade(context, head)
       else endpoint.serve(context)
     } catch (error) {
-      this.#refuse(request, response, error)
+      this.#refuse(this.#context(unmatched, arrival), error)
     }
   }
 
-  #context(
-    match: Match<Served>,
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
-  ): RequestContext {
-    return new RequestContext(match.endpoint.route, request, response, match.params, target, this.options.bodyLimit)
+  #context(route: Route, { request, response, upgradeHead }: Arrival, params: Params = {}): RequestContext {
+    const target = readTarget(request.url ?? '/')
+    const context = new RequestContext(route, request, response, params, target, this.options.bodyLimit)
+    context.upgradeHead = upgradeHead
+    return context
   }
 
   /** No route takes the request: why not, and what would (RFC 9110 §9.3.7, §15.5.5, §15.5.6). */
-  #miss(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
-    method: string,
-    next: Next | undefined,
-  ): void {
-    const context = new RequestContext(unmatched, request, response, {}, target, this.options.bodyLimit)
-    if (method === 'OPTIONS' && target.path === '*')
-      return this.serving.reply(context, reply(undefined, { status: 204 }))
-    const leaves = this.compiled.matcher.leaves(target.path)
+  #miss(context: RequestContext, { request, next }: Arrival): void {
+    const { method } = context
+    const { path, queryString } = readTarget(request.url ?? '/')
+    const tell = (status: number, headers: ReplyOptions['headers'] = {}) =>
+      this.serving.reply(context, reply(undefined, { status, headers }))
+    const elsewhere = this.#redirected({ path, queryString }, method)
+    if (elsewhere !== undefined) return tell(308, { Location: elsewhere })
+    if (next !== undefined) return next()
+    if (path === '*' && method === 'OPTIONS') return tell(204)
+    const leaves = path === '*' ? [] : this.compiled.matcher.leaves(path)
     const allowed = methodsOf(leaves)
-    if (allowed.length === 0) {
-      const elsewhere = this.#redirected(target, method)
-      if (elsewhere !== undefined)
-        return this.serving.reply(context, reply(undefined, { status: 308, headers: { Location: elsewhere } }))
-      return next === undefined ? this.serving.refuse(context, notFound()) : next()
-    }
-    const isWebSocket = leaves.some(leaf => leaf.websocket !== undefined)
-    if (method === 'OPTIONS')
-      return this.serving.reply(context, reply(undefined, { status: 204, headers: { Allow: allowed.join(', ') } }))
-    this.serving.refuse(context, isWebSocket && method === 'GET' ? upgradeRequired() : methodNotAllowed(allowed))
+    if (allowed.length === 0) return this.#refuse(context, notFound())
+    if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
+    const isWebSocket = method === 'GET' && leaves.some(leaf => leaf.websocket !== undefined)
+    this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
   }
 
   /** The same path with or without its closing slash, where that has a route and the policy is to send peers there. */
@@ -169,9 +188,9 @@ export class Dispatcher {
     return queryString === '' ? other : `${other}?${queryString}`
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    const target = readTarget(request.url ?? '/')
-    this.serving.refuse(new RequestContext(unmatched, request, response, {}, target, this.options.bodyLimit), error)
+  /** An error outside of all routes, which only the application's own error mappers see. */
+  #refuse(context: RequestContext, error: unknown): void {
+    this.serving.refuse(context, this.#map(error, context))
   }
 }
 
@@ -201,6 +220,21 @@ function methodsOf(leaves: readonly Leaf<Served>[]): string[] {
   if (methods.size === 0) return []
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods.add('OPTIONS')].sort()
+}
+
+/** Writes to the socket of an upgrade request, which Node's server has let go: nobody else tells it of `drain`. */
+class RawResponse extends ServerResponse {
+  readonly #drained = () => void this.emit('drain')
+
+  override assignSocket(socket: Socket): void {
+    super.assignSocket(socket)
+    socket.on('drain', this.#drained)
+  }
+
+  override detachSocket(socket: Socket): void {
+    socket.off('drain', this.#drained)
+    super.detachSocket(socket)
+  }
 }
 
 /** Gives the socket back as it came, for the application that this one is mounted in. */

@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
 import { holdContinue } from '../http/body.js'
+import { asksForWebSocket } from '../websocket/upgrade.js'
 
 /** How a listener treats those who connect. */
 export interface ListenerLimits {
-  /** Milliseconds for the header section of a request, and for the first byte of a connection. @default 10_000 */
+  /** Milliseconds for the header section of a request, and for the first byte of a connection. @default 10_000, or `requestTimeout` where that is less */
   readonly headersTimeout?: number
   /** Milliseconds for a whole request; streams and sockets have no such limit. @default 60_000 */
   readonly requestTimeout?: number
@@ -51,14 +52,10 @@ export class Listener {
     handlers: Handlers,
     failed: Failed,
   ): Promise<Listener> {
-    const { headersTimeout = 10_000, requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaderSize = 16_384 } = limits
-    const server = createServer({
-      headersTimeout,
-      requestTimeout,
-      keepAliveTimeout,
-      maxHeaderSize,
-      connectionsCheckingInterval: 1000,
-    })
+    const { requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaderSize = 16_384 } = limits
+    const { headersTimeout = Math.min(10_000, requestTimeout || 10_000) } = limits
+    const timeouts = { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval: 1000 }
+    const server = createServer({ ...timeouts, ...declining, maxHeaderSize })
     server.maxHeadersCount = limits.maxHeaders ?? 100
     if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections
     const listener = new Listener(server)
@@ -96,6 +93,7 @@ export class Listener {
   #watch(perAddress: number): void {
     const addresses = new Map<string, number>()
     this.server.on('connection', (socket: Socket) => {
+      if (this.#sockets.has(socket)) return
       const address = socket.remoteAddress ?? ''
       const count = (addresses.get(address) ?? 0) + 1
       if (count > perAddress) return void socket.destroy()
@@ -110,6 +108,9 @@ export class Listener {
     })
   }
 }
+
+/** Since Node.js 22.21: requests that offer to upgrade to anything but a WebSocket are requests like any other. */
+const declining = { shouldUpgradeCallback: asksForWebSocket }
 
 /** Hands the requests of any HTTP server to the application. */
 export function attachHandlers(server: Server, handlers: Handlers): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { HttpError } from '../errors.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
@@ -7,46 +8,64 @@ export type Middleware = (
   next: (error?: unknown) => void,
 ) => unknown
 
-/** Runs middleware one after another; `done` when all have passed the exchange on, or one has failed. */
+/** Runs middleware one after another; `done` when all have passed the exchange on, or one has failed; `late` hears of one that fails when it has passed it on already. */
 export function runMiddleware(
   use: readonly Middleware[],
   request: IncomingMessage,
   response: ServerResponse,
   done: (error?: unknown) => void,
+  late: (error: unknown) => void,
 ): void {
-  const step = (index: number, error?: unknown): void => {
+  const step = (index: number): void => {
     const middleware = use[index]
-    if (error !== undefined && error !== null) return done(error)
     if (middleware === undefined) return done()
     let passed = false
-    const next = (failure?: unknown) => {
+    const fail = (error: unknown) => {
+      if (passed) return late(error)
+      passed = true
+      done(readFailure(error))
+    }
+    const next = (error?: unknown) => {
+      if (error !== undefined && error !== null) return fail(error)
       if (passed) return
       passed = true
-      step(index + 1, failure)
+      step(index + 1)
     }
     try {
       const result = middleware(request, response, next)
-      if (result instanceof Promise) result.catch(next)
-    } catch (failure) {
-      next(failure ?? new Error('middleware threw nothing'))
+      if (result instanceof Promise) result.catch(fail)
+    } catch (error) {
+      fail(error)
     }
   }
   step(0)
 }
 
+/** An error with a 4xx `status` that it means to `expose` speaks to the peer: the convention of `http-errors`. */
+function readFailure(error: unknown): unknown {
+  if (error === undefined || error === null) return new Error(`middleware failed with ${error}`)
+  const { status, expose, message } = error as { status?: unknown; expose?: unknown; message?: unknown }
+  const isMeant = expose === true && typeof status === 'number' && status >= 400 && status < 500
+  return isMeant && !(error instanceof HttpError) ? new HttpError(status, String(message)) : error
+}
+
 /**
  * Another application under a path of this one: an Express application, or any `(request, response)` handler. It sees
- * the path without the mount's, as Express does, and what it passes on goes to this application's routes.
+ * the path without the mount's, as Express does, and what it passes on goes to this application's routes, as it came.
  */
 export function mount(path: string, handler: Middleware): Middleware {
   const root = path.endsWith('/') ? path.slice(0, -1) : path
-  return (request, response, next) => {
+  return (request: IncomingMessage & { originalUrl?: string }, response, next) => {
     const url = request.url ?? '/'
     if (!url.startsWith(root) || !['', '/', '?'].includes(url.charAt(root.length))) return next()
     const rest = url.slice(root.length)
+    const prototypes = [Object.getPrototypeOf(request), Object.getPrototypeOf(response)]
+    request.originalUrl ??= url
     request.url = rest.startsWith('/') ? rest : `/${rest}`
     return handler(request, response, error => {
       request.url = url
+      Object.setPrototypeOf(request, prototypes[0])
+      Object.setPrototypeOf(response, prototypes[1])
       next(error)
     })
   }

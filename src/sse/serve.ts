@@ -2,7 +2,7 @@ import { Stop } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import { lastEventIdOf } from '../connections/cursor.js'
 import { Pulse } from '../connections/pulse.js'
-import { type ConnectionServing, keptHeaders, planConnections, runOpening, tryMap } from '../connections/serving.js'
+import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
 import { type Source, sourceOf } from '../connections/sources.js'
 import type { ParamSource } from '../declare/metadata.js'
 import type { SseOptions } from '../declare/routes.js'
@@ -36,7 +36,7 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
   const watch = watchStreams(route)
   const open = route.member === undefined ? openInstance(route, serving) : openMethod(route, serving)
   return context => {
-    if (refuseEarly(context, serving)) return
+    if (refuseEarly(context, endpoint, serving)) return
     if (context.request.method === 'HEAD') return answerHead(context, endpoint, serving)
     runOpening(
       {
@@ -63,10 +63,11 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
 }
 
 /** What opens no stream: a peer that takes none, and one that was told not to come back. */
-function refuseEarly(context: RequestContext, serving: ConnectionServing): boolean {
-  if (!acceptsEventStream(context.header('accept')))
-    serving.refuse(context, notAcceptable('here are event streams: accept text/event-stream'))
-  else if (lastEventIdOf(context) === STOPPED_ID) serving.reply(context, noContent())
+function refuseEarly(context: RequestContext, endpoint: Endpoint, serving: ConnectionServing): boolean {
+  if (!acceptsEventStream(context.header('accept'))) {
+    const refusal = notAcceptable('here are event streams: accept text/event-stream')
+    serving.refuse(context, endpoint.map(refusal, context))
+  } else if (lastEventIdOf(context) === STOPPED_ID) serving.reply(context, noContent())
   else return false
   return true
 }
@@ -74,10 +75,10 @@ function refuseEarly(context: RequestContext, serving: ConnectionServing): boole
 /** The head that GET would have, for those whom the guards admit; no stream is opened (RFC 9110 §9.3.2). */
 function answerHead(context: RequestContext, endpoint: Endpoint, serving: ConnectionServing): void {
   const answer = () => serving.reply(context, reply([].values(), { headers: streamHead }))
-  const fail = (error: unknown) => serving.refuse(context, tryMap(endpoint, error, context))
+  const fail = (error: unknown) => serving.refuse(context, endpoint.map(error, context))
   try {
     const admitted = then(endpoint.admit(context), answer)
-    if (isPromise(admitted)) admitted.then(undefined, fail)
+    if (isPromise(admitted)) Promise.resolve(admitted).catch(fail)
   } catch (error) {
     fail(error)
   }

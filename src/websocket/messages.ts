@@ -5,7 +5,7 @@
 
 import { Stop } from '../connections/close-reason.js'
 import { Connection } from '../connections/connection.js'
-import { type ConnectionServing, tryMap } from '../connections/serving.js'
+import type { ConnectionServing } from '../connections/serving.js'
 import { badRequest, HttpError, notFound, type Problem, unsupportedMediaType } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
 import { MessageContext } from '../pipeline/context.js'
@@ -88,7 +88,7 @@ function run(
 ): unknown {
   const handler = (instance as Record<string, Handler>)[row.member]?.bind(instance) as Handler
   const fail = (error: unknown, context?: MessageContext) => {
-    const mapped = context === undefined ? error : tryMap(endpoint, error, context)
+    const mapped = context === undefined ? error : endpoint.map(error, context)
     const heard = toHttpError(mapped)
     if (heard.status >= 500) serving.logger.error(`${row.name} failed`, error)
     return answerError(envelope.ack, heard)
@@ -104,7 +104,11 @@ function run(
       },
     )
     const answer = (value: unknown) => then(checked(row, value), settled => acknowledge(envelope.ack, settled))
-    return isPromise(result) ? result.then(answer).then(undefined, error => fail(error, context)) : answer(result)
+    return isPromise(result)
+      ? Promise.resolve(result)
+          .then(answer)
+          .catch(error => fail(error, context))
+      : answer(result)
   } catch (error) {
     return fail(error, context)
   }

@@ -44,7 +44,7 @@ export function compileWebSocket(
       checkHandshake(request)
       checkOrigin(request, allowed)
     } catch (error) {
-      return serving.refuse(context, error)
+      return serving.refuse(context, endpoint.map(error, context))
     }
     runOpening(
       {

@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { badRequest, forbidden, HttpError } from '../errors.js'
 
 /** 426: here a WebSocket is spoken (RFC 9110 §15.5.22, RFC 6455 §4.2.2). */
@@ -12,6 +13,29 @@ export function upgradeRequired(): HttpError {
 export function asksForWebSocket(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket'
 }
+
+/**
+ * An upgrade to anything else is declined by passing over it (RFC 9110 §7.8): Java's HttpClient and `curl --http2` offer
+ * h2c along with ordinary requests, bodies included. Node.js before 22.21 has stopped reading behind the head by then, so
+ * the server is given the connection again, from the start of the request, which no longer has the offer.
+ */
+export function declineUpgrade(
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+) {
+  const { server } = socket as Socket & { readonly server?: Server }
+  if (server === undefined || rawHeaders.length >= 2 * (server.maxHeadersCount || MAX_HEADERS))
+    return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
+}
+
+/** What Node.js drops fields behind, where the server does not say: among them may be those that frame the body. */
+const MAX_HEADERS = 2000
 
 /** The client's part of the opening handshake, as RFC 6455 §4.2.1 lists it. @throws HttpError 400 or 426 */
 export function checkHandshake(request: IncomingMessage): void {

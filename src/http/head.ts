@@ -1,0 +1,43 @@
+import { type OutgoingHttpHeaders, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+
+/** What goes out in front of a reply's body. */
+export interface Head {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+}
+
+/** Statuses whose replies have no content (RFC 9110 §6.4.1, §15.3.6). */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
+
+export function hasContent(status: number): boolean {
+  return !BODILESS.has(status)
+}
+
+/** Fields of which several are several values: what a reply says is added to what middleware said. */
+const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
+
+/** Writes the head, all of it or nothing. @throws TypeError for a field that cannot be sent (RFC 9110 §5.5) */
+export function writeHead(response: ServerResponse, { status, headers }: Head): void {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value as string)
+    if (LISTS.has(name.toLowerCase()) && response.hasHeader(name))
+      headers[name] = [response.getHeader(name), value].flat().map(String)
+  }
+  response.writeHead(status, headers)
+}
+
+/** Sets a field, in place of one of the same name in another case. */
+export function setField({ headers }: Head, name: string, value: string | number): void {
+  headers[nameOf(headers, name) ?? name] = value
+}
+
+/** The value of a field, from the head or from what middleware set. */
+export function fieldOf(response: ServerResponse, { headers }: Head, name: string): unknown {
+  const given = nameOf(headers, name)
+  return given === undefined ? response.getHeader(name) : headers[given]
+}
+
+function nameOf(headers: OutgoingHttpHeaders, name: string): string | undefined {
+  return Object.keys(headers).find(key => key.toLowerCase() === name.toLowerCase())
+}
