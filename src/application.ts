@@ -106,6 +106,13 @@ export class Application {
     return typeof address === 'object' ? address.port : 0
   }
 
+  /** The first listener's address as people open it, such as `http://localhost:3000`; undefined for a Unix socket. */
+  get url(): string | undefined {
+    const { host = 'localhost' } = this.options
+    const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+    return this.port === 0 ? undefined : `http://${name}:${this.port}`
+  }
+
   /** Where each listener listens; a string is the path of a Unix socket. */
   get addresses(): readonly (AddressInfo | string)[] {
     return this.#listeners.map(listener => listener.address)

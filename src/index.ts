@@ -20,6 +20,7 @@ export {
   type InjectableOptions,
   Module,
   type ModuleOptions,
+  type PlacedModule,
   type Provider,
   type Scope,
 } from './declare/module.js'

@@ -36,6 +36,8 @@ const CLOSE_PATIENCE = 5000
 
 const process = randomBytes(6).toString('base64url')
 let made = 0
+/** Whether an id is one of this node's connections. */
+export const isLocalId = (id: string): boolean => id.startsWith(process)
 
 /**
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and

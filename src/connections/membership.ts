@@ -6,6 +6,8 @@ import { EVERYWHERE, type EventLog, type LogEntry } from './event-log.js'
 export interface Record {
   readonly name: string
   readonly log: EventLog
+  /** Whether it remembers what was sent, so that ids say where a peer stands. */
+  readonly history: boolean
   encode(connection: Connection, entry: LogEntry, id: string | undefined): Buffer
 }
 
@@ -47,7 +49,7 @@ export class Membership {
     this.#enterAt(room, position)
     if (!this.#positions.has(EVERYWHERE)) this.#enterAt(EVERYWHERE, position)
     this.live = false
-    this.connection.noteId(this.record.name, this.#id())
+    if (this.record.history) this.connection.noteId(this.record.name, this.#id())
   }
 
   #enterAt(room: string, position: number): void {

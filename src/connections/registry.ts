@@ -2,7 +2,7 @@ import type { Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
 import { checkClose, withCode } from './close-reason.js'
 import { type Codec, toJson } from './codec.js'
-import type { Connection } from './connection.js'
+import { type Connection, isLocalId } from './connection.js'
 import type { EventLog, LogEntry, LogMessage, Notice } from './event-log.js'
 import { Membership } from './membership.js'
 
@@ -36,10 +36,10 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   readonly #rooms = new Map<string, Set<Membership>>()
   #size = 0
 
-  /** Called when a connection has entered a room. Errors are logged. */
-  protected joined?(connection: Connection, room: string): void
-  /** Called when a connection has left a room, or ended. Errors are logged. */
-  protected left?(connection: Connection, room: string): void
+  /** Called when a connection has entered a room. Errors and rejections are logged. */
+  protected joined?(connection: Connection, room: string): void | Promise<unknown>
+  /** Called when a connection has left a room, or ended. Errors and rejections are logged. */
+  protected left?(connection: Connection, room: string): void | Promise<unknown>
 
   /** This node's connections. */
   get size(): number {
@@ -99,9 +99,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return new Target<Events>(send, tell, undefined).send(event, ...data)
   }
 
-  /** Runs `info` with a message on each member of a room, on every node. The message travels as JSON. */
-  async tell(room: string | readonly string[], message: unknown): Promise<void> {
-    await this.to(room).tell(message)
+  /** Runs `info` with a message on each member of a room, or on the connection with this id, on every node; it travels as JSON. */
+  async tell(roomOrId: string | readonly string[], message: unknown): Promise<void> {
+    await this.to(roomOrId).tell(message)
   }
 
   /**
@@ -156,7 +156,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const { name, log, history } = this.#running('join')
     let member = this.#members.get(connection)
     if (member === undefined) {
-      member = new Membership(connection, { name, log, encode: encodeEntry(name) })
+      member = new Membership(connection, { name, log, history, encode: encodeEntry(name) })
       this.#members.set(connection, member)
       const entered = member
       connection.onEnd(() => this.#forget(entered))
@@ -185,11 +185,12 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     for (const room of [...member.rooms]) this.#exit(member, room)
   }
 
-  #hook(run: () => void): void {
+  #hook(run: () => void | Promise<unknown>): void {
+    const fail = (error: unknown) => this.#setup?.logger.error(`${this.constructor.name}: a hook failed`, error)
     try {
-      run()
+      run()?.catch(fail)
     } catch (error) {
-      this.#setup?.logger.error(`${this.constructor.name}: a hook failed`, error)
+      fail(error)
     }
   }
 
@@ -198,6 +199,13 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     if (rooms === undefined) return [...this.#members.values()].filter(member => member.rooms.size > 0)
     if (rooms.length === 1) return this.#rooms.get(rooms[0] ?? '') ?? []
     return new Set(rooms.flatMap(room => [...(this.#rooms.get(room) ?? [])]))
+  }
+
+  /** The members of a room; where there are none, the one connection with this id. */
+  #named(roomOrId: string): Membership[] {
+    const members = this.#rooms.get(roomOrId)
+    if (members !== undefined || !isLocalId(roomOrId)) return [...(members ?? [])]
+    return [...this.#members.values()].filter(({ connection }) => connection.id === roomOrId)
   }
 
   /** Gives a message to the live members; those that catch up read it from the log. */
@@ -211,11 +219,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       const own = id === undefined ? undefined : connection.noteId(name, id)
       let bytes = own === id ? made.get(connection.codec) : undefined
       if (bytes === undefined) {
-        bytes = connection.codec.encode({
-          event: message.event,
-          data: message.data,
-          ...(own === undefined ? {} : { id: own }),
-        })
+        bytes = encode(connection, message, own)
         if (own === id) made.set(connection.codec, bytes)
       }
       connection.queue.stage(bytes, message.event)
@@ -226,14 +230,18 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     if (notice.kind === 'event') return this.#deliver(notice, undefined, notice.volatile)
     if (notice.kind === 'tell') {
       const message: unknown = JSON.parse(notice.data)
-      for (const { connection } of [...this.#reached(notice.rooms)]) connection.tell(message)
+      const told = notice.rooms?.flatMap(name => this.#named(name)) ?? this.#reached(undefined)
+      for (const { connection } of new Set(told)) connection.tell(message)
       return
     }
-    const { target } = notice
     const reason = withCode('disconnected', notice)
-    for (const { connection } of [...this.#reached([target])]) connection.end(reason)
-    for (const connection of [...this.#members.keys()]) if (connection.id === target) connection.end(reason)
+    for (const { connection } of this.#named(notice.target)) connection.end(reason)
   }
+}
+
+/** A message in the form of its connection's wire. */
+function encode({ codec }: Connection, { event, data }: LogMessage, id: string | undefined): Buffer {
+  return codec.encode({ event, data, ...(id === undefined ? {} : { id }) })
 }
 
 /** Encodes a replayed entry with an id of the peer's own; entries keep their last form, since many resume at once. */
@@ -242,11 +250,7 @@ function encodeEntry(registry: string): (connection: Connection, entry: LogEntry
   return (connection, entry, id) => {
     const own = id === undefined ? undefined : connection.noteId(registry, id)
     if (last?.entry === entry && last.codec === connection.codec && last.id === own) return last.bytes
-    const bytes = connection.codec.encode({
-      event: entry.event,
-      data: entry.data,
-      ...(own === undefined ? {} : { id: own }),
-    })
+    const bytes = encode(connection, entry, own)
     last = { entry, codec: connection.codec, id: own, bytes }
     return bytes
   }

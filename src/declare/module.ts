@@ -20,9 +20,16 @@ export type Provider<T = unknown> =
     }
   | { readonly token: Token<T>; readonly useToken: Token<T> }
 
+/** A module under a path that its importer chooses. */
+export interface PlacedModule {
+  readonly module: AbstractClass
+  /** A path in front of all paths of the module, its own prefix included. @default none */
+  readonly prefix?: string
+}
+
 export interface ModuleOptions {
-  /** Modules whose controllers and providers belong to the application too. @default none */
-  readonly imports?: readonly AbstractClass[]
+  /** Modules whose controllers and providers belong to the application too, each where it says or where you place it. @default none */
+  readonly imports?: readonly (AbstractClass | PlacedModule)[]
   /** Controllers, event sources and socket classes. @default none */
   readonly controllers?: readonly AbstractClass[]
   /** What constructors may ask for, registries included. @default none */

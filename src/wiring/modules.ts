@@ -1,6 +1,7 @@
 /** The module graph, walked once: which classes and providers exist, and in which order. */
 import { type AbstractClass, addSurroundings, readDeclaration, type Surroundings } from '../declare/metadata.js'
-import type { ModuleOptions, Provider } from '../declare/module.js'
+import type { ModuleOptions, PlacedModule, Provider } from '../declare/module.js'
+import { unknownKeys } from '../declare/options.js'
 
 /** A class that a module lists, and what the modules put around and in front of it. */
 export interface ListedClass extends Surroundings {
@@ -54,10 +55,18 @@ export function walkModules(root: AbstractClass, application: Surroundings & { r
     }
     seen.set(module, prefix)
     const inner = addSurroundings(place, declaration)
-    for (const imported of options.imports ?? []) visit(imported, { ...inner, prefix, path: [...place.path, module] })
+    const path = [...place.path, module]
+    for (const imported of (options.imports ?? []).map(asPlaced)) {
+      problems.push(...unknownKeys(`${module.name}: an import`, imported, ['module', 'prefix']))
+      visit(imported.module, { ...inner, prefix: prefix + (imported.prefix ?? ''), path })
+    }
     for (const provider of options.providers ?? []) providers.push({ provider, module: module.name })
     for (const owner of options.controllers ?? []) classes.push({ ...inner, owner, module: module.name, prefix })
   }
   visit(root, { ...application, path: [] })
   return { classes, providers, modules: [...seen.keys()], problems }
+}
+
+function asPlaced(imported: AbstractClass | PlacedModule): PlacedModule {
+  return typeof imported === 'object' && imported !== null ? imported : { module: imported }
 }

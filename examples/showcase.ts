@@ -1,0 +1,34 @@
+import cors from 'cors'
+import { Controller, formatRoutes, Get, Module, mount, RequestContext, readRoutes } from 'palomino'
+import { Assets, page } from './assets.js'
+import { Chat } from './chat/chat.js'
+import { Quickstart } from './quickstart/quickstart.js'
+import { Slides } from './slides/slides.js'
+
+@Controller('/')
+class Landing {
+  @Get('/')
+  index(context: RequestContext) {
+    return page(context, 'landing/page.html')
+  }
+
+  /** The table that all of this came to. */
+  @Get('/routes')
+  routes() {
+    return formatRoutes(readRoutes(Showcase))
+  }
+}
+
+@Module({
+  imports: [
+    Assets,
+    { module: Quickstart, prefix: '/quickstart' },
+    { module: Slides, prefix: '/slides' },
+    { module: Chat, prefix: '/chat' },
+  ],
+  controllers: [Landing],
+})
+export class Showcase {}
+
+/** The slides' audience may sit on any site. */
+export const middleware = [mount('/slides', cors())]
