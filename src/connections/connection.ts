@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { HttpError } from '../errors.js'
 import type { Logger } from '../logger.js'
@@ -8,6 +7,7 @@ import type { Route } from '../routing/table.js'
 import { type CloseReason, checkClose, isEcho, type Stop, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds, lastEventIdOf } from './cursor.js'
+import { makeId } from './id.js'
 import type { LiveConnections } from './live.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate } from './opening-gate.js'
@@ -33,11 +33,6 @@ export interface ConnectionPlan {
 const INBOX_LIMIT = 1024
 /** Milliseconds that a running handler has to settle, and then `close`, before the connection is given up. */
 const CLOSE_PATIENCE = 5000
-
-const process = randomBytes(6).toString('base64url')
-let made = 0
-/** Whether an id is one of this node's connections. */
-export const isLocalId = (id: string): boolean => id.startsWith(process)
 
 /**
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
@@ -77,7 +72,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** Names this connection on every node. */
   get id(): string {
-    this.#id ??= `${process}${(made++).toString(36)}`
+    this.#id ??= makeId()
     return this.#id
   }
 

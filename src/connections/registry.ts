@@ -2,8 +2,9 @@ import type { Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
 import { checkClose, withCode } from './close-reason.js'
 import { type Codec, toJson } from './codec.js'
-import { type Connection, isLocalId } from './connection.js'
+import type { Connection } from './connection.js'
 import type { EventLog, LogEntry, LogMessage, Notice } from './event-log.js'
+import { isLocalId } from './id.js'
 import { Membership } from './membership.js'
 
 /** A message's data, left out where it has none. */
