@@ -4,7 +4,7 @@ import type { Logger } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
-import { type CloseReason, checkClose, isEcho, type Stop, type StopOptions, withCode } from './close-reason.js'
+import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds, lastEventIdOf } from './cursor.js'
 import { makeId } from './id.js'
@@ -31,7 +31,7 @@ export interface ConnectionPlan {
 
 /** Messages from inside that may wait for a busy handler. */
 const INBOX_LIMIT = 1024
-/** Milliseconds that a running handler has to settle, and then `close`, before the connection is given up. */
+/** Milliseconds that a running handler has to settle, and then `close`. */
 const CLOSE_PATIENCE = 5000
 
 /**
@@ -128,7 +128,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** Ends the connection after what was sent before. A second call does nothing. */
   close(options: StopOptions = {}): void {
     checkClose(options)
-    this.endWith(options)
+    this.end(withCode('stopped', options))
   }
 
   /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
@@ -207,6 +207,12 @@ export abstract class Connection<Names extends string = string> implements Recei
     this.gate.settle(() => this.sendFirst(() => sendReturned(this, returned)))
   }
 
+  /** `open` threw or rejected. @internal */
+  failOpening(error: unknown): void {
+    this.failed(error)
+    this.gate.settle(() => undefined)
+  }
+
   protected sendFirst(send: () => unknown): unknown {
     try {
       return send()
@@ -236,11 +242,6 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   /** @internal */
-  stop(stop: Stop): void {
-    this.endWith(stop.options)
-  }
-
-  /** @internal */
   get check(): ((value: unknown) => unknown) | undefined {
     const output = this.plan.route.options.output as StandardSchemaV1 | undefined
     return output && (value => this.checkOutput(output, value))
@@ -248,10 +249,6 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   protected checkOutput(output: StandardSchemaV1, value: unknown): unknown {
     return readOutput(output, value, this.plan.route.name)
-  }
-
-  protected endWith(options: StopOptions): void {
-    this.end(withCode('stopped', options))
   }
 
   /** A handler threw or rejected: the connection ends, the process lives. @internal */

@@ -9,7 +9,7 @@ export class OpeningGate {
     return this.#passed
   }
 
-  /** The task that keeps all others waiting: done when `settle` or `fail` is called. */
+  /** The task that keeps all others waiting: done when `settle` is called. */
   hold(): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -24,11 +24,6 @@ export class OpeningGate {
     } catch (error) {
       this.#reject(error)
     }
-  }
-
-  /** `open` threw or rejected. */
-  fail(error: unknown): void {
-    this.#reject(error)
   }
 
   /** Settles when `open` has, or the connection has ended. */

@@ -1,6 +1,6 @@
 /** What a handler returns is sent: a value, an array, an iterable, an async iterable, an observable, or `stop()`. */
 import { isPromise, then } from '../pipeline/settle.js'
-import { Stop } from './close-reason.js'
+import { Stop, type StopOptions } from './close-reason.js'
 import { type Source, sourceOf } from './sources.js'
 
 /** What this file needs of a connection. */
@@ -11,7 +11,7 @@ export interface Receiver {
   drained(): Promise<unknown>
   /** Its `together` runs `send`, and what that pushes leaves in one write. */
   readonly queue: { together<T>(send: () => T): T }
-  stop(stop: Stop): void
+  close(options: StopOptions): void
   /** Checks a value against the route's output schema, where it has one. */
   readonly check: ((value: unknown) => unknown) | undefined
   /** Calls back when the connection ends; what it answers takes that back. */
@@ -37,7 +37,7 @@ export function sendReturned(to: Receiver, returned: unknown): Done {
 function sendOne(to: Receiver, value: unknown): boolean | PromiseLike<boolean> {
   if (to.closed || value === undefined) return true
   if (value instanceof Stop) {
-    to.stop(value)
+    to.close(value.options)
     return true
   }
   if (to.check === undefined) return to.push(value)

@@ -44,7 +44,7 @@ export interface Opening {
 
 /**
  * Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the
- * connection's, and a reply as well where no head is out. Nothing opens for a peer that left meanwhile, or when the
+ * connection's. Nothing opens for a peer that left meanwhile, or when the
  * server is going away.
  */
 export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: ConnectionServing): void {
@@ -55,9 +55,8 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
   }
   const fail = (error: unknown) => {
     const mapped = endpoint.map(error, context)
-    const replies = !made?.begun || !(made.started || made.closed)
-    if (made?.begun) made.gate.fail(mapped)
-    if (replies) serving.refuse(context, mapped)
+    if (made?.begun) made.failOpening(mapped)
+    else serving.refuse(context, mapped)
   }
   const commit = (connection: Connection, args: unknown[]) => {
     if (connection.closed) return undefined

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type CloseReason, endsCleanly, type StopOptions } from '../connections/close-reason.js'
+import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import type { SseOptions } from '../declare/routes.js'
 import type { Handshake } from '../pipeline/context.js'
@@ -139,10 +139,11 @@ export class EventStream<Names extends string = string> extends Connection<Names
     return then(super.checkOutput(output, event.data), data => asEvent({ ...event, data }))
   }
 
-  protected override endWith(options: StopOptions): void {
+  override close(options: StopOptions = {}): void {
+    checkClose(options)
     if (options.reconnect === false && !this.closed)
       this.push({ event: 'stop', id: STOPPED_ID, data: { reconnect: false } })
-    super.endWith(options)
+    super.close(options)
   }
 
   /** One of two beats in a keep-alive period: after two in silence, a comment. @internal */
