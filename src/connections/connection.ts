@@ -64,10 +64,7 @@ export abstract class Connection<Names extends string = string> implements Recei
     readonly plan: ConnectionPlan,
   ) {
     this.queue = new SendQueue(plan.queue, () => this.end({ kind: 'overflow' }))
-    this.#mailbox = new Mailbox(
-      error => this.failed(error),
-      left => this.inboxShrank(left),
-    )
+    this.#mailbox = new Mailbox(error => this.failed(error))
   }
 
   /** Names this connection on every node. */
@@ -163,6 +160,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   #inform(message: unknown): unknown {
+    if (this.closed) return undefined
     return this.handlers?.info?.(message as never, this as never)
   }
 
@@ -231,11 +229,6 @@ export abstract class Connection<Names extends string = string> implements Recei
     this.#mailbox.post(() => sendReturned(this, task()))
   }
 
-  /** How many tasks wait for the running one. @internal */
-  get inboxLength(): number {
-    return this.#mailbox.length
-  }
-
   /** @internal */
   drained(): Promise<unknown> {
     return this.closed ? Promise.resolve() : this.queue.drained()
@@ -263,7 +256,10 @@ export abstract class Connection<Names extends string = string> implements Recei
     return !this.gate.passed && (!this.started || (error instanceof HttpError && error.status < 500))
   }
 
-  /** Ends the connection, once: whoever comes first gives the reason. @internal */
+  /**
+   * Ends the connection, once: whoever comes first gives the reason. A peer that says goodbye is heard out: the messages
+   * it sent before are handled, then `close` runs. @internal
+   */
   end(reason: CloseReason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
@@ -274,7 +270,8 @@ export abstract class Connection<Names extends string = string> implements Recei
     this.gate.pass()
     this.#controller?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
-    this.#mailbox.close(last, CLOSE_PATIENCE).then(() => {
+    const waiting = reason.kind === 'peer' ? 'run' : 'drop'
+    this.#mailbox.close(last, CLOSE_PATIENCE, waiting).then(() => {
       this.plan.live.delete(this)
       for (const settled of this.#settled) settled()
     })
@@ -288,6 +285,4 @@ export abstract class Connection<Names extends string = string> implements Recei
   abstract push(value: unknown): boolean
   /** Says goodbye on the wire as the reason asks, and lets go of it. */
   protected abstract finish(reason: CloseReason): void
-  /** Called when a task was taken from the inbox. */
-  protected inboxShrank(_left: number): void {}
 }

@@ -17,15 +17,7 @@ export class Mailbox {
   #closed = false
   #tasks: Task[] = []
 
-  constructor(
-    private readonly failed: (error: unknown) => void,
-    /** Called when a task was taken from the queue, with how many are left. */
-    private readonly taken: (left: number) => void,
-  ) {}
-
-  get length(): number {
-    return this.#tasks.length
-  }
+  constructor(private readonly failed: (error: unknown) => void) {}
 
   post(task: Task): void {
     if (this.#closed) return
@@ -35,15 +27,21 @@ export class Mailbox {
   }
 
   /**
-   * Drops what waits and runs one last task, when the running one has settled or after `patience` milliseconds. Settles
-   * when that is done, or after as long again.
+   * Takes nothing more, and runs one last task. It waits for the running one, and then runs or drops what waits; a task
+   * that has not settled after `patience` milliseconds is given up, with those behind it. Settles when the last is done.
    */
-  async close(last: Task, patience: number): Promise<void> {
+  async close(last: Task, patience: number, waiting: 'run' | 'drop'): Promise<void> {
     this.#closed = true
+    const rest = waiting === 'run' ? this.#tasks : []
     this.#tasks = []
-    if (this.#running) await atMost(patience, new Promise<void>(resolve => (this.#idle = resolve)))
+    let settles = !this.#running || (await settled(patience, new Promise<void>(resolve => (this.#idle = resolve))))
+    for (const task of rest) {
+      if (!settles) break
+      const result = this.#attempt(task)
+      if (result !== undefined) settles = await settled(patience, result)
+    }
     const result = this.#attempt(last)
-    if (result !== undefined) await atMost(patience, result)
+    if (result !== undefined) await settled(patience, result)
   }
 
   #idle: () => void = () => {}
@@ -73,9 +71,7 @@ export class Mailbox {
   }
 
   #next(): Task | undefined {
-    const task = this.#tasks.shift()
-    if (task !== undefined) this.taken(this.#tasks.length)
-    return task
+    return this.#tasks.shift()
   }
 
   #attempt(task: Task): PromiseLike<unknown> | undefined {
@@ -92,12 +88,13 @@ export class Mailbox {
   }
 }
 
-/** Waits for a promise, but not for ever. */
-async function atMost(ms: number, promise: PromiseLike<unknown>): Promise<void> {
+/** Waits for a promise, but not for ever: whether it settled in time. */
+async function settled(ms: number, promise: PromiseLike<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
+  const limit = new Promise<boolean>(resolve => {
+    timer = setTimeout(resolve, ms, false)
   })
-  await Promise.race([promise, limit])
+  const inTime = await Promise.race([promise.then(() => true), limit])
   clearTimeout(timer)
+  return inTime
 }

@@ -68,7 +68,7 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
       if (context.response.destroyed) return undefined
       const connection = make()
       made = connection
-      context.connection = connection
+      context.connect(connection)
       return endpoint.call(context, (...args) => commit(connection, args))
     })
     if (isPromise(result)) Promise.resolve(result).then(settle).catch(fail)

@@ -86,12 +86,18 @@ function withoutPrefix(path: string, prefix: string): string {
   return at === -1 ? '/' : path.slice(at)
 }
 
+/** What a connection carries for its exchanges. @internal */
+export interface Carrier {
+  readonly signal: AbortSignal
+  state: State | undefined
+}
+
 /** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
 export class RequestContext extends Context {
   #query: QueryValues | undefined
   #controller: AbortController | undefined
-  state: State | undefined
-  connection: { readonly signal: AbortSignal } | undefined
+  #state: State | undefined
+  #connection: Carrier | undefined
   /** What the body was read as, so that it is read once. @internal */
   body: Promise<unknown> | undefined
   /** On an upgrade request, what came right behind its head. @internal */
@@ -139,7 +145,7 @@ export class RequestContext extends Context {
 
   /** Aborts when the response is closed (sent whole, or the peer has left), or when the exchange's connection ends. */
   get signal(): AbortSignal {
-    if (this.connection !== undefined) return this.connection.signal
+    if (this.#connection !== undefined) return this.#connection.signal
     if (this.#controller === undefined) {
       const controller = new AbortController()
       const { response } = this
@@ -150,9 +156,31 @@ export class RequestContext extends Context {
     return this.#controller.signal
   }
 
+  get connection(): Carrier | undefined {
+    return this.#connection
+  }
+
+  get state(): State | undefined {
+    return this.#connection === undefined ? this.#state : this.#connection.state
+  }
+
   openState(): State {
-    this.state ??= new Map()
-    return this.state
+    if (this.#connection !== undefined) {
+      this.#connection.state ??= new Map()
+      return this.#connection.state
+    }
+    this.#state ??= new Map()
+    return this.#state
+  }
+
+  /** From here on the exchange is its connection's: what was left in it so far goes with that, and ends with it. @internal */
+  connect(connection: Carrier): void {
+    connection.state = this.#state
+    this.#connection = connection
+    const controller = this.#controller
+    if (controller === undefined) return
+    const { signal } = connection
+    signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true })
   }
 
   /** What a connection keeps of this exchange. @internal */
@@ -168,10 +196,8 @@ export class RequestContext extends Context {
 }
 
 /** What a message's context needs of its connection. @internal */
-export interface MessageSource {
+export interface MessageSource extends Carrier {
   readonly handshake: Handshake
-  readonly signal: AbortSignal
-  state: State | undefined
 }
 
 /** The context of one `@On` message. `get` sees what the opening's guards left; what is `set` stays with the connection. */
@@ -180,7 +206,8 @@ export class MessageContext extends Context {
     route: Route,
     readonly connection: MessageSource,
     readonly event: string,
-    readonly data: unknown,
+    /** As the peer sent it, for guards; then as the schema of `@On` read it. */
+    public data: unknown,
   ) {
     super(route)
   }

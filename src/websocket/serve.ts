@@ -51,25 +51,25 @@ export function compileWebSocket(
         context,
         endpoint,
         make() {
-          const socket = new Socket(context.handshake(keep), plan)
+          const socket = new Socket(context.handshake(keep), plan, handleFrame)
           socket.state = context.state
           return socket
         },
         open(connection, args) {
+          if (response.headersSent) return undefined
           const socket = connection as Socket
           const instance = construct(socket) as SocketHandlers & { open?: Handler }
-          response.detachSocket(request.socket)
-          const wire = accept(request, request.socket, head, response, socket)
+          const wire = accept(response, head, socket)
           if (wire === undefined) return undefined
-          socket.handle = (data, binary) => handleFrame(socket, instance, data, binary)
           socket.attach(wire)
           socket.begin(instance)
           watch(socket)
           return instance.open?.(...args)
         },
         answer(socket, returned) {
-          if (!socket.begun && !request.socket.destroyed) serving.reply(context, returned)
-          return !socket.begun
+          if (socket.begun) return false
+          if (!response.destroyed) serving.reply(context, returned)
+          return true
         },
       },
       serving,

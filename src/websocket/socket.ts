@@ -1,6 +1,7 @@
 import { type CloseReason, closeCode, endsCleanly } from '../connections/close-reason.js'
 import type { Codec } from '../connections/codec.js'
-import { Connection, type ConnectionHandlers } from '../connections/connection.js'
+import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
+import type { Handshake } from '../pipeline/context.js'
 import { encodeFrame, socketCodec } from './frame.js'
 import type { Wire, WireEvents } from './wire.js'
 
@@ -11,19 +12,33 @@ export interface SocketHandlers extends ConnectionHandlers {
   pong?(data: Buffer, socket: Socket): unknown
 }
 
-/** Messages that may wait for a busy handler before the peer is paused, and those at which it goes on. */
-const PAUSE_AT = 64
-const RESUME_AT = 16
+/** Handles a data frame; what it returns is sent. @internal */
+export type HandleFrame = (socket: Socket, data: Buffer, binary: boolean) => unknown
+
+/** Bytes that wait for a busy handler when the peer is paused, and those at which it goes on. */
+const PAUSE_AT = 65_536
+const RESUME_AT = 16_384
+/** What each waiting frame costs besides its payload, about. */
+const FRAME = 1024
 
 /** One open WebSocket (RFC 6455): messages both ways until one side closes. */
 export class Socket<Names extends string = string> extends Connection<Names> implements WireEvents {
   declare handlers: SocketHandlers | undefined
-  /** Handles a data frame: the class's `@On` handlers, or its `message`. @internal */
-  handle: (data: Buffer, binary: boolean) => unknown = () => undefined
   #wire: Wire | undefined
+  /** Bytes of the frames that wait for the running handler. */
+  #waiting = 0
   #paused = false
   #alive = true
   #idleBeats = 0
+
+  /** @internal */
+  constructor(
+    handshake: Handshake,
+    plan: ConnectionPlan,
+    private readonly handle: HandleFrame,
+  ) {
+    super(handshake, plan)
+  }
 
   /** @internal */
   get codec(): Codec {
@@ -65,31 +80,40 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
 
   /** @internal */
   received(data: Buffer, binary: boolean): void {
-    this.#heard()
     this.#idleBeats = 0
-    this.post(() => this.handle(data, binary))
-    if (this.inboxLength < PAUSE_AT || this.#paused) return
-    this.#paused = true
-    this.#wire?.pause()
-  }
-
-  protected override inboxShrank(left: number): void {
-    if (!this.#paused || left > RESUME_AT) return
-    this.#paused = false
-    this.#heard()
-    this.#wire?.resume()
+    this.#take(data, () => this.handle(this, data, binary))
   }
 
   /** `ws` has sent the pong already. @internal */
   pinged(data: Buffer): void {
-    this.#heard()
-    if (this.handlers?.ping !== undefined) this.post(() => this.handlers?.ping?.(data, this))
+    this.#take(data, () => this.handlers?.ping?.(data, this))
   }
 
   /** @internal */
   ponged(data: Buffer): void {
-    this.#heard()
-    if (this.handlers?.pong !== undefined) this.post(() => this.handlers?.pong?.(data, this))
+    this.#take(data, () => this.handlers?.pong?.(data, this))
+  }
+
+  /** Runs a frame's handler behind what waits. While too much waits the peer is paused: TCP tells it to slow down. */
+  #take(data: Buffer, run: () => unknown): void {
+    this.#alive = true
+    const cost = data.length + FRAME
+    this.#waiting += cost
+    this.post(() => {
+      this.#waiting -= cost
+      if (this.#waiting <= RESUME_AT) this.#resume()
+      return run()
+    })
+    if (this.#waiting < PAUSE_AT || this.#paused || this.closed) return
+    this.#paused = true
+    this.#wire?.pause()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#alive = true
+    this.#wire?.resume()
   }
 
   /** @internal */
@@ -98,18 +122,9 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
   }
 
   /** @internal */
-  lost(): void {
-    this.end({ kind: 'lost' })
-  }
-
-  /** @internal */
   wireClosed(code: number, text: string): void {
     if (code === 1006) this.end({ kind: 'lost' })
     else this.end({ kind: 'peer', ...(code === 1005 ? {} : { code }), ...(text === '' ? {} : { text }) })
-  }
-
-  #heard(): void {
-    this.#alive = true
   }
 
   /** One beat of the heartbeat: a peer that said nothing since the last ping is gone. One that we paused cannot speak. @internal */
@@ -121,12 +136,14 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
 
   /** One of four beats in an idle timeout: after four without a message, the end. @internal */
   watchIdle(): void {
-    if (++this.#idleBeats > 4) this.end({ kind: 'idle' })
+    if (!this.#paused && ++this.#idleBeats > 4) this.end({ kind: 'idle' })
   }
 
+  /** Says goodbye. The peer's own close frame must be heard, so one that was paused goes on. */
   protected finish(reason: CloseReason): void {
     const wire = this.#wire
     if (wire === undefined || reason.kind === 'peer') return
+    this.#resume()
     const code = closeCode(reason)
     if (code === undefined) return wire.terminate()
     if (endsCleanly(reason) || reason.kind === 'failed') this.queue.finish()

@@ -2,10 +2,10 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { badRequest, forbidden, HttpError } from '../errors.js'
 
-/** 426: here a WebSocket is spoken (RFC 9110 §15.5.22, RFC 6455 §4.2.2). */
+/** 426: here a WebSocket is spoken (RFC 9110 §15.5.22, RFC 6455 §4.2.2). It closes: `Connection` cannot also ask to be kept. */
 export function upgradeRequired(): HttpError {
   return new HttpError(426, 'this is a WebSocket: open it with a WebSocket handshake', {
-    headers: { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13' },
+    headers: { Upgrade: 'websocket', Connection: 'close, Upgrade', 'Sec-WebSocket-Version': '13' },
   })
 }
 
@@ -37,7 +37,7 @@ export function declineUpgrade(
 /** What Node.js drops fields behind, where the server does not say: among them may be those that frame the body. */
 const MAX_HEADERS = 2000
 
-/** The client's part of the opening handshake, as RFC 6455 §4.2.1 lists it. @throws HttpError 400 or 426 */
+/** The fields that every handshake has, as RFC 6455 §4.2.1 lists them. @throws HttpError 400 or 426 */
 export function checkHandshake(request: IncomingMessage): void {
   const { headers } = request
   if (request.httpVersion !== '1.1') throw badRequest('the handshake needs HTTP/1.1')
@@ -45,18 +45,12 @@ export function checkHandshake(request: IncomingMessage): void {
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
     throw badRequest('Sec-WebSocket-Key must be 16 bytes in base64')
   }
-  const protocols = headers['sec-websocket-protocol']
-  if (protocols !== undefined && !protocols.split(',').every(name => TOKEN.test(name.trim()))) {
-    throw badRequest('Sec-WebSocket-Protocol must be a list of tokens')
-  }
 }
-
-/** RFC 9110 §5.6.2 */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /**
  * Browsers send cookies with a handshake from any page, and say which page in `Origin` (RFC 6455 §10.2). It must be the
- * host's own, to the scheme and the port, or a listed one. Who is no browser sends none, and is not stopped here.
+ * host's own, to the port, or a listed one; over TLS, its scheme must be https, too. (Without TLS https is fine: a proxy
+ * may stand in front.) Who is no browser sends no `Origin`, and is not stopped here.
  * @throws HttpError 403
  */
 export function checkOrigin(request: IncomingMessage, allowed: readonly string[] | '*'): void {
@@ -66,13 +60,9 @@ export function checkOrigin(request: IncomingMessage, allowed: readonly string[]
 }
 
 function isOwn(origin: string, { headers, socket }: IncomingMessage): boolean {
-  const scheme = 'encrypted' in socket ? 'https:' : 'http:'
-  try {
-    const asked = new URL(origin)
-    return (
-      asked.origin === origin && asked.protocol === scheme && asked.host === new URL(`${scheme}//${headers.host}`).host
-    )
-  } catch {
-    return false
-  }
+  const schemes = 'encrypted' in socket ? ['https:'] : ['http:', 'https:']
+  return schemes.some(scheme => {
+    const own = `${scheme}//${headers.host}`
+    return URL.canParse(own) && new URL(own).origin === origin
+  })
 }

@@ -4,6 +4,7 @@ import type { Socket as NetSocket } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Sink } from '../connections/send-queue.js'
 import type { WebSocketOptions } from '../declare/routes.js'
+import { badRequest } from '../errors.js'
 import { readFrames } from './frame.js'
 
 /** What a wire tells its socket. */
@@ -13,8 +14,6 @@ export interface WireEvents {
   ponged(data: Buffer): void
   /** The peer broke the protocol; the close frame with this code is on its way. */
   broken(code: number): void
-  /** The TCP connection failed. */
-  lost(): void
   /** Both sides have closed, or one went away: 1006. 1005 stands for no code (RFC 6455 §7.4.1). */
   wireClosed(code: number, text: string): void
 }
@@ -30,14 +29,12 @@ export interface Wire {
   resume(): void
 }
 
-/** Answers the opening handshake with 101; undefined where the peer has gone meanwhile. */
-export type Accept = (
-  request: IncomingMessage,
-  socket: NetSocket,
-  head: Buffer,
-  response: ServerResponse,
-  events: WireEvents,
-) => Wire | undefined
+/**
+ * Answers the opening handshake with 101, and takes the socket over from the response; `head` is what the peer sent
+ * right behind its request. Undefined where the peer has gone meanwhile.
+ * @throws HttpError 400 for header fields that cannot be accepted, before anything was answered
+ */
+export type Accept = (response: ServerResponse, head: Buffer, events: WireEvents) => Wire | undefined
 
 const MAX_PAYLOAD = 1_048_576
 const CLOSE_TIMEOUT = 5000
@@ -58,12 +55,18 @@ export function makeAccept(options: WebSocketOptions): Accept {
     },
     handleProtocols: offered => protocols.find(protocol => offered.has(protocol)) ?? false,
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  let extra: readonly string[] = []
-  server.on('headers', headers => headers.push(...extra))
-  return (request, socket, head, response, events) => {
-    extra = headerLines(response)
+  const responses = new WeakMap<IncomingMessage, ServerResponse>()
+  server.on('headers', (lines, request) => lines.push(...headerLines(responses.get(request))))
+  server.on('wsClientError', error => {
+    throw badRequest(error.message)
+  })
+  return (response, head, events) => {
+    const { req: request } = response
+    const { socket } = request
+    responses.set(request, response)
     let wire: Wire | undefined
     server.handleUpgrade(request, socket, head, ws => {
+      response.detachSocket(socket)
       listen(ws, events)
       wire = makeWire(ws, socket)
     })
@@ -71,21 +74,22 @@ export function makeAccept(options: WebSocketOptions): Accept {
   }
 }
 
+/** Fields that the 101 has of its own, or cannot have. */
+const OWN_FIELDS = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i
+
 /** What middleware and guards set on the response goes out with the 101 (cookies, security headers). */
-function headerLines(response: ServerResponse): string[] {
-  return response.getHeaderNames().flatMap(name => {
-    const value = response.getHeader(name) ?? []
-    return (Array.isArray(value) ? value : [value]).map(each => `${name}: ${each}`)
-  })
+function headerLines(response: ServerResponse | undefined): string[] {
+  const names = response?.getHeaderNames().filter(name => !OWN_FIELDS.test(name)) ?? []
+  return names.flatMap(name => [response?.getHeader(name) ?? []].flat().map(value => `${name}: ${value}`))
 }
 
 function listen(ws: WebSocket, events: WireEvents): void {
   ws.on('message', (data: Buffer, binary: boolean) => events.received(data, binary))
   ws.on('ping', (data: Buffer) => events.pinged(data))
   ws.on('pong', (data: Buffer) => events.ponged(data))
-  ws.on('error', (error: Error & { code?: string }) => {
-    if (error.code?.startsWith('WS_ERR_')) events.broken(CLOSE_CODES[error.code] ?? 1002)
-    else events.lost()
+  ws.on('error', ({ code }: NodeJS.ErrnoException) => {
+    const closeCode = closeCodeOf(code)
+    if (closeCode !== undefined) events.broken(closeCode)
   })
   ws.on('close', (code: number, reason: Buffer) => events.wireClosed(code, reason.toString()))
 }
@@ -93,15 +97,21 @@ function listen(ws: WebSocket, events: WireEvents): void {
 /** The close codes of what `ws` finds wrong with a message, where it is not 1002 (RFC 6455 §7.4.1). */
 const CLOSE_CODES: Readonly<Record<string, number>> = {
   WS_ERR_INVALID_UTF8: 1007,
-  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
   WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+}
+
+/** Undefined for what is no fault of the peer's; zlib's codes tell of a message that cannot be inflated. */
+function closeCodeOf(code = ''): number | undefined {
+  return CLOSE_CODES[code] ?? (code.startsWith('WS_ERR_') ? 1002 : code.startsWith('Z_') ? 1007 : undefined)
 }
 
 function makeWire(ws: WebSocket, socket: NetSocket): Wire {
   return {
     protocol: ws.protocol,
     sink: ws.extensions === '' ? new DirectSink(ws, socket) : new DeflatingSink(ws, socket),
-    ping: data => ws.readyState === WebSocket.OPEN && ws.ping(data),
+    ping: data => ws.ping(data),
     close: (code, text) => ws.close(code, text),
     terminate: () => ws.terminate(),
     pause: () => ws.pause(),
@@ -110,7 +120,9 @@ function makeWire(ws: WebSocket, socket: NetSocket): Wire {
 }
 
 /**
- * Frames go to the socket itself, past `ws`. What is written while one chunk of input is handled leaves in one write:
+ * Frames go to the socket itself, past `ws`, so that one buffer serves all sockets of a room. That is sound where no
+ * extension is agreed on: `ws` then writes its control frames whole, and at once, and none of ours is open between two
+ * writes (RFC 6455 §5.4). What is written while one chunk of input is handled leaves in one write:
  * the first opens a cork, the end of the tick closes it.
  */
 class DirectSink implements Sink {

@@ -68,12 +68,22 @@ export class RawPeer {
 
   /** Waits for `mark`, takes everything up to its end, and leaves the rest in `received`. One caller at a time. */
   async readUntil(mark: string | RegExp, timeout = TIMEOUT): Promise<string> {
+    const what = mark instanceof RegExp ? String(mark) : JSON.stringify(mark)
+    return this.#read(what, () => endOf(mark, this.received), timeout)
+  }
+
+  /** Waits for so many bytes, and takes them. */
+  readBytes(count: number, timeout = TIMEOUT): Promise<string> {
+    return this.#read(`${count} bytes`, () => (this.received.length < count ? undefined : count), timeout)
+  }
+
+  async #read(what: string, end: () => number | undefined, timeout: number): Promise<string> {
     const deadline = Date.now() + timeout
     for (;;) {
-      const end = endOf(mark, this.received)
-      if (end !== undefined) return this.#take(end)
-      if (this.#over !== undefined) throw this.#missing(mark, `the connection closed (${this.#over})`)
-      if (Date.now() >= deadline) throw this.#missing(mark, `it did not come within ${timeout} ms`)
+      const found = end()
+      if (found !== undefined) return this.#take(found)
+      if (this.#over !== undefined) throw this.#missing(what, `the connection closed (${this.#over})`)
+      if (Date.now() >= deadline) throw this.#missing(what, `it did not come within ${timeout} ms`)
       await this.#change(deadline - Date.now())
     }
   }
@@ -117,9 +127,9 @@ export class RawPeer {
     })
   }
 
-  #missing(mark: string | RegExp, why: string) {
-    return new Error(`Waited for ${mark instanceof RegExp ? mark : JSON.stringify(mark)}, but ${why}.
-Heard: ${JSON.stringify(this.received)}`)
+  #missing(what: string, why: string) {
+    return new Error(`Waited for ${what}, but ${why}.
+Heard: ${JSON.stringify(this.received.slice(0, 1000))}`)
   }
 }
 
