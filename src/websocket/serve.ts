@@ -50,11 +50,7 @@ export function compileWebSocket(
       {
         context,
         endpoint,
-        make() {
-          const socket = new Socket(context.handshake(keep), plan, handleFrame)
-          socket.state = context.state
-          return socket
-        },
+        make: () => new Socket(context.handshake(keep), plan, handleFrame),
         open(connection, args) {
           if (response.headersSent) return undefined
           const socket = connection as Socket
