@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Controller, Get, Guard, Post, Sse, WebSocket } from '../../src/index.js'
+import { serve } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { RawPeer, rawRequest } from '../support/raw-peer.js'
-import { serve } from '../support/app.js'
 import { frame, handshake, WebSocketPeer } from '../support/websocket-peer.js'
 
 @WebSocket('/echo')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { WebSocket } from '../../src/index.js'
-import { rawRequest } from '../support/raw-peer.js'
 import { serve } from '../support/app.js'
+import { rawRequest } from '../support/raw-peer.js'
 import { handshake, WebSocketPeer } from '../support/websocket-peer.js'
 
 @WebSocket('/own')
