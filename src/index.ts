@@ -11,9 +11,11 @@ export {
   type Notice,
   type OpenEventLog,
   type Page,
+  type Place,
 } from './connections/event-log.js'
 export { MemoryEventLog } from './connections/memory-event-log.js'
-export { ConnectionRegistry, type JoinOptions, type Target } from './connections/registry.js'
+export { ConnectionRegistry, type JoinOptions } from './connections/registry.js'
+export type { Target } from './connections/target.js'
 export type { AbstractClass, Class, Token } from './declare/metadata.js'
 export {
   Injectable,

@@ -1,8 +1,8 @@
 /** What a registry sends, before a transport has given it a form. `data` is JSON text. */
 export interface RegistryEvent {
-  readonly event?: string
-  readonly data?: string
-  readonly id?: string
+  readonly event?: string | undefined
+  readonly data?: string | undefined
+  readonly id?: string | undefined
 }
 
 /** Turns an event into the bytes of one transport: made once for all connections that share the codec. */

@@ -46,7 +46,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** @internal */
   handlers: ConnectionHandlers | undefined
   /** @internal */
-  readonly gate = new OpeningGate()
+  readonly gate = new OpeningGate(() => this.queue.release())
   readonly #mailbox: Mailbox
   readonly #cleanups = new Set<() => void>()
   /** Messages from inside that have not reached `info`. */
@@ -180,7 +180,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
-  noteId(registry: string, id: string | undefined): string | undefined {
+  noteId(registry: string, id: string): string {
     this.#ids ??= new EventIds(registry)
     return this.#ids.note(registry, id)
   }
@@ -212,11 +212,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   protected sendFirst(send: () => unknown): unknown {
-    try {
-      return send()
-    } finally {
-      this.gate.pass()
-    }
+    return send()
   }
 
   /** Calls back when `close` has run. @internal */

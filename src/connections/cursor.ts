@@ -16,6 +16,8 @@ export function lastEventIdOf({ headers, query }: Pick<Handshake, 'headers' | 'q
   return Array.isArray(lastEventId) ? lastEventId.at(-1) : lastEventId
 }
 
+import type { Place } from './event-log.js'
+
 /** How far a peer has come in one log. */
 export interface Cursor {
   readonly position: number
@@ -25,10 +27,15 @@ export interface Cursor {
 
 const FORM = /^([A-Za-z0-9]+)-(\d{1,16})((?:~[^~:,]*:\d{1,16})*)$/
 
+/** The id of an event that reaches a peer which has seen all before it. */
+export function formatPlace({ epoch, position }: Place): string {
+  return `${epoch}-${position}`
+}
+
 /** The id of a peer that has seen each room up to the position beside it. */
 export function formatId(epoch: string, positions: ReadonlyMap<string, number>): string {
   const position = Math.max(0, ...positions.values())
-  let id = `${epoch}-${position}`
+  let id = formatPlace({ epoch, position })
   for (const [room, at] of positions) if (at < position) id += `~${escapeRoom(room)}:${at}`
   return id
 }
@@ -67,18 +74,18 @@ function unescapeRoom(text: string): string {
 
 /** The last ids of one connection: of a connection in several registries, each event says where it stands in all. */
 export class EventIds {
-  #last: string | undefined
-  #all: Map<string, string | undefined> | undefined
+  #last = ''
+  #all: Map<string, string> | undefined
 
   constructor(private readonly first: string) {}
 
-  note(registry: string, id: string | undefined): string | undefined {
+  note(registry: string, id: string): string {
     if (this.#all === undefined && registry === this.first) {
       this.#last = id
       return id
     }
     this.#all ??= new Map([[this.first, this.#last]])
     this.#all.set(registry, id)
-    return id === undefined ? undefined : [...this.#all.values()].filter(each => each !== undefined).join(',')
+    return [...this.#all.values()].join(',')
   }
 }

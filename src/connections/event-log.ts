@@ -12,60 +12,76 @@ export interface LogMessage {
 }
 
 export interface LogEntry extends LogMessage {
-  /** The place in the registry's one order: 1, 2, 3 … */
+  /** The place in the registry's one order: a whole number above 0, higher than that of every entry before it. */
   readonly position: number
 }
 
-/** What is said to every node, and kept nowhere. */
+/** What is said to every node, and kept nowhere. A log carries it as it is: it has a JSON form. */
 export type Notice =
   | ({ readonly kind: 'event'; readonly volatile: boolean } & LogMessage)
   | { readonly kind: 'tell'; readonly rooms: readonly string[] | undefined; readonly data: string }
   | { readonly kind: 'disconnect'; readonly target: string; readonly code?: number; readonly text?: string }
 
+/** A place in the order of one log. */
+export interface Place {
+  /** Names the log's data, and no other data: another one when it was lost. Letters and digits only. */
+  readonly epoch: string
+  readonly position: number
+}
+
+/** What a node hears. None of these throws. */
 export interface LogListener {
   entry(entry: LogEntry): void
   notice(notice: Notice): void
-  /** The log's data is not what it was (its epoch is another), or this node lost its place in it. */
-  reset(): void
+  /**
+   * Where the node stands: told first of all, and again where it goes on from another place than that of the last
+   * entry, since the log's data is not what it was (another epoch), or since the node was away for so long that it
+   * cannot be given each entry in between (the same epoch).
+   */
+  reset(place: Place): void
 }
 
 export interface Page {
-  /** What was missed, in order; each entry once. */
+  /** What was missed and is still known, in order; each entry once. */
   readonly entries: readonly LogEntry[]
-  /** Rooms of which the log has forgotten something that was asked for, and where what it still knows begins. */
+  /** Rooms of which something that was asked for is not known, and the positions after which all is known. */
   readonly gaps: ReadonlyMap<string, number>
   /** All rooms that were asked for have been read up to this position. */
   readonly upTo: number
 }
 
 /**
- * The ordered record behind a registry: a port. Every node, the sender's own included, hears each message exactly once,
- * and all nodes hear entries in one order, that of their positions.
+ * The ordered record behind a registry: a port. Every node, the sender's own included, hears each message once, and all
+ * nodes hear entries in one order, that of their positions.
+ *
+ * What a log cannot do rejects: an `append` that rejects was not confirmed, and its sender is told; where a `read`
+ * rejects, the peer that it was for is cut, and comes back.
  */
 export abstract class EventLog {
-  /** Names this log's data; another one when the data was lost. Letters and digits only. */
-  abstract readonly epoch: string
-  /** The position of the last entry that this node's listener was given. */
-  abstract readonly position: number
-  /** Starts to deliver what is appended from now on. */
+  /** Tells the listener its place, and then what comes after it. Rejects where the log cannot be had. */
   abstract start(listener: LogListener): Promise<void>
+  /** Nothing is delivered after it. */
   abstract stop(): Promise<void>
-  /** Keeps a message; answers its position once the log has taken it. */
-  abstract append(message: LogMessage): Promise<number>
+  /** Keeps a message; answers its place once the log has taken it. Needs no `start`. */
+  abstract append(message: LogMessage): Promise<Place>
+  /** Needs no `start`. */
   abstract notify(notice: Notice): Promise<void>
   /**
-   * What a peer missed that is in these rooms and has seen each up to the position beside it. An entry that goes to
-   * several of the rooms is missed only where it lies after all of their positions.
+   * What a peer missed that is in these rooms and has seen each up to the position beside it; a position that the log
+   * has not reached yet is a gap. An entry that goes to several of the rooms is missed only where it lies after all of
+   * their positions. It reads what the listener was given and may read further; what it answers is of the epoch that
+   * the listener knows, so where that has changed the listener hears of it before.
    * @param limit entries at the most
    */
   abstract read(after: ReadonlyMap<string, number>, limit: number): Promise<Page>
-  /** The position after which the last `count` entries of a room lie. */
+  /** The position after which the last `count` entries of a room lie, what was sent to all included. */
   abstract before(room: string, count: number): Promise<number>
 }
 
 /** Makes the log of a registry. */
 export type OpenEventLog = (registry: string, retention: Required<LogRetention>) => EventLog | Promise<EventLog>
 
+/** What a log remembers of each room. */
 export interface LogRetention {
   readonly count?: number
   readonly bytes?: number

@@ -1,14 +1,17 @@
 import type { Connection } from './connection.js'
 import { type Cursor, formatId, parseId } from './cursor.js'
-import { EVERYWHERE, type EventLog, type LogEntry } from './event-log.js'
+import type { Encodings } from './encodings.js'
+import { EVERYWHERE, type EventLog, type LogEntry, type Page, type Place } from './event-log.js'
 
 /** What a membership needs of its registry. */
-export interface Record {
+export interface Surroundings {
   readonly name: string
   readonly log: EventLog
-  /** Whether it remembers what was sent, so that ids say where a peer stands. */
+  /** Whether what is sent is kept in the log. */
   readonly history: boolean
-  encode(connection: Connection, entry: LogEntry, id: string | undefined): Buffer
+  /** How far this node has been given the log. */
+  readonly place: Place
+  readonly encodings: Encodings
 }
 
 /** Entries that are read at a time. */
@@ -20,143 +23,215 @@ const PAGE = 256
  */
 export class Membership {
   readonly rooms = new Set<string>()
-  live = false
-  /** How far the peer has come in each room, while it catches up. */
+  /** Where it became live: what lies up to here it has from the log. Infinity while it catches up. */
+  liveAfter = Number.POSITIVE_INFINITY
+  /** How far the peer has come in each room, and in what is sent to all. Up to date only while it catches up. */
   readonly #positions = new Map<string, number>()
   /** Rooms it was in at some time: what it missed before this connection was replayed then. */
   readonly #known = new Set<string>()
-  /** Where the peer stood when it came: undefined for a newcomer, `foreign` where its id says nothing of this log. */
-  readonly #cursor: Cursor | 'foreign' | undefined
+  /** Where the peer says that it stood when it came: undefined for a newcomer, `foreign` where that is no place in this log. */
+  #cursor: Cursor | 'foreign' | undefined
+  /** Rooms whose position is what the peer says, which the log has not been asked about. */
+  readonly #unchecked = new Set<string>()
   /** Rooms in which the peer is to be told that it missed what cannot be given. */
   readonly #gaps = new Set<string>()
-  /** No event has told the peer yet where it stands. */
+  /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
+  /** How often the log's data was replaced: pages that were asked for before are void. */
+  #resets = 0
 
   constructor(
     readonly connection: Connection,
-    private readonly record: Record,
+    private readonly registry: Surroundings,
   ) {
     const id = connection.lastEventId ?? ''
-    this.#cursor = id === '' ? undefined : (parseId(id, record.log.epoch) ?? 'foreign')
+    this.#cursor = id === '' ? undefined : (parseId(id, registry.place.epoch) ?? 'foreign')
     this.#unplaced = typeof this.#cursor !== 'object'
+  }
+
+  get live(): boolean {
+    return this.liveAfter !== Number.POSITIVE_INFINITY
   }
 
   /** Adds a room, seen up to `position`; where the peer resumes, up to where it stood. */
   enter(room: string, position: number): void {
-    if (this.live) this.#standAt(this.record.log.position)
     this.rooms.add(room)
+    if (!this.registry.history) {
+      this.liveAfter = 0
+      return
+    }
+    this.#leaveLive(this.registry.place.position)
     this.#enterAt(room, position)
     if (!this.#positions.has(EVERYWHERE)) this.#enterAt(EVERYWHERE, position)
-    this.live = false
-    if (this.record.history) this.connection.noteId(this.record.name, this.#id())
+    this.connection.noteId(this.registry.name, this.#id())
   }
 
   #enterAt(room: string, position: number): void {
-    const first = !this.#known.has(room)
+    const cursor = this.#known.has(room) ? undefined : this.#cursor
     this.#known.add(room)
-    if (!first || this.#cursor === undefined) this.#positions.set(room, position)
-    else if (this.#cursor === 'foreign') {
+    if (cursor === undefined) {
+      this.#positions.set(room, position)
+      this.#unplaced = true
+    } else if (cursor === 'foreign') {
       this.#positions.set(room, 0)
       this.#gaps.add(room)
-    } else this.#positions.set(room, this.#cursor.behind.get(room) ?? this.#cursor.position)
+    } else {
+      this.#positions.set(room, cursor.behind.get(room) ?? cursor.position)
+      this.#unchecked.add(room)
+    }
   }
 
   leave(room: string): void {
     this.rooms.delete(room)
-    this.#positions.delete(room)
-    this.#gaps.delete(room)
+    this.#forget(room)
     if (this.rooms.size > 0) return
-    this.#positions.clear()
-    this.live = false
+    this.#forget(EVERYWHERE)
+    this.liveAfter = Number.POSITIVE_INFINITY
   }
 
-  /** Reads on until the connection is live. Starts when `open` has settled, so that what it joins there is one sequence. */
+  #forget(room: string): void {
+    this.#positions.delete(room)
+    this.#unchecked.delete(room)
+    this.#gaps.delete(room)
+  }
+
+  /**
+   * Reads on until the connection is live, or in no room. Begins when `open` has settled, so that what it joins there is
+   * one sequence. Never rejects: where the log fails, the connection does.
+   */
   catchUp(): Promise<void> {
-    this.#catchingUp ??= this.#run().finally(() => {
-      this.#catchingUp = undefined
-    })
+    this.#catchingUp ??= this.#run()
     return this.#catchingUp
   }
 
-  /** The log lost its data: the peer is told, and stands at the new log's start. */
-  reset(): void {
-    this.#standAt(0)
-    for (const room of this.rooms) this.#gaps.add(room)
-    this.live = false
-    this.catchUp().catch(error => this.connection.failed(error))
+  /**
+   * The node goes on from another place. Where the log's data was lost, the peer is told, and gets all that the new log
+   * holds; else it reads what the node was not given.
+   * @param last how far the node had been given the log
+   */
+  reset(last: Place): void {
+    this.#leaveLive(last.position)
+    if (this.registry.place.epoch !== last.epoch) {
+      this.#resets++
+      if (this.#cursor !== undefined) this.#cursor = 'foreign'
+      this.#unchecked.clear()
+      for (const room of this.#positions.keys()) {
+        this.#positions.set(room, 0)
+        this.#gaps.add(room)
+      }
+    }
+    this.catchUp()
+  }
+
+  /** From here on it reads the log itself, from where it and the node stood. */
+  #leaveLive(position: number): void {
+    if (!this.live) return
+    const seen = Math.max(this.liveAfter, position)
+    for (const room of this.#positions.keys()) this.#positions.set(room, seen)
+    this.liveAfter = Number.POSITIVE_INFINITY
   }
 
   async #run(): Promise<void> {
-    await this.connection.gate.wait()
-    while (!this.connection.closed && !this.live) {
-      const asked = new Map(this.#positions)
-      const page = await this.record.log.read(asked, PAGE)
-      if (this.connection.closed) return
-      for (const [room, floor] of page.gaps) {
-        this.#gaps.add(room)
-        if (this.#positions.has(room)) this.#positions.set(room, floor)
+    try {
+      await this.connection.gate.wait()
+      while (!this.connection.closed && !this.#arrive()) {
+        const asked = new Map(this.#positions)
+        const resets = this.#resets
+        const page = await this.registry.log.read(asked, PAGE)
+        if (!this.connection.closed && resets === this.#resets) await this.#give(page, asked)
       }
-      this.#tellGaps()
-      if (page.gaps.size > 0) continue
-      for (const entry of page.entries) {
-        if (this.connection.closed) return
-        this.#advance(asked, entry.position)
-        if (this.#isFor(entry) && !this.#push(entry)) await this.connection.drained()
-      }
-      this.#advance(asked, page.upTo)
-      this.#goLive()
+    } catch (error) {
+      this.connection.failed(error)
     }
   }
 
-  /** No await between this check and `live`: what comes next is delivered by the registry. */
-  #goLive(): void {
-    const { position } = this.record.log
-    for (const at of this.#positions.values()) if (at < position) return
-    this.live = true
-    if (this.#unplaced && this.rooms.size > 0 && !this.connection.closed) this.#place()
+  /**
+   * Whether there is nothing left to read: it has come equally far in all rooms, and at least as far as the node. No
+   * await between this and what comes next, which the registry delivers.
+   */
+  #arrive(): boolean {
+    const positions = [...this.#positions.values()]
+    const furthest = Math.max(...positions)
+    const isBehind = this.#unchecked.size > 0 || this.#gaps.size > 0 || furthest < this.registry.place.position
+    if (positions.length > 0 && (isBehind || positions.some(position => position < furthest))) return false
+    this.#catchingUp = undefined
+    if (positions.length === 0) return true
+    this.liveAfter = furthest
+    if (this.#unplaced) this.#place()
+    return true
   }
 
-  #standAt(position: number): void {
-    for (const room of this.#positions.keys()) this.#positions.set(room, position)
+  /** Gives the peer one page, at its pace. */
+  async #give(page: Page, asked: Map<string, number>): Promise<void> {
+    const resets = this.#resets
+    for (const room of asked.keys()) this.#unchecked.delete(room)
+    for (const [room, known] of page.gaps) {
+      if (!this.#positions.has(room)) continue
+      this.#gaps.add(room)
+      this.#positions.set(room, known)
+      asked.set(room, known)
+    }
+    this.#tellGaps()
+    const entries = page.entries.values()
+    while (!this.connection.queue.together(() => this.#pushAll(entries, asked))) {
+      await this.connection.drained()
+      if (this.connection.closed || resets !== this.#resets) return
+    }
+    this.#advance(asked, page.upTo)
   }
 
+  /** Pushes entries until the peer does not keep up, or has ended: `true` where it took all. */
+  #pushAll(entries: Iterator<LogEntry>, asked: ReadonlyMap<string, number>): boolean {
+    for (let next = entries.next(); !next.done; next = entries.next()) {
+      const misses = this.#misses(next.value)
+      this.#advance(asked, next.value.position)
+      if (misses && !this.#push(next.value)) return false
+    }
+    return true
+  }
+
+  /** Whether an entry is for the peer, and did not reach it through any of its rooms. */
+  #misses({ rooms = [EVERYWHERE], position }: LogEntry): boolean {
+    const seen = rooms.map(room => this.#positions.get(room)).filter(at => at !== undefined)
+    return seen.length > 0 && seen.every(at => at < position)
+  }
+
+  /** Notes how far the rooms were read, but for those that were left meanwhile, or entered anew from before. */
   #advance(asked: ReadonlyMap<string, number>, position: number): void {
-    for (const room of asked.keys()) {
-      const at = this.#positions.get(room)
-      if (at !== undefined && at < position) this.#positions.set(room, position)
+    for (const [room, from] of asked) {
+      const at = this.#positions.get(room) ?? position
+      if (from <= at && at < position) this.#positions.set(room, position)
     }
-  }
-
-  #isFor(entry: LogEntry): boolean {
-    if (entry.except.length > 0 && entry.except.includes(this.connection.id)) return false
-    return entry.rooms === undefined || entry.rooms.some(room => this.rooms.has(room))
   }
 
   #id(): string {
-    return formatId(this.record.log.epoch, this.#positions)
+    return formatId(this.registry.place.epoch, this.#positions)
   }
 
+  /** `false` where the peer does not keep up. */
   #push(entry: LogEntry): boolean {
-    this.#unplaced = false
-    return this.connection.queue.push(this.record.encode(this.connection, entry, this.#id()), entry.event)
+    const { connection, registry } = this
+    this.#unplaced = entry.except.includes(connection.id)
+    if (this.#unplaced) return true
+    const id = connection.noteId(registry.name, this.#id())
+    return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event)
   }
 
-  /** An event with an id and nothing else, so that a peer that is cut before the first event loses nothing. */
+  /** An event with an id and nothing else, so that a peer that is cut before the next event loses nothing, and gets nothing twice. */
   #place(): void {
     this.#unplaced = false
-    const id = this.connection.noteId(this.record.name, this.#id())
-    this.connection.queue.push(this.connection.codec.encode(id === undefined ? {} : { id }))
+    const id = this.connection.noteId(this.registry.name, this.#id())
+    this.connection.queue.push(this.connection.codec.encode({ id }))
   }
 
   /** One `gap` event, without an id, for what the log cannot give any more. */
   #tellGaps(): void {
-    if (this.#gaps.size === 0) return
     const rooms = [...this.rooms].filter(room => this.#gaps.has(room) || this.#gaps.has(EVERYWHERE))
     this.#gaps.clear()
     if (rooms.length === 0) return
     this.#unplaced = true
-    const data = JSON.stringify({ registry: this.record.name, rooms })
+    const data = JSON.stringify({ registry: this.registry.name, rooms })
     this.connection.queue.push(this.connection.codec.encode({ event: 'gap', data }))
   }
 }

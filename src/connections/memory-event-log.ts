@@ -8,6 +8,7 @@ import {
   type LogRetention,
   type Notice,
   type Page,
+  type Place,
 } from './event-log.js'
 
 interface Kept {
@@ -29,11 +30,10 @@ const EMPTY_ROOMS = 10_000
 
 /** The embedded default: remembers in this process, each room bounded by count, bytes and age. One node, no server. */
 export class MemoryEventLog extends EventLog {
-  readonly epoch = randomBytes(6).toString('hex')
-  #position = 0
+  readonly #epoch = randomBytes(6).toString('hex')
   #appended = 0
   #listener: LogListener | undefined
-  readonly #rooms = new Map<string, RoomLog>()
+  readonly #rooms = new Map<string, RoomLog>([[EVERYWHERE, roomLog(0)]])
   /** The floor of rooms that were forgotten altogether. */
   #forgotten = 0
   #sweeper: NodeJS.Timeout | undefined
@@ -44,21 +44,18 @@ export class MemoryEventLog extends EventLog {
     super()
   }
 
-  get position(): number {
-    return this.#position
-  }
-
   /** Rooms and entries that are held, for tests of its bounds. @internal */
   get held(): { readonly rooms: number; readonly entries: number; readonly bytes: number } {
     const logs = [...this.#rooms.values()]
     const sum = (of: (log: RoomLog) => number) => logs.reduce((total, log) => total + of(log), 0)
-    return { rooms: this.#rooms.size, entries: sum(log => log.kept.length), bytes: sum(log => log.bytes) }
+    return { rooms: this.#rooms.size - 1, entries: sum(log => log.kept.length), bytes: sum(log => log.bytes) }
   }
 
   async start(listener: LogListener): Promise<void> {
     this.#listener = listener
     const period = Math.min(Math.max(this.retention.age / 4, 100), 60_000)
     this.#sweeper = setInterval(() => this.sweep(), period).unref()
+    listener.reset(this.#place(this.#appended))
   }
 
   async stop(): Promise<void> {
@@ -66,53 +63,51 @@ export class MemoryEventLog extends EventLog {
     this.#listener = undefined
   }
 
-  append(message: LogMessage): Promise<number> {
+  async append(message: LogMessage): Promise<Place> {
     const entry: LogEntry = { ...message, position: ++this.#appended }
-    const kept = { entry, size: message.data.length + message.event.length, at: Date.now() }
+    const kept = { entry, size: Buffer.byteLength(message.data) + Buffer.byteLength(message.event), at: Date.now() }
     for (const room of new Set(message.rooms ?? [EVERYWHERE])) this.#keep(this.#roomLog(room), kept)
     this.#deliver(entry)
-    return Promise.resolve(entry.position)
+    return this.#place(entry.position)
   }
 
-  notify(notice: Notice): Promise<void> {
+  async notify(notice: Notice): Promise<void> {
     this.#deliver(notice)
-    return Promise.resolve()
   }
 
-  read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
-    const found = new Map<number, LogEntry>()
+  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
     const gaps = new Map<string, number>()
     for (const [room, position] of after) {
-      const log = this.#rooms.get(room)
-      const floor = log?.floor ?? this.#forgotten
+      const floor = this.#rooms.get(room)?.floor ?? this.#forgotten
       if (floor > position || position > this.#appended) gaps.set(room, floor)
-      if (log !== undefined) collect(log, position, limit, after, found)
     }
+    const from = new Map([...after, ...gaps])
+    const found = new Map<number, LogEntry>()
+    for (const [room, position] of from) collect(this.#rooms.get(room)?.kept ?? [], position, limit, from, found)
     const entries = [...found.values()].sort((a, b) => a.position - b.position).slice(0, limit)
     const last = entries.at(-1)
-    return Promise.resolve({
-      entries,
-      gaps,
-      upTo: entries.length === limit && last !== undefined ? last.position : this.#appended,
-    })
+    return { entries, gaps, upTo: entries.length === limit && last !== undefined ? last.position : this.#appended }
   }
 
-  before(room: string, count: number): Promise<number> {
-    if (count <= 0) return Promise.resolve(this.#appended)
+  async before(room: string, count: number): Promise<number> {
     const kept = [room, EVERYWHERE].flatMap(name => this.#rooms.get(name)?.kept ?? [])
     const positions = kept.map(({ entry }) => entry.position).sort((a, b) => b - a)
-    const oldest = positions[Math.min(count, positions.length) - 1]
-    return Promise.resolve(oldest === undefined ? this.#appended : oldest - 1)
+    const oldest = positions.slice(0, Math.max(0, count)).at(-1)
+    return oldest === undefined ? this.#appended : oldest - 1
   }
 
   /** Forgets what is older than the retention allows, in rooms that nobody sends to, too. @internal */
   sweep(): void {
     for (const log of this.#rooms.values()) this.#trim(log)
-    const empty = [...this.#rooms].filter(([, log]) => log.kept.length === 0)
+    const empty = [...this.#rooms].filter(([room, log]) => room !== EVERYWHERE && log.kept.length === 0)
     for (const [room, log] of empty.slice(0, Math.max(0, empty.length - EMPTY_ROOMS))) {
       this.#forgotten = Math.max(this.#forgotten, log.floor)
       this.#rooms.delete(room)
     }
+  }
+
+  #place(position: number): Place {
+    return { epoch: this.#epoch, position }
   }
 
   /** One at a time and in order, also when a listener appends while it is being told. */
@@ -122,10 +117,8 @@ export class MemoryEventLog extends EventLog {
     this.#delivering = true
     try {
       for (let next = this.#undelivered.shift(); next !== undefined; next = this.#undelivered.shift()) {
-        if ('position' in next) {
-          this.#position = next.position
-          this.#listener?.entry(next)
-        } else this.#listener?.notice(next)
+        if ('position' in next) this.#listener?.entry(next)
+        else this.#listener?.notice(next)
       }
     } finally {
       this.#delivering = false
@@ -135,7 +128,7 @@ export class MemoryEventLog extends EventLog {
   #roomLog(room: string): RoomLog {
     const known = this.#rooms.get(room)
     if (known !== undefined) return known
-    const made = { kept: [], bytes: 0, floor: this.#forgotten }
+    const made = roomLog(this.#forgotten)
     this.#rooms.set(room, made)
     return made
   }
@@ -160,24 +153,28 @@ export class MemoryEventLog extends EventLog {
   }
 }
 
+function roomLog(floor: number): RoomLog {
+  return { kept: [], bytes: 0, floor }
+}
+
 /** Adds the first `limit` entries that were missed in one room, found by halving. */
 function collect(
-  log: RoomLog,
+  kept: readonly Kept[],
   position: number,
   limit: number,
   after: ReadonlyMap<string, number>,
   into: Map<number, LogEntry>,
 ): void {
   let low = 0
-  let high = log.kept.length
+  let high = kept.length
   while (low < high) {
     const middle = (low + high) >> 1
-    if ((log.kept[middle]?.entry.position ?? 0) > position) high = middle
+    if ((kept[middle]?.entry.position ?? 0) > position) high = middle
     else low = middle + 1
   }
   let taken = 0
-  for (let index = low; index < log.kept.length && taken < limit; index++) {
-    const entry = log.kept[index]?.entry
+  for (let index = low; index < kept.length && taken < limit; index++) {
+    const entry = kept[index]?.entry
     if (entry === undefined || !isMissed(entry, after)) continue
     into.set(entry.position, entry)
     taken++
@@ -185,6 +182,6 @@ function collect(
 }
 
 /** An entry that reached the peer through one of its rooms is not missed in another. */
-function isMissed(entry: LogEntry, after: ReadonlyMap<string, number>): boolean {
-  return (entry.rooms ?? [EVERYWHERE]).every(room => (after.get(room) ?? 0) < entry.position)
+function isMissed({ rooms = [EVERYWHERE], position }: LogEntry, after: ReadonlyMap<string, number>): boolean {
+  return rooms.every(room => (after.get(room) ?? 0) < position)
 }

@@ -5,6 +5,8 @@ export class OpeningGate {
   #resolve: (sent: unknown) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
+  constructor(private readonly released: () => void) {}
+
   get passed(): boolean {
     return this.#passed
   }
@@ -23,6 +25,8 @@ export class OpeningGate {
       this.#resolve(send())
     } catch (error) {
       this.#reject(error)
+    } finally {
+      this.pass()
     }
   }
 
@@ -33,6 +37,7 @@ export class OpeningGate {
 
   pass(): void {
     this.#passed = true
+    this.released()
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }

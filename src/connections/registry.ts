@@ -1,17 +1,16 @@
 import type { Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
 import { checkClose, withCode } from './close-reason.js'
-import { type Codec, toJson } from './codec.js'
 import type { Connection } from './connection.js'
-import type { EventLog, LogEntry, LogMessage, Notice } from './event-log.js'
+import { formatPlace } from './cursor.js'
+import { Encodings } from './encodings.js'
+import type { EventLog, LogMessage, Notice, Place } from './event-log.js'
 import { isLocalId } from './id.js'
-import { Membership } from './membership.js'
-
-/** A message's data, left out where it has none. */
-type DataOf<Data> = Data extends null | undefined ? [data?: Data] : [data: Data]
+import { Membership, type Surroundings } from './membership.js'
+import { checkRooms, type DataOf, type Outbox, Target } from './target.js'
 
 export interface JoinOptions {
-  /** Events of the room that a peer gets which comes without a last event id, at the most. @default 0 */
+  /** The last events of the room that a peer gets which did not come back to it with a last event id. @default 0 */
   readonly history?: number
 }
 
@@ -23,6 +22,10 @@ export interface RegistrySetup {
   readonly logger: Logger
 }
 
+interface Running extends RegistrySetup, Surroundings {
+  place: Place
+}
+
 /** The retention of a registry that says nothing of its own. */
 export const defaultRetention: Required<Retention> = { count: 100, bytes: 1_048_576, age: 300_000 }
 
@@ -32,7 +35,7 @@ export const defaultRetention: Required<Retention> = { count: 100, bytes: 1_048_
  * its type.
  */
 export abstract class ConnectionRegistry<Events extends object = Record<string, unknown>> {
-  #setup: RegistrySetup | undefined
+  #running: Running | undefined
   readonly #members = new Map<Connection, Membership>()
   readonly #rooms = new Map<string, Set<Membership>>()
   #size = 0
@@ -42,7 +45,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   /** Called when a connection has left a room, or ended. Errors and rejections are logged. */
   protected left?(connection: Connection, room: string): void | Promise<unknown>
 
-  /** This node's connections. */
+  /** How many connections of this node are in any room. */
   get size(): number {
     return this.#size
   }
@@ -65,20 +68,37 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   /**
    * Puts a connection into a room, or into several. A peer that came back with its last event id gets what it missed
    * there, then what is live, with nothing lost and nothing twice; where the log no longer reaches back, one `gap` event.
-   * Inside `open` it resolves at once, and the replay follows what `open` returns; later, when the peer is live.
+   * Inside `open` it resolves at once, and the replay follows what `open` returns; later, when the peer is live. A room
+   * that is joined late is resumed from the same id: what a peer is to resume in should be joined in `open`, since the
+   * first event after that moves its last event id on.
+   * @throws TypeError for what is no name of a room
    */
   async join(connection: Connection, room: string | readonly string[], options: JoinOptions = {}): Promise<void> {
-    const { log, history } = this.#running('join')
-    for (const name of typeof room === 'string' ? [room] : room) {
-      const past = history && options.history !== undefined ? await log.before(name, options.history) : undefined
+    const running = this.#whenRunning('join')
+    for (const name of checkRooms(room)) {
+      const past = await this.#past(running, connection, name, options)
       if (connection.closed) return
-      this.#enter(connection, name, past ?? log.position)
+      this.#enter(running, connection, name, past ?? running.place.position)
     }
     const member = this.#members.get(connection)
-    if (!history || member === undefined || member.live) return
+    if (member === undefined || member.live) return
     const live = member.catchUp()
     if (connection.gate.passed) await live
-    else live.catch(error => connection.failed(error))
+  }
+
+  async #past(
+    { log, history }: Running,
+    connection: Connection,
+    room: string,
+    options: JoinOptions,
+  ): Promise<number | undefined> {
+    if (!history || !options.history || this.#members.get(connection)?.rooms.has(room)) return undefined
+    try {
+      return await log.before(room, options.history)
+    } catch (error) {
+      connection.failed(error)
+      return undefined
+    }
   }
 
   /** Takes a connection out of a room, or out of all. */
@@ -88,16 +108,14 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     for (const name of room === undefined ? [...member.rooms] : [room]) this.#exit(member, name)
   }
 
-  /** The connections of a room, or of several (each once), on every node. */
+  /** The connections of a room, or of several (each once), on every node. @throws TypeError for what is no name of a room */
   to(room: string | readonly string[]): Target<Events> {
-    const { send, tell } = this.#ports()
-    return new Target(send, tell, typeof room === 'string' ? [room] : [...room])
+    return new Target(this.#outbox(), checkRooms(room))
   }
 
   /** Sends to every connection of the registry, on every node. Answers the event's id. */
   broadcast<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
-    const { send, tell } = this.#ports()
-    return new Target<Events>(send, tell, undefined).send(event, ...data)
+    return new Target<Events>(this.#outbox(), undefined).send(event, ...data)
   }
 
   /** Runs `info` with a message on each member of a room, or on the connection with this id, on every node; it travels as JSON. */
@@ -111,41 +129,44 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    */
   async disconnect(roomOrId: string, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
     checkClose(reason)
-    await this.#running('disconnect').log.notify({ kind: 'disconnect', target: roomOrId, ...reason })
+    await this.#whenRunning('disconnect').log.notify({ kind: 'disconnect', target: roomOrId, ...reason })
   }
 
   /** @internal */
   async start(setup: RegistrySetup): Promise<void> {
-    this.#setup = setup
+    const running: Running = { ...setup, place: { epoch: '', position: 0 }, encodings: new Encodings() }
+    this.#running = running
     await setup.log.start({
-      entry: entry => this.#deliver(entry, `${setup.log.epoch}-${entry.position}`),
-      notice: notice => this.#hear(notice),
-      reset: () => {
-        for (const member of this.#members.values()) member.reset()
+      entry: entry => {
+        running.place = { epoch: running.place.epoch, position: entry.position }
+        this.#deliver(running, entry, running.place)
+      },
+      notice: notice => this.#hear(running, notice),
+      reset: place => {
+        const last = running.place
+        running.place = place
+        for (const member of this.#members.values()) if (setup.history) member.reset(last)
       },
     })
   }
 
   /** @internal */
   async stop(): Promise<void> {
-    await this.#setup?.log.stop()
+    await this.#running?.log.stop()
   }
 
-  #running(action: string): RegistrySetup {
-    if (this.#setup !== undefined) return this.#setup
+  #whenRunning(action: string): Running {
+    if (this.#running !== undefined) return this.#running
     throw new Error(
       `${this.constructor.name}: ${action} before the application has started: list the registry as a provider of a module`,
     )
   }
 
-  #ports(): {
-    send: (message: LogMessage, volatile: boolean) => Promise<string | undefined>
-    tell: (rooms: readonly string[] | undefined, data: string) => Promise<void>
-  } {
-    const { log, history } = this.#running('send')
+  #outbox(): Outbox {
+    const { log, history } = this.#whenRunning('send')
     return {
-      send: async (message, volatile) => {
-        if (history && !volatile) return `${log.epoch}-${await log.append(message)}`
+      async send(message, volatile) {
+        if (history && !volatile) return formatPlace(await log.append(message))
         await log.notify({ kind: 'event', volatile, ...message })
         return undefined
       },
@@ -153,22 +174,20 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     }
   }
 
-  #enter(connection: Connection, room: string, position: number): void {
-    const { name, log, history } = this.#running('join')
+  #enter(running: Running, connection: Connection, room: string, position: number): void {
     let member = this.#members.get(connection)
     if (member === undefined) {
-      member = new Membership(connection, { name, log, history, encode: encodeEntry(name) })
-      this.#members.set(connection, member)
-      const entered = member
+      const entered = new Membership(connection, running)
+      member = entered
+      this.#members.set(connection, entered)
       connection.onEnd(() => this.#forget(entered))
     }
     if (member.rooms.has(room)) return
     if (member.rooms.size === 0) this.#size++
     member.enter(room, position)
-    member.live = !history
     const members = this.#rooms.get(room) ?? new Set()
     this.#rooms.set(room, members.add(member))
-    this.#hook(() => this.joined?.(connection, room))
+    this.#tellHook(() => this.joined?.(connection, room))
   }
 
   #exit(member: Membership, room: string): void {
@@ -178,7 +197,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const members = this.#rooms.get(room)
     members?.delete(member)
     if (members?.size === 0) this.#rooms.delete(room)
-    this.#hook(() => this.left?.(member.connection, room))
+    this.#tellHook(() => this.left?.(member.connection, room))
   }
 
   #forget(member: Membership): void {
@@ -186,18 +205,18 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     for (const room of [...member.rooms]) this.#exit(member, room)
   }
 
-  #hook(run: () => void | Promise<unknown>): void {
-    const fail = (error: unknown) => this.#setup?.logger.error(`${this.constructor.name}: a hook failed`, error)
+  #tellHook(run: () => void | Promise<unknown>): void {
+    const failed = (error: unknown) => this.#running?.logger.error(`${this.constructor.name}: a hook failed`, error)
     try {
-      run()?.catch(fail)
+      run()?.catch(failed)
     } catch (error) {
-      fail(error)
+      failed(error)
     }
   }
 
   /** Those whom a message reaches, each once. */
   #reached(rooms: readonly string[] | undefined): Iterable<Membership> {
-    if (rooms === undefined) return [...this.#members.values()].filter(member => member.rooms.size > 0)
+    if (rooms === undefined) return this.#members.values()
     if (rooms.length === 1) return this.#rooms.get(rooms[0] ?? '') ?? []
     return new Set(rooms.flatMap(room => [...(this.#rooms.get(room) ?? [])]))
   }
@@ -209,86 +228,35 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return [...this.#members.values()].filter(({ connection }) => connection.id === roomOrId)
   }
 
-  /** Gives a message to the live members; those that catch up read it from the log. */
-  #deliver(message: LogMessage, id: string | undefined, volatile = false): void {
-    const made = new Map<Codec, Buffer>()
-    const { name } = this.#running('send')
-    for (const member of this.#reached(message.rooms)) {
-      const { connection } = member
-      if (!member.live || (message.except.length > 0 && message.except.includes(connection.id))) continue
-      if (volatile && !connection.queue.keepsUp) continue
-      const own = id === undefined ? undefined : connection.noteId(name, id)
-      let bytes = own === id ? made.get(connection.codec) : undefined
-      if (bytes === undefined) {
-        bytes = encode(connection, message, own)
-        if (own === id) made.set(connection.codec, bytes)
-      }
-      connection.queue.stage(bytes, message.event)
+  /**
+   * Gives a message to the live members; those that catch up read it from the log. Who is passed over is told the id, so
+   * that it does not get the message when it comes back. Nothing of the application's runs before all have it: whose
+   * queue overflowed is ended after that.
+   */
+  #deliver({ name, encodings }: Running, message: LogMessage, place: Place | undefined, volatile = false): void {
+    const id = place && formatPlace(place)
+    const position = place?.position ?? Number.MAX_VALUE
+    const overflowed: Connection[] = []
+    for (const { connection, liveAfter } of this.#reached(message.rooms)) {
+      if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) continue
+      const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
+      if (isPassedOver && id === undefined) continue
+      const own = id && connection.noteId(name, id)
+      const { codec, queue } = connection
+      const bytes = isPassedOver ? codec.encode({ id: own }) : encodings.bytes(message, codec, own)
+      if (!queue.stage(bytes, isPassedOver ? undefined : message.event)) overflowed.push(connection)
     }
+    for (const connection of overflowed) connection.end({ kind: 'overflow' })
   }
 
-  #hear(notice: Notice): void {
-    if (notice.kind === 'event') return this.#deliver(notice, undefined, notice.volatile)
+  #hear(running: Running, notice: Notice): void {
+    if (notice.kind === 'event') return this.#deliver(running, notice, undefined, notice.volatile)
     if (notice.kind === 'tell') {
-      const message: unknown = JSON.parse(notice.data)
-      const told = notice.rooms?.flatMap(name => this.#named(name)) ?? this.#reached(undefined)
-      for (const { connection } of new Set(told)) connection.tell(message)
+      const told = notice.rooms?.flatMap(name => this.#named(name)) ?? this.#members.values()
+      for (const { connection } of new Set(told)) connection.tell(JSON.parse(notice.data))
       return
     }
     const reason = withCode('disconnected', notice)
     for (const { connection } of this.#named(notice.target)) connection.end(reason)
-  }
-}
-
-/** A message in the form of its connection's wire. */
-function encode({ codec }: Connection, { event, data }: LogMessage, id: string | undefined): Buffer {
-  return codec.encode({ event, data, ...(id === undefined ? {} : { id }) })
-}
-
-/** Encodes a replayed entry with an id of the peer's own; entries keep their last form, since many resume at once. */
-function encodeEntry(registry: string): (connection: Connection, entry: LogEntry, id: string | undefined) => Buffer {
-  let last: { entry: LogEntry; codec: Codec; id: string | undefined; bytes: Buffer } | undefined
-  return (connection, entry, id) => {
-    const own = id === undefined ? undefined : connection.noteId(registry, id)
-    if (last?.entry === entry && last.codec === connection.codec && last.id === own) return last.bytes
-    const bytes = encode(connection, entry, own)
-    last = { entry, codec: connection.codec, id: own, bytes }
-    return bytes
-  }
-}
-
-/** Where a message goes. */
-export class Target<Events extends object> {
-  readonly #except: string[] = []
-  #volatile = false
-
-  /** @internal */
-  constructor(
-    private readonly deliver: (message: LogMessage, volatile: boolean) => Promise<string | undefined>,
-    private readonly deliverInfo: (rooms: readonly string[] | undefined, data: string) => Promise<void>,
-    private readonly rooms: readonly string[] | undefined,
-  ) {}
-
-  /** Passes a connection over. */
-  except(connection: Connection): this {
-    this.#except.push(connection.id)
-    return this
-  }
-
-  /** Neither logged nor queued for a peer that is behind: for what is stale in a moment, such as a cursor's place. */
-  volatile(): this {
-    this.#volatile = true
-    return this
-  }
-
-  /** Sends an event; answers its id, or undefined where it is not logged. @throws TypeError for what has no JSON form */
-  async send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
-    const message = { rooms: this.rooms, event, data: toJson(data[0] ?? null), except: this.#except }
-    return this.deliver(message, this.#volatile)
-  }
-
-  /** Runs `info` with a message on each member. */
-  async tell(message: unknown): Promise<void> {
-    await this.deliverInfo(this.rooms, toJson(message))
   }
 }

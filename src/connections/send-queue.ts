@@ -21,6 +21,9 @@ export interface QueueOptions {
   readonly overflow: Overflow
 }
 
+/** Bytes of one turn that are joined before they are written: more is given to the sink while the turn goes on. */
+const JOIN_LIMIT = 65_536
+
 /**
  * The bounded queue in front of a peer. While the peer keeps up it holds nothing: bytes go to the sink at once. What a
  * slow peer has not taken waits here, in order, under the limit; the limit is checked before a write, so that it is
@@ -33,10 +36,13 @@ export class SendQueue {
   /** Of what waits and what was set aside. */
   #waitingBytes = 0
   /** What was staged in this turn of the event loop, and is written at its end. */
-  #staged: Waiting[] | undefined
+  #staged: Waiting[] = []
   #stagedBytes = 0
+  /** What is staged waits until the opening has been sent. */
+  #held = true
+  #dropped = false
   #draining = false
-  #drained: (() => void)[] | undefined
+  #drained: (() => void)[] = []
   /** How many writes there were: what stands still is silent. */
   writes = 0
 
@@ -61,9 +67,14 @@ export class SendQueue {
     this.#flushWaiting()
   }
 
+  /** The opening has been sent: what was staged meanwhile follows. */
+  release(): void {
+    this.#held = false
+    this.flushStaged()
+  }
+
   /** Sets aside what is queued, for something that goes before it. */
   setAside(): void {
-    this.flushStaged()
     this.#aside = this.#waiting
     this.#waiting = []
   }
@@ -78,9 +89,26 @@ export class SendQueue {
 
   /** Queues bytes behind all that was queued before; `true` where the producer may go on, `false` where it should wait. */
   push(bytes: Buffer, key?: string): boolean {
-    if (this.#staged !== undefined) this.#stage(this.#staged, bytes, key)
-    else this.#write(bytes, key)
+    if (!this.#held) this.flushStaged()
+    this.#write(bytes, key)
     return this.keepsUp
+  }
+
+  /**
+   * Queues bytes that many connections share; what one turn brings is joined and written once. Answers `false` where
+   * they would pass the limit of a queue that is ended by that, which is left to the caller.
+   */
+  stage(bytes: Buffer, key?: string): boolean {
+    if (this.#dropped) return true
+    if (this.#stagedBytes + bytes.length > JOIN_LIMIT && !this.#held) this.flushStaged()
+    if (this.options.overflow === 'disconnect' && this.#isOver(bytes)) return false
+    if (this.#sink === undefined) this.#write(bytes, key)
+    else if (!this.#held || !this.#isOver(bytes)) {
+      if (this.#staged.length === 0) flushAtEndOfTurn(this)
+      this.#staged.push({ bytes, key })
+      this.#stagedBytes += bytes.length
+    }
+    return true
   }
 
   /** Runs `send`: what it pushes leaves in one write. */
@@ -94,26 +122,10 @@ export class SendQueue {
     }
   }
 
-  /** Queues bytes that many connections share; what one turn brings is joined and written once. */
-  stage(bytes: Buffer, key?: string): void {
-    if (this.#staged === undefined) {
-      this.#staged = []
-      flushAtEndOfTurn(this)
-    }
-    this.#stage(this.#staged, bytes, key)
-  }
-
-  #stage(staged: Waiting[], bytes: Buffer, key: string | undefined): void {
-    if (this.size + bytes.length > this.options.limit && this.size > 0 && this.options.overflow === 'disconnect')
-      return this.overflowed()
-    staged.push({ bytes, key })
-    this.#stagedBytes += bytes.length
-  }
-
   /** Settles when what is queued was taken by the sink and its buffer has run empty, or the queue was dropped. */
   drained(): Promise<void> {
+    if (this.#dropped) return Promise.resolve()
     return new Promise(resolve => {
-      this.#drained ??= []
       this.#drained.push(resolve)
       this.#awaitDrain()
     })
@@ -121,35 +133,43 @@ export class SendQueue {
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
   finish(): void {
-    this.flushStaged()
-    this.#sink?.cork?.()
-    for (const { bytes } of this.#waiting.concat(this.#aside)) this.#sink?.write(bytes)
-    this.#sink?.uncork?.()
+    const last = [...this.#waiting, ...this.#aside, ...(this.#held ? [] : this.#staged)]
+    this.together(() => {
+      for (const { bytes } of last) this.#sink?.write(bytes)
+    })
     this.drop()
   }
 
-  /** Forgets what waits; those who wait for it are told. */
+  /** Forgets what waits, and what comes; those who wait for it are told. */
   drop(): void {
+    this.#dropped = true
     this.#waiting = []
     this.#aside = []
     this.#waitingBytes = 0
-    this.#staged = undefined
+    this.#staged = []
     this.#stagedBytes = 0
-    this.#release()
+    this.#tellDrained()
   }
 
   /** @internal */
   flushStaged(): void {
     const staged = this.#staged
-    if (staged === undefined) return
-    this.#staged = undefined
+    if (this.#held || staged.length === 0) return
+    this.#staged = []
+    const bytes = this.#stagedBytes
     this.#stagedBytes = 0
-    if (this.keepsUp) this.#sinkWrite(joinShared(staged))
+    if (this.keepsUp && this.size + bytes <= this.options.limit) this.#sinkWrite(joinShared(staged))
     else for (const { bytes, key } of staged) this.#write(bytes, key)
   }
 
+  #isOver(bytes: Buffer): boolean {
+    const { size } = this
+    return size > 0 && size + bytes.length > this.options.limit
+  }
+
   #write(bytes: Buffer, key: string | undefined): void {
-    if (this.keepsUp) this.#sinkWrite(bytes)
+    if (this.#dropped) return
+    if (this.keepsUp && !this.#isOver(bytes)) this.#sinkWrite(bytes)
     else this.#enqueue({ bytes, key })
   }
 
@@ -159,9 +179,9 @@ export class SendQueue {
   }
 
   #enqueue(item: Waiting): void {
-    const { limit, overflow } = this.options
+    const { overflow } = this.options
     if (overflow === 'latest') this.#remove(index => this.#waiting[index]?.key === item.key && item.key !== undefined)
-    while (this.size + item.bytes.length > limit && this.size > 0) {
+    while (this.#isOver(item.bytes)) {
       if (overflow === 'disconnect') return this.overflowed()
       if (overflow === 'drop-newest' || this.#waiting.length === 0) return
       this.#remove(index => index === 0)
@@ -192,23 +212,21 @@ export class SendQueue {
   #flushWaiting(): void {
     const sink = this.#sink
     if (sink === undefined) return
-    sink.cork?.()
     let taken = 0
-    while (taken < this.#waiting.length && !sink.writableNeedDrain) {
-      const { bytes } = this.#waiting[taken++] as Waiting
-      this.#waitingBytes -= bytes.length
-      this.#sinkWrite(bytes)
-    }
-    sink.uncork?.()
+    this.together(() => {
+      while (taken < this.#waiting.length && !sink.writableNeedDrain) {
+        const { bytes } = this.#waiting[taken++] as Waiting
+        this.#waitingBytes -= bytes.length
+        this.#sinkWrite(bytes)
+      }
+    })
     this.#waiting.splice(0, taken)
-    if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#release()
+    if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained()
     else this.#awaitDrain()
   }
 
-  #release(): void {
-    const drained = this.#drained
-    this.#drained = undefined
-    if (drained !== undefined) for (const resolve of drained) resolve()
+  #tellDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve()
   }
 }
 

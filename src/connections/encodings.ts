@@ -1,0 +1,28 @@
+import type { Codec } from './codec.js'
+import type { LogMessage } from './event-log.js'
+
+/**
+ * Encodes a message once for each wire format and id, however many peers it goes to within one turn of the event loop:
+ * those of a room, and those that come back together.
+ */
+export class Encodings {
+  readonly #made = new Map<LogMessage, Map<Codec, Map<string | undefined, Buffer>>>()
+
+  bytes(message: LogMessage, codec: Codec, id: string | undefined): Buffer {
+    const forms = this.#made.get(message)?.get(codec) ?? this.#forms(message, codec)
+    const known = forms.get(id)
+    if (known !== undefined) return known
+    const { event, data } = message
+    const bytes = codec.encode({ event, data, ...(id === undefined ? {} : { id }) })
+    forms.set(id, bytes)
+    return bytes
+  }
+
+  #forms(message: LogMessage, codec: Codec): Map<string | undefined, Buffer> {
+    if (this.#made.size === 0) setImmediate(() => this.#made.clear())
+    const forms = new Map<string | undefined, Buffer>()
+    const codecs = this.#made.get(message) ?? new Map<Codec, typeof forms>()
+    this.#made.set(message, codecs.set(codec, forms))
+    return forms
+  }
+}

@@ -1,0 +1,67 @@
+import { toJson } from './codec.js'
+import type { Connection } from './connection.js'
+import { EVERYWHERE, type LogMessage } from './event-log.js'
+
+/** A message's data, left out where it has none. */
+export type DataOf<Data> = Data extends null | undefined ? [data?: null] : [data: Data]
+
+/** How messages leave a registry. */
+export interface Outbox {
+  send(message: LogMessage, volatile: boolean): Promise<string | undefined>
+  tell(rooms: readonly string[] | undefined, data: string): Promise<void>
+}
+
+/** Where a message goes. */
+export class Target<Events extends object> {
+  readonly #except: string[] = []
+  #volatile = false
+
+  /** @internal */
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly rooms: readonly string[] | undefined,
+  ) {}
+
+  /** Passes a connection over. */
+  except(connection: Connection): this {
+    this.#except.push(connection.id)
+    return this
+  }
+
+  /** Neither logged nor queued for a peer that is behind: for what is stale in a moment, such as a cursor's place. */
+  volatile(): this {
+    this.#volatile = true
+    return this
+  }
+
+  /**
+   * Sends an event; answers its id, or undefined where it is not logged.
+   * @throws TypeError for data that has no JSON form, and for a name that is not one line
+   */
+  async send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
+    const text = toJson(data.length === 0 ? null : data[0])
+    const message = { rooms: this.rooms, event: checkEvent(event), data: text, except: [...this.#except] }
+    return this.outbox.send(message, this.#volatile)
+  }
+
+  /** Runs `info` with a message on each member. */
+  async tell(message: unknown): Promise<void> {
+    await this.outbox.tell(this.rooms, toJson(message))
+  }
+}
+
+/** The rooms that are meant, each once. @throws TypeError for what is no name of a room */
+export function checkRooms(rooms: string | readonly string[]): readonly string[] {
+  const named = typeof rooms === 'string' ? [rooms] : [...new Set(rooms)]
+  for (const room of named) {
+    if (typeof room !== 'string') throw new TypeError(`${typeof room} is no room: a room is named by a string`)
+    if (room === EVERYWHERE) throw new TypeError('NUL is no room: it stands for all rooms, use broadcast')
+  }
+  return named
+}
+
+/** What a stream could not carry would be in the way of all that comes after it in the log. */
+function checkEvent(event: string): string {
+  if (typeof event === 'string' && !/[\r\n\0]/.test(event)) return event
+  throw new TypeError(`the name of an event is one line: ${JSON.stringify(event)} has a CR, LF or NUL in it`)
+}
