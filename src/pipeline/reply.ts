@@ -1,13 +1,12 @@
-import type { Class } from '../declare/metadata.js'
-
 /** A reply as a value: what a handler, a guard or an error mapper may return in place of plain data. */
+import type { Class } from '../declare/metadata.js'
 
 export type HeaderValue = string | number | readonly string[]
 
 export interface ReplyOptions {
-  /** @default 200 */
+  /** @default that of the handler's `@Status`, or 200 */
   readonly status?: number
-  /** @default none */
+  /** `Set-Cookie` and `Vary` are added to what middleware set, all others replace it. @default none */
   readonly headers?: Readonly<Record<string, HeaderValue>>
 }
 
@@ -71,7 +70,8 @@ export function upgrade(to: Class): Upgrade {
 }
 
 function withType(body: unknown, type: string, options: ReplyOptions): Reply {
-  return new Reply(body, { ...options, headers: { 'Content-Type': type, ...options.headers } })
+  const saysType = Object.keys(options.headers ?? {}).some(name => name.toLowerCase() === 'content-type')
+  return new Reply(body, saysType ? options : { ...options, headers: { 'Content-Type': type, ...options.headers } })
 }
 
 function encodeLocation(location: string): string {
