@@ -6,11 +6,11 @@ import { type ConnectionServing, keptHeaders, planConnections, runOpening } from
 import { type Source, sourceOf } from '../connections/sources.js'
 import type { ParamSource } from '../declare/metadata.js'
 import type { SseOptions } from '../declare/routes.js'
-import { notAcceptable } from '../errors.js'
+import { HttpError, notAcceptable } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
 import type { RequestContext } from '../pipeline/context.js'
 import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
-import { noContent, reply } from '../pipeline/reply.js'
+import { noContent, Reply, reply } from '../pipeline/reply.js'
 import { type Binding, bindMember, hasBody, type Serve } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
@@ -49,17 +49,24 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
           return open(stream as EventStream, args)
         },
         answer(stream, returned) {
-          if (!stream.begun) serving.reply(context, returned)
-          else if (returned instanceof Stop && !stream.started && stream.queue.size === 0 && !stream.closed) {
-            ;(stream as EventStream).decline()
-            serving.reply(context, noContent())
-          } else return false
+          const plain = stream.begun ? replyInstead(stream, returned) : returned
+          if (plain === undefined && stream.begun) return false
+          if (stream.begun) (stream as EventStream).decline()
+          serving.reply(context, plain)
           return true
         },
       },
       serving,
     )
   }
+}
+
+/** What is answered in place of a stream: a reply that `open` returned, and 204 where it stopped with nothing sent. @throws HttpError */
+function replyInstead(stream: Connection, returned: unknown): Reply | undefined {
+  if (returned instanceof HttpError) throw returned
+  if (stream.started || stream.closed) return undefined
+  if (returned instanceof Stop && stream.queue.size === 0) return noContent()
+  return returned instanceof Reply ? returned : undefined
 }
 
 /** What opens no stream: a peer that takes none, and one that was told not to come back. */
