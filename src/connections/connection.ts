@@ -4,6 +4,7 @@ import type { Logger } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
+import { onAbort } from './abort.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds, lastEventIdOf } from './cursor.js'
@@ -167,9 +168,8 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** Ends the connection when `signal` aborts. For the other direction there is `connection.signal`. */
   link(signal: AbortSignal): void {
     const abort = () => this.end({ kind: 'linked', cause: signal.reason })
-    if (signal.aborted) return abort()
-    signal.addEventListener('abort', abort, { once: true })
-    this.onEnd(() => signal.removeEventListener('abort', abort))
+    if (signal.aborted) abort()
+    else this.onEnd(onAbort(signal, abort))
   }
 
   /** @internal */
