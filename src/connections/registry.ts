@@ -75,8 +75,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    */
   async join(connection: Connection, room: string | readonly string[], options: JoinOptions = {}): Promise<void> {
     const running = this.#whenRunning('join')
+    const { history = 0 } = options
     for (const name of checkRooms(room)) {
-      const past = await this.#past(running, connection, name, options)
+      const past = history > 0 ? await this.#past(running, connection, name, history) : undefined
       if (connection.closed) return
       this.#enter(running, connection, name, past ?? running.place.position)
     }
@@ -86,15 +87,11 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     if (connection.gate.passed) await live
   }
 
-  async #past(
-    { log, history }: Running,
-    connection: Connection,
-    room: string,
-    options: JoinOptions,
-  ): Promise<number | undefined> {
-    if (!history || !options.history || this.#members.get(connection)?.rooms.has(room)) return undefined
+  /** Where the last events of a room begin; undefined where they are not to be had. */
+  async #past({ log, history }: Running, connection: Connection, room: string, count: number) {
+    if (!history || this.#members.get(connection)?.rooms.has(room)) return undefined
     try {
-      return await log.before(room, options.history)
+      return await log.before(room, count)
     } catch (error) {
       connection.failed(error)
       return undefined

@@ -1,0 +1,263 @@
+/** Random interleavings against a model: what each peer is owed, and what it got. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { LogRetention } from '../../src/index.js'
+import {
+  type Frame,
+  lastIdOf,
+  plenty,
+  RemoteLog,
+  startRegistry,
+  TestConnection,
+  type TestRegistry,
+  turn,
+} from '../support/registry-peers.js'
+
+const ROOMS = ['a', 'b', '__proto__']
+const PEERS = 3
+
+type Rooms = readonly string[] | undefined
+
+interface Sent {
+  readonly number: number
+  readonly rooms: Rooms
+}
+
+/** A peer as it sees itself: what came over all its connections, and was not lost with the end of one. */
+class Peer {
+  readonly frames: Frame[] = []
+  connection: TestConnection | undefined
+  /** In how many frames of this connection it is sure to have. */
+  #sure = 0
+  /** Which events it is owed: sent to a room that it was in, and in which it stays. */
+  readonly owed = new Map<number, readonly string[]>()
+  readonly everIn = new Set<string>()
+
+  constructor(readonly rooms: Set<string>) {
+    for (const room of rooms) this.everIn.add(room)
+  }
+
+  connect(registry: TestRegistry, atOnce: boolean, highWaterMark: number): void {
+    if (this.connection !== undefined) return
+    const connection = new TestConnection({ lastEventId: lastIdOf(this.frames), opening: true, highWaterMark })
+    this.connection = connection
+    this.#sure = 0
+    const rooms = [...this.rooms]
+    const joined = atOnce ? [registry.join(connection, rooms)] : rooms.map(room => registry.join(connection, room))
+    Promise.all(joined).then(() => connection.opened('opened'))
+  }
+
+  /** The connection ends; of what it had not heard for sure the peer keeps a part. */
+  cut(part: number): void {
+    const { connection } = this
+    if (connection === undefined) return
+    connection.end({ kind: 'lost' })
+    const { frames } = connection
+    this.frames.push(...frames.slice(0, this.#sure + Math.round((frames.length - this.#sure) * part)))
+    this.connection = undefined
+  }
+
+  /** It has all that was written until now. */
+  acknowledge(): void {
+    this.#sure = this.connection?.frames.length ?? 0
+  }
+
+  get received(): number[] {
+    return this.frames.filter(frame => frame.event === 'said').map(frame => (frame.data as { number: number }).number)
+  }
+}
+
+type Command = (world: World) => void | Promise<void>
+
+class World {
+  readonly sent: Sent[] = []
+  readonly peers: Peer[]
+
+  constructor(
+    readonly registry: TestRegistry,
+    readonly log: RemoteLog,
+    homes: readonly (readonly string[])[],
+  ) {
+    this.peers = homes.map(rooms => new Peer(new Set(rooms)))
+  }
+
+  async send(rooms: Rooms): Promise<void> {
+    const number = this.sent.length
+    this.sent.push({ number, rooms })
+    for (const peer of this.peers) {
+      const reached = [...peer.rooms].filter(room => rooms === undefined || rooms.includes(room))
+      if (reached.length > 0) peer.owed.set(number, reached)
+    }
+    const data = { number }
+    await (rooms === undefined ? this.registry.broadcast('said', data) : this.registry.to(rooms).send('said', data))
+  }
+
+  /** Everyone is there, and knows its place. */
+  async begin(): Promise<void> {
+    for (const peer of this.peers) peer.connect(this.registry, true, 1_000_000)
+    await turn(2)
+    for (const peer of this.peers) peer.acknowledge()
+  }
+
+  /** Everyone comes back, reads all, and hears one more event. */
+  async finish(): Promise<void> {
+    this.log.lag(false)
+    this.log.hear()
+    for (const peer of this.peers) peer.connection?.wire.resume()
+    await turn(10)
+    for (const peer of this.peers) peer.connect(this.registry, true, 1_000_000)
+    await this.send(undefined)
+    await turn(10)
+    for (const peer of this.peers) peer.cut(1)
+  }
+}
+
+const peerIndex = fc.nat({ max: PEERS - 1 })
+const someRooms = fc.subarray(ROOMS, { minLength: 1 })
+
+const sends = fc
+  .option(someRooms, { nil: undefined })
+  .map((rooms): [string, Command] => [`send ${rooms ?? 'to all'}`, world => void world.send(rooms)])
+
+function ofPeer(
+  name: string,
+  run: (peer: Peer, world: World) => void | Promise<void>,
+): fc.Arbitrary<[string, Command]> {
+  return peerIndex.map(index => [`${name} ${index}`, world => run(world.peers[index] as Peer, world)])
+}
+
+const connects = fc
+  .tuple(fc.boolean(), fc.constantFrom(1, 100, 1_000_000))
+  .chain(([atOnce, highWaterMark]) =>
+    ofPeer(`connect ${atOnce} ${highWaterMark}`, (peer, { registry }) => peer.connect(registry, atOnce, highWaterMark)),
+  )
+const cuts = fc.double({ min: 0, max: 1, noNaN: true }).chain(part => ofPeer(`cut ${part}`, peer => peer.cut(part)))
+const slows = fc.oneof(
+  ofPeer('pause', peer => peer.connection?.wire.pause()),
+  ofPeer('resume', peer => peer.connection?.wire.resume()),
+  ofPeer('acknowledge', peer => peer.acknowledge()),
+)
+const waits = fc.constantFrom<[string, Command]>(
+  ['turn', () => turn()],
+  ['turns', () => turn(4)],
+  ['microtask', async () => {}],
+)
+const logs = fc.constantFrom<[string, Command]>(
+  ['lag', ({ log }) => log.lag()],
+  ['hear 1', ({ log }) => log.hear(1)],
+  ['hear', ({ log }) => log.hear()],
+  ['delay 0', ({ log }) => log.slow(0)],
+  ['delay 1', ({ log }) => log.slow(1)],
+)
+const skips = fc.constant<[string, Command]>(['skip', ({ log }) => log.skip()])
+const losses = fc.constant<[string, Command]>(['lose', ({ log }) => log.lose()])
+const moves = fc.constantFrom(...ROOMS).chain(room =>
+  fc.oneof(
+    ofPeer(`join ${room}`, (peer, { registry }) => {
+      if (peer.connection === undefined || !peer.connection.gate.passed) return
+      peer.rooms.add(room)
+      peer.everIn.add(room)
+      registry.join(peer.connection, room)
+    }),
+    ofPeer(`leave ${room}`, (peer, { registry }) => {
+      if (peer.connection === undefined || !peer.connection.gate.passed || peer.rooms.size < 2) return
+      peer.rooms.delete(room)
+      registry.leave(peer.connection, room)
+      for (const [number, rooms] of peer.owed) {
+        const left = rooms.filter(each => each !== room)
+        if (left.length === 0) peer.owed.delete(number)
+        else peer.owed.set(number, left)
+      }
+    }),
+  ),
+)
+
+const homes = fc.array(someRooms, { minLength: PEERS, maxLength: PEERS })
+
+function play(
+  commands: fc.Arbitrary<[string, Command]>[],
+  retention: Required<LogRetention>,
+  check: (peer: Peer, world: World) => void,
+): fc.IAsyncProperty<unknown> {
+  const steps = fc.array(fc.oneof({ weight: 5, arbitrary: sends }, waits, ...commands), { maxLength: 60 })
+  return fc.asyncProperty(homes, steps, async (rooms, script) => {
+    const log = new RemoteLog(retention)
+    const world = new World(await startRegistry({ log }), log, rooms)
+    try {
+      await world.begin()
+      for (const [, command] of script) await command(world)
+      await world.finish()
+      for (const peer of world.peers) check(peer, world)
+      assert.deepEqual(world.registry.rooms(), [])
+    } catch (error) {
+      const told = world.peers.map(peer => JSON.stringify(peer.frames)).join('\n')
+      throw new Error(`${script.map(([name]) => name).join(', ')}\n${rooms.join(' | ')}\n${told}`, { cause: error })
+    } finally {
+      await world.registry.stop()
+    }
+  })
+}
+
+function onceAtMost(peer: Peer): void {
+  const { received } = peer
+  assert.equal(new Set(received).size, received.length, 'nothing twice')
+}
+
+function noGap(peer: Peer): void {
+  assert.deepEqual(
+    peer.frames.filter(frame => frame.event === 'gap'),
+    [],
+  )
+}
+
+test('every peer sees every event of its rooms exactly once, in order, however it is cut and comes back', async () => {
+  const exactly = (peer: Peer) => {
+    assert.deepEqual(peer.received, [...peer.owed.keys()])
+    noGap(peer)
+  }
+  await fc.assert(play([connects, connects, cuts, slows, logs, skips], plenty, exactly), { numRuns: 1500 })
+})
+
+test('rooms that are joined and left while all goes on: nothing twice, nothing lost, nothing from elsewhere', async () => {
+  const check = (peer: Peer, world: World) => {
+    onceAtMost(peer)
+    noGap(peer)
+    const received = new Set(peer.received)
+    for (const number of peer.owed.keys()) assert.ok(received.has(number), `${number} is owed`)
+    for (const number of received) {
+      const { rooms } = world.sent[number] as Sent
+      assert.ok(rooms === undefined || rooms.some(room => peer.everIn.has(room)), `${number} is for others`)
+    }
+  }
+  await fc.assert(play([connects, connects, cuts, slows, logs, moves], plenty, check), { numRuns: 1500 })
+})
+
+/** Each hole in what a peer saw lies behind a gap that it was told of, before it had caught up again. */
+function neverSilent(peer: Peer): void {
+  let missing = [...peer.owed.keys()]
+  let told = false
+  for (const frame of peer.frames) {
+    if (frame.event === 'gap') told = true
+    if (frame.event !== 'said') continue
+    const { number } = frame.data as { number: number }
+    const passed = missing.filter(each => each < number)
+    missing = missing.filter(each => each > number)
+    assert.ok(passed.length === 0 || told, `${passed} went missing before ${number}, and nobody said so`)
+    if (!frame.id?.includes('~')) told = false
+  }
+  assert.deepEqual(missing, [], 'all see what was sent last')
+}
+
+test('where the log forgets, no event goes missing without a gap', async () => {
+  const retention = { ...plenty, count: 2 }
+  const check = (peer: Peer) => {
+    onceAtMost(peer)
+    neverSilent(peer)
+  }
+  await fc.assert(play([connects, connects, cuts, slows, logs, skips], retention, check), { numRuns: 1500 })
+})
+
+test('where the log loses its data, no event goes missing without a gap', async () => {
+  await fc.assert(play([connects, connects, cuts, slows, logs, skips, losses], plenty, neverSilent), { numRuns: 1000 })
+})
