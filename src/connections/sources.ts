@@ -22,10 +22,13 @@ export function sourceOf(value: unknown): Source | undefined {
 
 interface NodeStream {
   destroy(): unknown
+  on?(event: 'error', listener: () => void): unknown
 }
 
 function nodeStream(stream: NodeStream, iterator: AsyncIterator<unknown>): Source {
   let released = false
+  // `next` tells of errors, but it may never be called: a file that cannot be opened, and a peer that only asked for HEAD.
+  stream.on?.('error', () => {})
   return {
     async next() {
       try {

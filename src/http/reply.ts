@@ -1,5 +1,5 @@
 /** The only place that writes replies: what a handler answered, or why it did not. */
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { sourceOf } from '../connections/sources.js'
 import { HttpError, NotSentError } from '../errors.js'
 import type { Logger } from '../logger.js'
@@ -63,7 +63,7 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
   if (!isMeant) logger.error(`${method} ${route.name} failed`, error)
   else if (answer instanceof HttpError && answer.cause !== undefined)
     logger[answer.status < 500 ? 'warn' : 'error'](`${method} ${route.name} answered ${answer.status}`, answer)
-  if (response.headersSent && !response.writableEnded) return void response.destroy()
+  if (response.headersSent && !response.writableEnded) return cut(response)
   const tell = (refusal: HttpError | Reply) => {
     if (refusal instanceof Reply) return sendReply(context, refusal, logger, late => refuse(context, late, logger))
     if (!response.destroyed && !response.writableEnded) writeProblem(context, refusal)
@@ -74,6 +74,12 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
     logger.error(`${method} ${route.name}: its refusal cannot be written`, unwritable)
     tell(new HttpError(500))
   }
+}
+
+/** Ends the connection behind what was sent, without the end of the reply: the peer knows that it has not got it whole. */
+function cut(response: ServerResponse): void {
+  if (response.socket === null) response.destroy()
+  else response.socket.destroySoon()
 }
 
 /** Fields that speak of a body that is not sent now. */

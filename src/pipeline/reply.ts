@@ -56,7 +56,7 @@ export function text(body: string, options: ReplyOptions = {}): Reply {
 
 /** One JSON text a line, for each item as it comes. */
 export function ndjson(items: Iterable<unknown> | AsyncIterable<unknown>, options: ReplyOptions = {}): Reply {
-  return withType(items, 'application/x-ndjson; charset=utf-8', options)
+  return withType(Array.isArray(items) ? items.values() : items, 'application/x-ndjson; charset=utf-8', options)
 }
 
 /** What a `@Get` handler answers to open a WebSocket in its place. */

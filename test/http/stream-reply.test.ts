@@ -1,0 +1,337 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { PassThrough, Readable } from 'node:stream'
+import { describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import {
+  type Context,
+  Controller,
+  Ctx,
+  Get,
+  HttpError,
+  MapError,
+  ndjson,
+  notFound,
+  type RequestContext,
+  reply,
+  text,
+} from '../../src/index.js'
+import { eventually } from '../support/eventually.js'
+import { RawPeer, rawRequest } from '../support/raw-peer.js'
+import { send } from '../support/send.js'
+import { serve, serveSuite } from '../support/serve.js'
+
+const plain = 'text/plain; charset=utf-8'
+const lines = 'application/x-ndjson; charset=utf-8'
+const octets = 'application/octet-stream'
+
+async function* later(...items: unknown[]) {
+  for (const item of items) {
+    await turn()
+    yield item
+  }
+}
+
+function* now(...items: unknown[]) {
+  yield* items
+}
+
+const observable = (...items: unknown[]) => ({
+  '@@observable': () => ({
+    subscribe(observer: { next(item: unknown): void; complete(): void }) {
+      for (const item of items) observer.next(item)
+      observer.complete()
+      return { unsubscribe() {} }
+    },
+  }),
+})
+
+const rows: [what: string, answer: () => unknown, type: string, body: string][] = [
+  ['a generator of strings', () => now('a', 'é', 'c'), plain, 'aéc'],
+  ['an async generator of strings', () => later('a', 'b'), plain, 'ab'],
+  ['a generator of bytes', () => now(Buffer.from('a'), new Uint8Array([98])), octets, 'ab'],
+  ['an async generator of objects', () => later({ a: 1 }, { b: 2 }), lines, '{"a":1}\n{"b":2}\n'],
+  ['a generator of strings as lines of JSON', () => ndjson(now('a\nb', 'c')), lines, '"a\\nb"\n"c"\n'],
+  ['an array as lines of JSON', () => ndjson([1, null]), lines, '1\nnull\n'],
+  ['a set', () => new Set([1, 2]), lines, '1\n2\n'],
+  ['a map', () => new Map([['a', 1]]), lines, '["a",1]\n'],
+  ['an iterator of values', () => [1, 2].values(), lines, '1\n2\n'],
+  ['an observable', () => observable({ a: 1 }, { b: 2 }), lines, '{"a":1}\n{"b":2}\n'],
+  ['a Readable of bytes', () => Readable.from([Buffer.from('a'), Buffer.from('b')]), octets, 'ab'],
+  ['a Readable of strings', () => Readable.from(['a', 'b']), plain, 'ab'],
+  ['a web stream', () => new Blob(['a', 'b']).stream(), octets, 'ab'],
+  ['a web stream of strings', () => ReadableStream.from(['a', 'b']), plain, 'ab'],
+  [
+    'a stream with a type of its own',
+    () => reply(now('a'), { headers: { 'content-type': 'text/csv' } }),
+    'text/csv',
+    'a',
+  ],
+  ['text() of a stream as text', () => text(now('a', 'b') as never), plain, 'ab'],
+]
+
+describe('a source is sent item by item', () => {
+  @Controller()
+  class Sources {
+    @Get('/:row') show(@Ctx() context: Context) {
+      return rows[Number(context.params.row)]?.[1]()
+    }
+    @Get('/kind/empty') empty() {
+      return now()
+    }
+    @Get('/kind/status') status() {
+      return reply(now('x'), { status: 204 })
+    }
+  }
+  const served = serveSuite({ controllers: [Sources] })
+
+  for (const [index, [what, , type, body]] of rows.entries()) {
+    test(what, async () => {
+      const answer = await send(served.port, `GET /${index}`)
+      assert.deepEqual([answer.status, answer.headers['content-type'], answer.text], [200, type, body])
+      assert.equal(answer.headers['transfer-encoding'], 'chunked')
+      assert.deepEqual(served.log, [])
+    })
+  }
+
+  test('nothing, where there are no items', async () => {
+    const answer = await send(served.port, 'GET /kind/empty')
+    assert.deepEqual([answer.status, answer.text], [200, ''])
+  })
+
+  test('nothing, where the status has no content', async () => {
+    const answer = await send(served.port, 'GET /kind/status')
+    assert.deepEqual([answer.status, answer.text], [204, ''])
+  })
+
+  test('without chunks, to a peer of HTTP/1.0', async () => {
+    const raw = await rawRequest(served.port, 'GET /0 HTTP/1.0\r\n\r\n')
+    assert.doesNotMatch(raw, /Transfer-Encoding/i)
+    assert.match(raw, /Connection: close\r\n/i)
+    assert.match(Buffer.from(raw, 'latin1').toString(), /\r\n\r\naéc$/)
+  })
+})
+
+test('each item arrives when it is there, and not when the source is done', async t => {
+  const source = new PassThrough({ objectMode: true })
+  @Controller()
+  class Live {
+    @Get() show() {
+      return source
+    }
+  }
+  const { port } = await serve(t, { controllers: [Live] })
+  const peer = await RawPeer.connect(port)
+  await peer.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  source.write({ n: 1 })
+  assert.match(await peer.readUntil('{"n":1}\n'), /^HTTP\/1\.1 200 OK/)
+  source.write({ n: 2 })
+  await peer.readUntil('{"n":2}\n')
+  source.end()
+  assert.equal(await peer.closed, 'end')
+})
+
+describe('a source whose peer leaves', () => {
+  let ended = 0
+  let signals = 0
+  let produced = 0
+  let cancelled = 0
+  let unsubscribed = 0
+  let file: ReturnType<typeof createReadStream> | undefined
+  const chunk = 'x'.repeat(65_536)
+
+  @Controller()
+  class Endless {
+    @Get('/parked') async *parked(@Ctx() context: Context, signal: AbortSignal) {
+      try {
+        yield 'first'
+        await once(new EventTarget() as never, 'never', { signal })
+      } finally {
+        ended++
+        if (context.signal.aborted) signals++
+      }
+    }
+    @Get('/fast') async *fast() {
+      try {
+        for (;;) {
+          produced++
+          yield chunk
+        }
+      } finally {
+        ended++
+      }
+    }
+    @Get('/sync') *sync() {
+      try {
+        for (;;) yield chunk
+      } finally {
+        ended++
+        // biome-ignore lint/correctness/noUnsafeFinally: that is what is tested
+        throw new Error('the clean-up failed')
+      }
+    }
+    @Get('/web') web() {
+      return new ReadableStream({
+        start: controller => controller.enqueue('first'),
+        cancel: () => void cancelled++,
+      })
+    }
+    @Get('/observable') observable() {
+      return {
+        '@@observable': () => ({
+          subscribe(observer: { next(item: unknown): void }) {
+            observer.next('first')
+            return { unsubscribe: () => void unsubscribed++ }
+          },
+        }),
+      }
+    }
+    @Get('/file') async file(@Ctx() { response }: RequestContext) {
+      await once(response, 'close')
+      file = createReadStream(process.execPath)
+      return file
+    }
+  }
+  const served = serveSuite({ controllers: [Endless] })
+
+  const begin = async (path: string) => {
+    const peer = await RawPeer.connect(served.port)
+    await peer.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    return peer
+  }
+
+  test('runs its finally once, and at once where it heeds the signal', async () => {
+    const before = ended
+    const peer = await begin('/parked')
+    await peer.readUntil('first')
+    peer.reset()
+    await eventually('the finally has run', () => ended === before + 1)
+    assert.equal(signals, 1)
+    await turn()
+    assert.equal(ended, before + 1)
+    assert.deepEqual(served.log, [])
+  })
+
+  test('waits while the peer is slow, in bounded memory, and ends when that leaves', async () => {
+    const before = ended
+    const peer = await begin('/fast')
+    await peer.readUntil('xxxx')
+    peer.pause()
+    let seen = -1
+    await eventually('the generator waits', async () => {
+      const same = produced === seen
+      seen = produced
+      for (let turns = 0; turns < 50; turns++) await turn()
+      return same && produced === seen
+    })
+    assert.ok(produced < 500, `${produced} chunks of 64 KiB were made for a peer that reads nothing`)
+    peer.destroy()
+    await eventually('the finally has run', () => ended === before + 1)
+  })
+
+  test('may fail when it is let go: that is logged, and goes no further', async () => {
+    const before = ended
+    const peer = await begin('/sync')
+    await peer.readUntil('xxxx')
+    peer.reset()
+    await eventually('the failure is logged', () => served.log.length === 1)
+    assert.equal(ended, before + 1)
+    assert.equal(served.log[0]?.message, 'Endless.sync: its source failed when it was let go')
+  })
+
+  test('is cancelled, where it is a web stream', async () => {
+    const peer = await begin('/web')
+    await peer.readUntil('first')
+    peer.destroy()
+    await eventually('the stream is cancelled', () => cancelled === 1)
+  })
+
+  test('is unsubscribed from, where it is an observable', async () => {
+    const peer = await begin('/observable')
+    await peer.readUntil('first')
+    peer.destroy()
+    await eventually('the observable has lost its observer', () => unsubscribed === 1)
+  })
+
+  test('is let go, too, when that has left before there was a source', async () => {
+    const peer = await begin('/file')
+    peer.reset()
+    await eventually('the file is closed', () => file?.destroyed)
+  })
+})
+
+describe('a source that fails', () => {
+  class Broken extends Error {}
+
+  @Controller()
+  @MapError(Broken, () => notFound('mapped'))
+  class Failing {
+    // biome-ignore lint/correctness/useYield: it fails before
+    @Get('/first') async *first() {
+      throw new Error('secret')
+    }
+    // biome-ignore lint/correctness/useYield: it fails before
+    @Get('/mapped') async *mapped() {
+      throw new Broken('secret')
+    }
+    // biome-ignore lint/correctness/useYield: it fails before
+    @Get('/refused') *refused() {
+      throw new HttpError(409, 'not now')
+    }
+    @Get('/unsendable') *unsendable() {
+      yield 1n
+    }
+    @Get('/field') field() {
+      return reply(now('a'), { headers: { 'X-A': 'a\nb' } })
+    }
+    @Get('/missing') missing() {
+      return createReadStream('/there/is/no/such/file')
+    }
+    @Get('/second') async *second() {
+      yield 'first'
+      throw new Error('secret')
+    }
+    @Get('/no-json') *noJson() {
+      yield { fine: true }
+      yield undefined
+    }
+  }
+
+  const early: [path: string, status: number, logged: number][] = [
+    ['/first', 500, 1],
+    ['/mapped', 404, 0],
+    ['/refused', 409, 0],
+    ['/unsendable', 500, 1],
+    ['/field', 500, 1],
+    ['/missing', 500, 1],
+  ]
+  for (const [path, status, logged] of early) {
+    test(`${path} before its first item: the peer hears ${status}`, async t => {
+      const { port, log } = await serve(t, { controllers: [Failing] })
+      const answer = await send(port, `GET ${path}`)
+      assert.equal(answer.status, status)
+      assert.equal(answer.headers['content-type'], 'application/problem+json')
+      assert.doesNotMatch(answer.text, /secret|such\/file/)
+      assert.equal(log.length, logged)
+    })
+  }
+
+  for (const path of ['/second', '/no-json']) {
+    test(`${path} later on: the reply is cut, so that the peer knows that it is not whole`, async t => {
+      const { port, log } = await serve(t, { controllers: [Failing] })
+      const raw = await rawRequest(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      assert.match(raw, /^HTTP\/1\.1 200 OK/)
+      assert.doesNotMatch(raw, /\r\n0\r\n/)
+      assert.doesNotMatch(raw, /secret/)
+      assert.equal(log.length, 1)
+      assert.match(log[0]?.message ?? '', /^GET Failing\./)
+    })
+  }
+
+  test('HEAD does not even begin it', async t => {
+    const { port, log } = await serve(t, { controllers: [Failing] })
+    for (const path of ['/first', '/missing']) assert.equal((await send(port, `HEAD ${path}`)).status, 200)
+    assert.deepEqual(log, [])
+  })
+})
