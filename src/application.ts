@@ -9,6 +9,7 @@ import { MemoryEventLog } from './connections/memory-event-log.js'
 import { ConnectionRegistry, defaultRetention } from './connections/registry.js'
 import type { ConnectionServing } from './connections/serving.js'
 import type { AbstractClass, Class, Token } from './declare/metadata.js'
+import { listOf } from './declare/options.js'
 import type { RegistryOptions } from './declare/registry.js'
 import type { SseOptions } from './declare/routes.js'
 import { readBody } from './http/body.js'
@@ -54,12 +55,12 @@ export function readRoutes(module: AbstractClass, options: ApplicationOptions = 
 
 function readBlueprint(module: AbstractClass, options: ApplicationOptions): Blueprint {
   return drawUp(module, {
-    guards: options.guards ?? [],
-    interceptors: options.interceptors ?? [],
-    errorMappers: options.errorMappers ?? [],
-    prefix: options.prefix ?? '',
+    guards: listOf(options.guards),
+    interceptors: listOf(options.interceptors),
+    errorMappers: listOf(options.errorMappers),
+    prefix: String(options.prefix ?? ''),
     closingSlash: options.closingSlash ?? 'ignore',
-    overrides: options.overrides ?? [],
+    overrides: listOf(options.overrides),
     problems: optionProblems(options),
   })
 }
@@ -87,7 +88,7 @@ export class Application {
     private readonly options: ApplicationOptions,
   ) {
     this.logger = options.logger ?? defaultLogger
-    this.#container = new Container(blueprint.definitions, connectionTokens)
+    this.#container = new Container(blueprint.definitions, connectionTokens, this.logger)
   }
 
   /** The route table, frozen. */

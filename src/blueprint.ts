@@ -2,8 +2,15 @@
 
 import { Connection } from './connections/connection.js'
 import { ConnectionRegistry } from './connections/registry.js'
-import type { AbstractClass, Class, Surroundings, Token } from './declare/metadata.js'
-import { readDeclaration } from './declare/metadata.js'
+import {
+  type AbstractClass,
+  type Class,
+  foreignProblem,
+  type Mark,
+  readDeclaration,
+  type Surroundings,
+  type Token,
+} from './declare/metadata.js'
 import type { Provider } from './declare/module.js'
 import { ConfigurationError } from './errors.js'
 import { readBody } from './http/body.js'
@@ -13,10 +20,12 @@ import type { Route } from './routing/table.js'
 import { handlerProblems } from './server/compile.js'
 import { EventStream } from './sse/event-stream.js'
 import { Socket } from './websocket/socket.js'
-import { constructorTokens, type Definition, define } from './wiring/definitions.js'
+import { constructorTokens, type Definition, define, nameDefinition, nameToken } from './wiring/definitions.js'
 import { classProblems } from './wiring/diagnose.js'
-import { type Asker, needProblems, sortByNeed } from './wiring/graph.js'
+import { type Asker, needProblems, resolveAlias, sortByNeed } from './wiring/graph.js'
+import { kindOf } from './wiring/marks.js'
 import { type ListedClass, type ModuleGraph, walkModules } from './wiring/modules.js'
+import { surroundingClasses, surroundingProblems } from './wiring/surroundings.js'
 
 export interface BlueprintOptions extends Surroundings {
   readonly prefix: string
@@ -41,69 +50,84 @@ export const connectionTokens: readonly AbstractClass[] = [Connection, EventStre
 /** @throws ConfigurationError with everything that is wrong */
 export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprint {
   const graph = walkModules(root, options)
-  const problems = [...options.problems, ...graph.problems, ...classProblems(graph)]
-  const everywhere: ListedClass = { ...options, owner: root, module: 'bootstrap' }
-  const perConnection = graph.classes.filter(({ owner }) => isPerConnection(owner))
-  const definitions = define(
-    [...graph.providers, ...implicit(graph, everywhere), ...options.overrides.map(asOverride)],
-    problems,
-  )
+  const problems = [
+    ...options.problems,
+    ...surroundingProblems('bootstrap', options, {
+      guards: 'guards',
+      interceptors: 'interceptors',
+      errorMappers: 'errorMappers',
+    }),
+    ...graph.problems,
+    ...classProblems(graph),
+  ]
+  const classes = graph.classes.filter(isServable)
+  const perConnection = classes.filter(({ owner }) => kindOf(owner)?.as !== 'controller')
+  const everywhere = surroundingClasses(options).map(owner => ({ owner, module: 'bootstrap' }))
+  const surrounding = [...classes.flatMap(surroundingsOf), ...everywhere]
+  const listings = [...graph.providers, ...implicit(classes, surrounding, graph), ...options.overrides.map(asOverride)]
+  const definitions = define(listings, problems)
   const needs = new Map(perConnection.map(({ owner }) => [owner, constructorTokens(owner, problems)]))
   const sorted = sortByNeed(definitions)
   problems.push(
     ...sorted.problems,
     ...needProblems(askersOf(definitions, perConnection, needs), definitions, connectionTokens),
+    ...sharedProblems(classes, surrounding, definitions),
     ...registryProblems(definitions),
   )
-  const routes = graph.classes.flatMap(listed =>
-    rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }),
-  )
+  const routes = classes.flatMap(listed => rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }))
   problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, readBody))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return { routes: Object.freeze(routes), definitions, order: sorted.order, needs }
 }
 
-function isPerConnection(owner: AbstractClass): boolean {
-  return kindOf(owner) === 'sse' || kindOf(owner) === 'websocket'
-}
-
-function kindOf(owner: AbstractClass): string | undefined {
-  if (typeof owner !== 'function') return undefined
-  return readDeclaration(owner).marks.find(mark => ['controller', 'sse', 'websocket'].includes(mark.as))?.as
+/** What is listed first, and can have routes: the rest is a problem that was told. */
+function isServable({ owner }: ListedClass, index: number, classes: readonly ListedClass[]): boolean {
+  if (kindOf(owner) === undefined || foreignProblem(owner) !== undefined) return false
+  return classes.findIndex(other => other.owner === owner) === index
 }
 
 function asOverride(provider: Provider): { provider: Provider; module: string } {
   return { provider, module: 'overrides' }
 }
 
+interface Surrounding {
+  readonly owner: AbstractClass
+  readonly module: string
+}
+
+function surroundingsOf(listed: ListedClass): Surrounding[] {
+  const declaration = readDeclaration(listed.owner)
+  return [listed, declaration, ...declaration.members.values()]
+    .flatMap(surroundingClasses)
+    .map(owner => ({ owner, module: listed.module }))
+}
+
 /** Controllers, and the classes that surround handlers, exist without being listed as providers. */
-function implicit(graph: ModuleGraph, everywhere: ListedClass): { provider: Provider; module: string }[] {
+function implicit(
+  classes: readonly ListedClass[],
+  surrounding: readonly Surrounding[],
+  { providers }: ModuleGraph,
+): { provider: Provider; module: string }[] {
   const provided = new Set(
-    graph.providers.map(({ provider }) => (typeof provider === 'function' ? provider : provider?.token)),
+    providers.map(({ provider }) => (typeof provider === 'function' ? provider : provider?.token)),
   )
-  const controllers = graph.classes.filter(({ owner }) => kindOf(owner) === 'controller')
-  const surrounding = [...graph.classes, everywhere].flatMap(listed =>
-    surroundingClasses(listed).map(owner => ({ owner, module: listed.module })),
-  )
+  const controllers = classes.filter(({ owner }) => kindOf(owner)?.as === 'controller')
   return [...controllers, ...surrounding]
     .filter(({ owner }) => !provided.has(owner))
     .map(({ owner, module }) => ({ provider: owner as Class, module }))
 }
 
-function surroundingClasses(listed: ListedClass): AbstractClass[] {
-  if (typeof listed.owner !== 'function') return []
-  const declaration = readDeclaration(listed.owner)
-  return [listed, declaration, ...declaration.members.values()].flatMap(each => [
-    ...each.guards.filter(guard => hasMethod(guard, 'admit')),
-    ...each.interceptors.filter(interceptor => hasMethod(interceptor, 'intercept')),
-    ...each.errorMappers
-      .map(mapping => (mapping as { mapper: unknown }).mapper)
-      .filter(mapper => hasMethod(mapper, 'map')),
-  ]) as AbstractClass[]
-}
-
-function hasMethod(given: unknown, name: string): boolean {
-  return typeof given === 'function' && typeof given.prototype?.[name] === 'function'
+/** One controller and one guard serve all exchanges. */
+function sharedProblems(
+  classes: readonly ListedClass[],
+  surrounding: readonly Surrounding[],
+  definitions: ReadonlyMap<Token, Definition>,
+): string[] {
+  return [...classes, ...surrounding]
+    .filter(({ owner }) => resolveAlias(owner, definitions)?.scope === 'connection')
+    .map(
+      ({ owner }) => `${owner.name} serves all exchanges, so it cannot belong to one connection: take its scope away`,
+    )
 }
 
 function askersOf(
@@ -111,17 +135,18 @@ function askersOf(
   perConnection: readonly ListedClass[],
   needs: ReadonlyMap<AbstractClass, readonly Token[]>,
 ): Asker[] {
-  const made = [...definitions.values()].map(({ token, needs: asked, from, scope }) => ({
-    name: typeof token === 'function' ? token.name : String(token),
-    module: from,
-    needs: asked,
-    perConnection: scope === 'connection',
+  const made = [...definitions.values()].map(definition => ({
+    name: nameDefinition(definition),
+    module: definition.from,
+    needs: definition.needs,
+    perConnection: definition.scope === 'connection' || definition.kind === 'alias',
   }))
   const connected = perConnection.map(({ owner, module }) => ({
     name: owner.name,
     module,
     needs: needs.get(owner) ?? [],
     perConnection: true,
+    foreign: [kindOf(owner)?.as === 'sse' ? Socket : EventStream],
   }))
   return [...made, ...connected]
 }
@@ -141,25 +166,33 @@ function registriesOf(needs: readonly Token[] = []): readonly string[] {
 
 function registryProblems(definitions: ReadonlyMap<Token, Definition>): string[] {
   const problems: string[] = []
-  const taken = new Map<string, string>()
+  const taken = new Map<string, Class>()
   for (const definition of definitions.values()) {
+    if (definition.kind === 'value' && definition.useValue instanceof ConnectionRegistry)
+      problems.push(
+        `${definition.from}: the provider of ${nameToken(definition.token)} is a registry as a value, which nothing starts: list its class`,
+      )
     if (definition.kind !== 'class') continue
     const { useClass } = definition
     const mark = registryMark(useClass)
-    if (isRegistry(useClass) && mark === undefined)
-      problems.push(`${useClass.name} is a registry without a name: mark it @Registry('name')`)
-    if (mark === undefined) continue
-    if (!isRegistry(useClass))
-      problems.push(
-        `${useClass.name} is marked ${mark.written} but is no registry: let it extend ConnectionRegistry<Events>`,
-      )
-    const other = taken.get(mark.path ?? '')
-    if (other !== undefined && other !== useClass.name) {
-      problems.push(
-        `${useClass.name} and ${other} are both the registry '${mark.path}': a name stands for one registry on every node; choose another`,
-      )
-    }
-    taken.set(mark.path ?? '', useClass.name)
+    const other = mark && taken.get(mark.path ?? '')
+    problems.push(...registryMarkProblems(definition, mark), ...(other ? [sameRegistry(useClass, other, mark)] : []))
+    if (mark !== undefined) taken.set(mark.path ?? '', useClass)
   }
   return problems
+}
+
+function registryMarkProblems({ useClass, scope }: Definition & { kind: 'class' }, mark: Mark | undefined): string[] {
+  const { name } = useClass
+  if (isRegistry(useClass) && !mark?.path) return [`${name} is a registry without a name: mark it @Registry('name')`]
+  if (mark !== undefined && !isRegistry(useClass))
+    return [`${name} is marked ${mark.written} but is no registry: let it extend ConnectionRegistry<Events>`]
+  if (mark === undefined || scope === 'singleton') return []
+  return [`${name} is a registry with the scope '${scope}': a registry holds many connections; take its scope away`]
+}
+
+function sameRegistry(one: Class, other: Class, mark: Mark): string {
+  if (one === other)
+    return `${one.name} is provided by two tokens, which makes it two registries '${mark.path}': give the second by useToken`
+  return `${one.name} and ${other.name} are both the registry '${mark.path}': a name stands for one registry on every node; choose another`
 }

@@ -1,6 +1,6 @@
 import type { OpenEventLog } from './connections/event-log.js'
 import type { Provider } from './declare/module.js'
-import { unknownKeys } from './declare/options.js'
+import { type Checks, check, wrongOptions } from './declare/options.js'
 import type { Logger } from './logger.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
 import type { ListenerLimits } from './server/listener.js'
@@ -45,39 +45,39 @@ export interface ApplicationOptions extends ListenerLimits {
   readonly deadline?: number
 }
 
-type Keys = Readonly<Record<keyof Required<ApplicationOptions>, true>>
+const { milliseconds, bytes, count, flag, text, list, method, object } = check
 
-const known: Keys = {
-  port: true,
-  host: true,
-  path: true,
-  listen: true,
-  prefix: true,
-  closingSlash: true,
-  use: true,
-  useOnUpgrade: true,
-  guards: true,
-  interceptors: true,
-  errorMappers: true,
-  overrides: true,
-  eventLog: true,
-  origins: true,
-  bodyLimit: true,
-  logger: true,
-  signals: true,
-  deadline: true,
-  headersTimeout: true,
-  requestTimeout: true,
-  keepAliveTimeout: true,
-  maxHeaders: true,
-  maxHeaderSize: true,
-  maxConnections: true,
-  maxConnectionsPerAddress: true,
-  backlog: true,
+const known: Checks<ApplicationOptions> = {
+  port: () => undefined,
+  host: text,
+  path: text,
+  listen: flag,
+  prefix: text,
+  closingSlash: check.oneOf('ignore', 'strict', 'redirect'),
+  use: list,
+  useOnUpgrade: list,
+  guards: list,
+  interceptors: list,
+  errorMappers: list,
+  overrides: list,
+  eventLog: method,
+  origins: check.origins,
+  bodyLimit: bytes,
+  logger: object,
+  signals: flag,
+  deadline: milliseconds,
+  headersTimeout: milliseconds,
+  requestTimeout: milliseconds,
+  keepAliveTimeout: milliseconds,
+  maxHeaders: count,
+  maxHeaderSize: bytes,
+  maxConnections: count,
+  maxConnectionsPerAddress: count,
+  backlog: count,
 }
 
 export function optionProblems(options: ApplicationOptions): string[] {
-  const problems = unknownKeys('bootstrap', options, Object.keys(known))
+  const problems = wrongOptions('bootstrap', options, known)
   const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)

@@ -3,7 +3,9 @@
  * declaration, and nothing is kept anywhere else, so a class that no module lists does not exist.
  */
 import 'reflect-metadata'
+import { fileURLToPath } from 'node:url'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { ConfigurationError } from '../errors.js'
 
 export type Class<T = object> = new (...args: never[]) => T
 export type AbstractClass<T = object> = abstract new (...args: never[]) => T
@@ -67,7 +69,7 @@ interface OpenMember extends MemberDeclaration {
 
 interface OpenDeclaration extends ClassDeclaration {
   /** Tells apart the declarations of a second copy of this package, which this one could not serve. */
-  readonly copy: symbol
+  readonly copy: Copy
   marks: Mark[]
   guards: unknown[]
   interceptors: unknown[]
@@ -78,7 +80,11 @@ interface OpenDeclaration extends ClassDeclaration {
 }
 
 const KEY = Symbol.for('palomino.declaration')
-const THIS_COPY = Symbol('palomino')
+
+interface Copy {
+  readonly folder: string
+}
+const THIS_COPY: Copy = { folder: fileURLToPath(new URL('..', import.meta.url)) }
 
 const surroundings = () => ({ guards: [], interceptors: [], errorMappers: [] })
 
@@ -91,28 +97,47 @@ export function openDeclaration(target: AbstractClass): OpenDeclaration {
   return made
 }
 
-/** The part of a class's declaration that concerns one of its methods. `target` is the prototype. */
+/**
+ * The part of a class's declaration that concerns one of its methods. `target` is the prototype; of a static method, which
+ * cannot be a handler, it is the class.
+ */
 export function openMember(target: object, key: string | symbol): OpenMember {
-  if (typeof key === 'object') {
-    throw new TypeError(
-      'Palomino needs decorators with metadata: set "experimentalDecorators" and "emitDecoratorMetadata" in tsconfig.json',
+  refuseStandard(key)
+  const made = { marks: [], params: new Map(), ...surroundings() }
+  const name = String(key)
+  if (typeof target === 'function') {
+    openDeclaration(target as AbstractClass).problems.push(
+      `${target.name}.${name} is static: decorate instance methods`,
     )
+    return made
   }
   const declaration = openDeclaration(target.constructor as AbstractClass)
-  const name = String(key)
+  if (typeof key === 'symbol') {
+    declaration.problems.push(`${target.constructor.name}: ${name} has no name: decorate methods named by a string`)
+    return made
+  }
   const known = declaration.members.get(name)
   if (known !== undefined) return known
-  if (typeof target === 'function')
-    declaration.problems.push(`${target.name}.${name} is static: decorate instance methods`)
-  const made = { marks: [], params: new Map(), ...surroundings() }
   declaration.members.set(name, made)
   return made
 }
 
-/** Whether a class was declared by another copy of this package. */
-export function isForeign(target: AbstractClass): boolean {
+/**
+ * Standard (TC39) decorators get a context where these get a key, or nothing; they know neither parameters nor types, and
+ * a method's does not know its class, so that this cannot wait for boot.
+ */
+export function refuseStandard(context: unknown): void {
+  if (typeof context !== 'object' || context === null || !('kind' in context) || !('name' in context)) return
+  throw new ConfigurationError([
+    `the ${String(context.kind)} ${String(context.name)} is decorated by the TC39 standard, which knows no parameters and no types: set "experimentalDecorators" and "emitDecoratorMetadata" in tsconfig.json (swc: "legacyDecorator" and "decoratorMetadata")`,
+  ])
+}
+
+/** What to do about a class that another copy of this package declared; undefined where it was this one. */
+export function foreignProblem(target: AbstractClass): string | undefined {
   const own: OpenDeclaration | undefined = Reflect.getMetadata(KEY, target)
-  return own !== undefined && own.copy !== THIS_COPY
+  if (own === undefined || own.copy === THIS_COPY) return undefined
+  return `${target.name} was declared with another copy of palomino (${own.copy.folder}) than the one that runs (${THIS_COPY.folder}): keep one version of it in node_modules (npm ls palomino)`
 }
 
 /** Whether any decorator, of whatever library, left metadata on a class. */
@@ -122,7 +147,8 @@ export function isDecorated(target: AbstractClass): boolean {
 
 /**
  * All that a class says of itself, ancestors included. What surrounds adds up, the ancestor's outermost. A member is
- * taken over as it stands, unless the descendant marks it anew; then only the descendant's marks count.
+ * taken over as it stands, unless the descendant marks it anew; then only the descendant's marks and parameters count.
+ * So with the class's own mark, and with the constructor's tokens where the descendant has a constructor of its own.
  */
 export function readDeclaration(target: AbstractClass): ClassDeclaration {
   const ancestor = Object.getPrototypeOf(target) as AbstractClass | null
@@ -135,11 +161,23 @@ export function readDeclaration(target: AbstractClass): ClassDeclaration {
   for (const [name, member] of own.members) members.set(name, mergeMember(inherited.members.get(name), member))
   return {
     ...addSurroundings(inherited, own),
-    marks: own.marks.length > 0 ? own.marks : inherited.marks,
+    marks: mergeMarks(inherited.marks, own.marks),
     members,
-    tokens: own.tokens.size > 0 ? own.tokens : inherited.tokens,
-    problems: own.problems,
+    tokens: own.tokens.size > 0 || hasConstructor(target) ? own.tokens : inherited.tokens,
+    problems: [...inherited.problems, ...own.problems],
   }
+}
+
+/** `@Injectable()` goes with any other mark, so it does not take an inherited one's place. */
+function mergeMarks(inherited: readonly Mark[], own: readonly Mark[]): readonly Mark[] {
+  const isInjectable = (mark: Mark) => mark.as === 'injectable'
+  const kept = inherited.filter(mark => !own.some(each => isInjectable(each) === isInjectable(mark)))
+  return [...own, ...kept]
+}
+
+/** Whether a class has a constructor of its own, as far as compilers and `length` tell: the one it is given takes any. */
+function hasConstructor(target: AbstractClass): boolean {
+  return Reflect.hasOwnMetadata('design:paramtypes', target) || target.length > 0
 }
 
 function mergeMember(inherited: MemberDeclaration | undefined, own: MemberDeclaration): MemberDeclaration {
@@ -148,7 +186,7 @@ function mergeMember(inherited: MemberDeclaration | undefined, own: MemberDeclar
   return {
     ...addSurroundings(inherited, own),
     marks: own.marks.length > 0 ? own.marks : inherited.marks,
-    params: own.params.size > 0 ? own.params : inherited.params,
+    params: own.params.size > 0 || own.marks.length > 0 ? own.params : inherited.params,
     ...(status === undefined ? {} : { status }),
   }
 }
@@ -161,14 +199,25 @@ export function addSurroundings(outer: Surroundings, inner: Surroundings): Surro
   }
 }
 
-/** `design:paramtypes` of a constructor or a method, nearest ancestor's; undefined where the compiler emitted none. */
-export function paramTypes(target: AbstractClass, member?: string): readonly unknown[] | undefined {
-  return member === undefined
-    ? Reflect.getMetadata('design:paramtypes', target)
-    : Reflect.getMetadata('design:paramtypes', target.prototype, member)
+/** `design:paramtypes` of a method, nearest ancestor's; undefined where the compiler emitted none. */
+export function paramTypes(target: AbstractClass, member: string): readonly unknown[] | undefined {
+  return Reflect.getMetadata('design:paramtypes', target.prototype, member)
 }
 
-/** Tokens that tsyringe's own `@inject` noted on a constructor, by position. */
-export function tsyringeTokens(target: AbstractClass): Readonly<Record<number, unknown>> {
-  return Reflect.getMetadata('injectionTokens', target) ?? {}
+/** What is known of the constructor that makes a class: its own, or the nearest ancestor's that has one. */
+export function readConstructor(target: AbstractClass): {
+  /** How many parameters it has before the first that has a default. */
+  readonly length: number
+  /** `design:paramtypes`; undefined where the compiler emitted none. */
+  readonly types: readonly unknown[] | undefined
+  /** Tokens that tsyringe's own `@inject` noted, by position. */
+  readonly tsyringe: Readonly<Record<number, unknown>>
+} {
+  const ancestor = Object.getPrototypeOf(target) as AbstractClass | null
+  if (!hasConstructor(target) && ancestor !== null && ancestor !== Function.prototype) return readConstructor(ancestor)
+  return {
+    length: target.length,
+    types: Reflect.getOwnMetadata('design:paramtypes', target),
+    tsyringe: Reflect.getOwnMetadata('injectionTokens', target) ?? {},
+  }
 }

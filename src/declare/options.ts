@@ -1,38 +1,86 @@
-/** The options that each decorator knows: what else is written there is a slip, and found at boot. */
+/** The options that each decorator knows, and their values: what else is written there is a slip, and found at boot. */
 
 import type { Mark } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
-import type { RegistryOptions } from './registry.js'
+import type { RegistryOptions, Retention } from './registry.js'
 import type { HttpOptions, OnOptions, SseOptions, WebSocketOptions } from './routes.js'
 
-/** All keys of an options type: forgetting one does not compile. */
-type Keys<T> = Readonly<Record<keyof Required<T>, true>>
+/** Says what a value should be, where it is not. */
+export type Check = (value: unknown) => string | undefined
+/** A check for each key of an options type: forgetting one does not compile. */
+export type Checks<T> = Readonly<Record<keyof Required<T>, Check>>
 
-const connection = { sendLimit: true, overflow: true, keepHeaders: true } as const
-const http: Keys<HttpOptions> = { output: true, upgrade: true }
-const on: Keys<OnOptions> = { output: true }
-const sse: Keys<SseOptions> = {
-  ...connection,
-  method: true,
-  keepAlive: true,
-  retry: true,
-  idleTimeout: true,
-  output: true,
-}
-const websocket: Keys<WebSocketOptions> = {
-  ...connection,
-  protocols: true,
-  origins: true,
-  maxPayload: true,
-  perMessageDeflate: true,
-  heartbeat: true,
-  idleTimeout: true,
-}
-const module: Keys<ModuleOptions> = { imports: true, controllers: true, providers: true, prefix: true }
-const registry: Keys<RegistryOptions> = { history: true }
-const injectable: Keys<InjectableOptions> = { scope: true }
+const expect =
+  (expected: string, accepts: (value: unknown) => boolean): Check =>
+  value =>
+    accepts(value) ? undefined : expected
 
-const known: Readonly<Record<Mark['as'], object>> = {
+/** Timers of Node take no more: what is above fires at once. */
+const LONGEST = 2_147_483_647
+const within = (value: unknown, least: number, most: number) =>
+  typeof value === 'number' && value >= least && value <= most
+
+const isSchema = (value: unknown): boolean =>
+  (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
+
+export const check = {
+  milliseconds: expect(`milliseconds, from 0 to ${LONGEST}`, value => within(value, 0, LONGEST)),
+  bytes: expect('a number of bytes, above 0', value => within(value, 1, Number.POSITIVE_INFINITY)),
+  count: expect('a whole number, above 0', value => Number.isInteger(value) && within(value, 1, LONGEST)),
+  flag: expect('true or false', value => typeof value === 'boolean'),
+  text: expect('a string', value => typeof value === 'string'),
+  list: expect('an array', value => Array.isArray(value)),
+  texts: expect('an array of strings', value => Array.isArray(value) && value.every(each => typeof each === 'string')),
+  origins: expect("an array of strings, or '*'", value => value === '*' || Array.isArray(value)),
+  method: expect('a function', value => typeof value === 'function'),
+  object: expect('an object', value => typeof value === 'object' && value !== null),
+  schema: expect('a Standard Schema, such as one of zod, valibot or arktype', isSchema),
+  oneOf: (...values: readonly string[]): Check =>
+    expect(values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)),
+} as const
+
+const scope = check.oneOf('singleton', 'transient', 'connection')
+
+const connection = {
+  sendLimit: check.bytes,
+  overflow: check.oneOf('disconnect', 'drop-oldest', 'drop-newest', 'latest'),
+  keepHeaders: check.texts,
+} as const
+const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list }
+const on: Checks<OnOptions> = { output: check.schema }
+const sse: Checks<SseOptions> = {
+  ...connection,
+  method: check.oneOf('GET', 'POST', 'PUT', 'PATCH', 'DELETE'),
+  keepAlive: check.milliseconds,
+  retry: check.milliseconds,
+  idleTimeout: check.milliseconds,
+  output: check.schema,
+}
+const websocket: Checks<WebSocketOptions> = {
+  ...connection,
+  protocols: check.texts,
+  origins: check.origins,
+  maxPayload: check.bytes,
+  perMessageDeflate: check.flag,
+  heartbeat: check.milliseconds,
+  idleTimeout: check.milliseconds,
+}
+const module: Checks<ModuleOptions> = {
+  imports: check.list,
+  controllers: check.list,
+  providers: check.list,
+  prefix: check.text,
+}
+const registry: Checks<RegistryOptions> = {
+  history: expect(
+    'a number of events, false, or { count, bytes, age }',
+    value => value === false || typeof value === 'object' || within(value, 0, Number.POSITIVE_INFINITY),
+  ),
+}
+const retention: Checks<Retention> = { count: check.count, bytes: check.bytes, age: check.milliseconds }
+const injectable: Checks<InjectableOptions> = { scope }
+
+const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
   http,
   on,
   sse,
@@ -43,9 +91,27 @@ const known: Readonly<Record<Mark['as'], object>> = {
   controller: {},
 }
 
-/** Options of a decorator that it does not know. */
-export function unknownOptions(where: string, mark: Mark): string[] {
-  return unknownKeys(`${where}: ${mark.written}`, mark.options, Object.keys(known[mark.as]))
+/** What is wrong with a decorator's options. */
+export function markProblems(where: string, mark: Mark): string[] {
+  const problems = wrongOptions(`${where}: ${mark.written}`, mark.options, known[mark.as])
+  const { history } = mark.options as RegistryOptions
+  if (mark.as !== 'registry' || typeof history !== 'object' || history === null) return problems
+  return [...problems, ...wrongOptions(`${where}: ${mark.written}: history`, history, retention)]
+}
+
+export function wrongScope(where: string, value: unknown): string[] {
+  return value === undefined ? [] : wrongOptions(where, { scope: value }, { scope })
+}
+
+/** Options that are not known, and values that cannot be meant. */
+export function wrongOptions(where: string, options: object, checks: Readonly<Record<string, Check>>): string[] {
+  if (typeof options !== 'object' || options === null)
+    return [`${where} takes an object of options, not ${show(options)}`]
+  const wrong = Object.entries(options).flatMap(([key, value]) => {
+    const expected = value === undefined || !Object.hasOwn(checks, key) ? undefined : checks[key]?.(value)
+    return expected === undefined ? [] : [`${where}: ${key} should be ${expected}, not ${show(value)}`]
+  })
+  return [...unknownKeys(where, options, Object.keys(checks)), ...wrong]
 }
 
 export function unknownKeys(where: string, options: object, names: readonly string[]): string[] {
@@ -53,8 +119,22 @@ export function unknownKeys(where: string, options: object, names: readonly stri
     .filter(key => !names.includes(key))
     .map(key => {
       const meant = nearest(key, names)
+      if (names.length === 0) return `${where} has no option ${key}: it knows none`
       return `${where} has no option ${key}${meant === undefined ? `: it knows ${names.join(', ')}` : `: did you mean ${meant}?`}`
     })
+}
+
+/** The items of an option that is a list; none where it is something else, which is told as a problem. */
+export function listOf<T>(value: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** A value as it may stand in a message. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'function') return value.name === '' ? 'a function' : value.name
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
 /** The name that is at most a third of its letters away. */

@@ -1,5 +1,5 @@
 import type { AbstractClass } from './metadata.js'
-import { markClass } from './routes.js'
+import { markClass, written } from './routes.js'
 
 /** What a registry remembers of each room, so that a peer that lost its connection misses nothing. */
 export interface Retention {
@@ -18,5 +18,5 @@ export interface RegistryOptions {
 
 /** A typed registry of live connections: a class that extends `ConnectionRegistry<Events>`, injected by its type. */
 export function Registry(name: string, options: RegistryOptions = {}): (target: AbstractClass) => void {
-  return markClass({ as: 'registry', written: `@Registry('${name}')`, path: name, options })
+  return markClass({ as: 'registry', written: written('Registry', name), path: name, options })
 }

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type AbstractClass, type Class, type Mark, openDeclaration, openMember } from './metadata.js'
+import { type AbstractClass, type Class, type Mark, openDeclaration, openMember, refuseStandard } from './metadata.js'
 
 export interface HttpOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
@@ -59,15 +59,19 @@ export interface OnOptions {
 type DecorateClass = (target: AbstractClass) => void
 type DecorateMethod = (target: object, key: string | symbol, descriptor: PropertyDescriptor) => void
 
-function written(name: string, path: string | undefined): string {
-  return path === undefined ? `@${name}()` : `@${name}('${path}')`
+/** A decorator as its user wrote it, as far as its first argument tells. */
+export function written(name: string, path: unknown): string {
+  if (path === undefined) return `@${name}()`
+  return typeof path === 'string'
+    ? `@${name}('${path}')`
+    : `@${name}(${typeof path === 'object' ? '{ … }' : String(path)})`
 }
 
-/** Where every class decorator leaves its mark. Standard (TC39) decorators are told apart, since they cannot serve. */
+/** Where every class decorator leaves its mark. */
 export function markClass(mark: Mark): DecorateClass {
-  return target => {
-    const { marks } = openDeclaration(target)
-    marks.unshift(mark)
+  return (target, context?: unknown) => {
+    refuseStandard(context)
+    openDeclaration(target).marks.unshift(mark)
   }
 }
 

@@ -94,6 +94,12 @@ function finish(args: Arguments, failures: readonly unknown[]): Arguments {
 function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, problems: string[]): Read {
   const { source, schema, name } = declaration
   if (!parameters.sources.has(source)) problems.push(misplaced(parameters.name, source))
+  if (source === 'token' && byToken(parameters, declaration.token) === undefined) {
+    const token = typeof declaration.token === 'function' ? declaration.token.name : String(declaration.token)
+    problems.push(
+      `${parameters.name}: @inject(${token}) on a handler's parameter gives the context, the signal or the connection; ask for the rest in the constructor`,
+    )
+  }
   if (source === 'param' && name !== undefined && !parameters.pathNames.includes(name)) {
     const known = parameters.pathNames.map(known => `:${known}`).join(', ') || 'no parameters'
     problems.push(`${parameters.name}: @Param('${name}') names nothing in its path, which has ${known}`)
@@ -134,7 +140,7 @@ function unfillable(parameters: Parameters, index: number): string {
   const cure = 'mark it @Param, @Query, @Header, @Body, @Data or @Ctx'
   const where = `${parameters.name}: nothing can fill parameter ${index}`
   if (parameters.types === undefined) {
-    return `${where}, and its compiler emitted no decorator metadata: ${cure}, or @inject(EventStream), or turn on emitDecoratorMetadata`
+    return `${where}, whose type is not known at run time: ${cure}, or @inject(Context), or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`
   }
   return `${where} (${typeof type === 'function' ? type.name : 'unknown type'}): ${cure}, or give it the type Context, AbortSignal or its connection's class`
 }
@@ -142,6 +148,6 @@ function unfillable(parameters: Parameters, index: number): string {
 function misplaced(name: string, source: ParamSource): string {
   if (source === 'data') return `${name}: @Data is for @On handlers; here use @Body or @Query`
   if (source === 'body')
-    return `${name}: @Body on a request that has none: use another method (POST, PUT, PATCH), or @Query`
+    return `${name}: @Body on what has no body, as GET, HEAD, OPTIONS, handshakes and messages have none: use @Query, on messages @Data, or another method`
   return `${name}: @${source} does not exist here`
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring'
+import { behindPrefix } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
 
 /** The typed name of a value that a guard or an interceptor leaves for those after it. */
@@ -79,13 +80,6 @@ export function readTarget(url: string): RequestTarget {
   return { path: mark === 0 ? '/' : local.slice(0, mark), queryString: local.slice(mark + 1) }
 }
 
-/** A path without as many segments as a prefix has: a prefix may have parameters, which are of any length. */
-function withoutPrefix(path: string, prefix: string): string {
-  let at = 0
-  for (let slashes = prefix.split('/').length - 1; slashes > 0 && at !== -1; slashes--) at = path.indexOf('/', at + 1)
-  return at === -1 ? '/' : path.slice(at)
-}
-
 /** What a connection carries for its exchanges. @internal */
 export interface Carrier {
   readonly signal: AbortSignal
@@ -127,7 +121,7 @@ export class RequestContext extends Context {
 
   get path(): string {
     const { prefix } = this.route
-    return prefix === '' ? this.target.path : withoutPrefix(this.target.path, prefix)
+    return prefix === '' ? this.target.path : behindPrefix(this.target.path, prefix)
   }
 
   get query(): QueryValues {

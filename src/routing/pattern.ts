@@ -1,4 +1,7 @@
-/** The grammar of a route's path: `/static/:param/:param(regex)/:optional?/*wildcard`. */
+/**
+ * The grammar of a route's path: `/static/:param/:param(regex)/:optional?/*wildcard`. A parameter is one whole segment; a
+ * wildcard is the rest, one segment or more, and `*name?` none as well. Optional segments stand last.
+ */
 
 export type Segment =
   | { readonly kind: 'static'; readonly text: string }
@@ -19,6 +22,12 @@ export interface ParsedPattern {
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
+/** The prefix of a prefix: one slash in front, none behind; of nothing, nothing. */
+export function joinPrefixes(...prefixes: readonly string[]): string {
+  const joined = withoutClosingSlash(joinPaths(...prefixes))
+  return joined === '/' ? '' : joined
+}
+
 /** Joins paths so that there is one slash between them and one in front; a closing slash of the last is kept. */
 export function joinPaths(...paths: readonly string[]): string {
   const joined = paths.join('/').replace(/\/{2,}/g, '/')
@@ -37,7 +46,7 @@ export function parsePattern(text: string): ParsedPattern {
   const optional: Segment[] = []
   const parts = splitPattern(text)
   for (const [index, part] of parts.entries()) {
-    const isOptional = part.startsWith(':') && part.endsWith('?')
+    const isOptional = /^[:*].*\?$/s.test(part)
     const segment = parseSegment(isOptional ? part.slice(0, -1) : part, problems)
     if (segment.kind !== 'static') {
       if (names.includes(segment.name)) problems.push(`the name ${segment.name} stands twice`)
@@ -45,7 +54,7 @@ export function parsePattern(text: string): ParsedPattern {
     }
     if (segment.kind === 'wildcard' && index < parts.length - 1) problems.push(`${part} must be the last segment`)
     if (!isOptional && optional.length > 0)
-      problems.push(`${part} follows an optional segment; optional ones stand last`)
+      problems.push(`${part || 'a closing slash'} follows an optional segment; optional ones stand last`)
     ;(isOptional ? optional : required).push(segment)
   }
   const patterns = Array.from({ length: optional.length + 1 }, (_, taken) => {
@@ -59,16 +68,25 @@ export function parsePattern(text: string): ParsedPattern {
 function splitPattern(text: string): string[] {
   const parts: string[] = []
   let depth = 0
+  let inClass = false
   let part = ''
-  for (const char of text.slice(1)) {
-    if (char === '(') depth++
-    if (char === ')') depth--
+  for (const [char] of text.slice(1).matchAll(/\\.|./gsu)) {
+    if (depth > 0 && (char === '[' || char === ']')) inClass = char === '['
+    else if (!inClass && char === '(') depth++
+    else if (!inClass && char === ')') depth--
     if (char === '/' && depth === 0) {
       parts.push(part)
       part = ''
     } else part += char
   }
-  return text === '/' ? [] : [...parts, part]
+  return text === '' || text === '/' ? [] : [...parts, part]
+}
+
+/** What of a path stands behind a prefix that it matched: as many segments fewer as the prefix has. */
+export function behindPrefix(path: string, prefix: string): string {
+  let from = 0
+  for (let left = splitPattern(prefix).length; left > 0 && from !== -1; left--) from = path.indexOf('/', from + 1)
+  return from === -1 ? '/' : path.slice(from)
 }
 
 function parseSegment(part: string, problems: string[]): Segment {
@@ -80,8 +98,14 @@ function parseSegment(part: string, problems: string[]): Segment {
   const open = part.indexOf('(')
   if (open === -1) return { kind: 'param', name: checkName(part.slice(1), part, problems) }
   const name = checkName(part.slice(1, open), part, problems)
+  if (!part.endsWith(')')) {
+    const problem = part.includes(')')
+      ? 'goes on behind its parenthesis; a parameter is a whole segment'
+      : 'lacks its )'
+    problems.push(`${part} ${problem}`)
+    return { kind: 'param', name }
+  }
   const source = part.slice(open + 1, -1)
-  if (!part.endsWith(')')) problems.push(`${part} lacks its closing parenthesis`)
   try {
     return { kind: 'param', name, source, test: new RegExp(`^(?:${source})$`, 'u') }
   } catch (error) {

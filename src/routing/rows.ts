@@ -27,7 +27,7 @@ function connectionRow(listed: Listed, declaration: ClassDeclaration, mark: Mark
     ...addSurroundings(surroundings, open),
     kind: mark.as === 'sse' ? 'sse' : 'websocket',
     method: mark.method ?? 'GET',
-    pattern: mark.path === undefined ? undefined : joinPaths(listed.prefix, mark.path),
+    pattern: mark.path === undefined ? undefined : joinPaths(listed.prefix, textOf(mark.path)),
     prefix: listed.prefix,
     name: listed.owner.name,
     owner: listed.owner,
@@ -41,14 +41,15 @@ function connectionRow(listed: Listed, declaration: ClassDeclaration, mark: Mark
 }
 
 function messageRows(listed: Listed, declaration: ClassDeclaration): readonly MessageRow[] {
+  const outer = addSurroundings(listed, declaration)
   return [...declaration.members].flatMap(([member, said]) =>
     said.marks
       .filter(mark => mark.as === 'on')
       .map(mark => ({
-        guards: said.guards,
-        interceptors: [...declaration.interceptors, ...said.interceptors],
-        errorMappers: addSurroundings(addSurroundings(listed, declaration), said).errorMappers,
-        event: mark.path ?? '',
+        guards: [...said.guards],
+        interceptors: outer.interceptors.concat(said.interceptors),
+        errorMappers: outer.errorMappers.concat(said.errorMappers),
+        event: textOf(mark.path),
         member,
         name: `${listed.owner.name}.${member}`,
         params: said.params,
@@ -70,7 +71,7 @@ function methodRow(
     ...addSurroundings(addSurroundings(listed, declaration), said),
     kind: route.as === 'sse' ? 'sse' : 'http',
     method: route.method ?? 'GET',
-    pattern: joinPaths(listed.prefix, controller.path ?? '', route.path ?? ''),
+    pattern: joinPaths(listed.prefix, textOf(controller.path), textOf(route.path)),
     prefix: listed.prefix,
     name: `${listed.owner.name}.${member}`,
     owner: listed.owner,
@@ -83,7 +84,17 @@ function methodRow(
   })
 }
 
+/** What is no path has been told as a problem. */
+function textOf(path: unknown): string {
+  return typeof path === 'string' ? path : ''
+}
+
+/** Rows are data: nothing about a route changes once the table stands. */
 function freeze(route: Route): Route {
-  Object.freeze(route.options)
-  return Object.freeze(route)
+  for (const row of [route, ...route.messages]) {
+    for (const list of [row.guards, row.interceptors, row.errorMappers]) Object.freeze(list)
+    Object.freeze(row)
+  }
+  for (const list of [route.messages, route.registries, route.options]) Object.freeze(list)
+  return route
 }

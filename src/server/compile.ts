@@ -2,6 +2,7 @@
 
 import type { ConnectionServing } from '../connections/serving.js'
 import { type Class, readDeclaration } from '../declare/metadata.js'
+import { listOf, show } from '../declare/options.js'
 import type { HttpOptions } from '../declare/routes.js'
 import { bindHttp, compileHttp } from '../http/serve.js'
 import type { Binding, Serve } from '../pipeline/serving.js'
@@ -44,7 +45,7 @@ export function compileRoutes(routes: readonly Route[], serving: ConnectionServi
 }
 
 function upgradesOf(route: Route): readonly Class[] {
-  return (route.options as HttpOptions).upgrade ?? []
+  return listOf((route.options as HttpOptions).upgrade)
 }
 
 /** What cannot be filled, or cannot be reached by an upgrade: found without making anything. */
@@ -52,6 +53,7 @@ export function handlerProblems(routes: readonly Route[], readBody: Binding['rea
   const problems: string[] = []
   const binding = { readBody, problems }
   const sockets = new Set<unknown>(routes.filter(route => route.kind === 'websocket').map(route => route.owner))
+  const upgraded = new Set<unknown>(routes.flatMap(upgradesOf))
   for (const route of routes) {
     if (route.kind === 'http') bindHttp(route, binding)
     if (route.kind === 'sse') bindSse(route, binding)
@@ -62,12 +64,16 @@ export function handlerProblems(routes: readonly Route[], readBody: Binding['rea
     for (const upgrade of upgradesOf(route)) {
       if (!sockets.has(upgrade))
         problems.push(
-          `${route.name} upgrades to ${upgrade.name}, which no module lists: add it to the controllers of a module`,
+          `${route.name} upgrades to ${show(upgrade)}, which is no socket class that a module lists: mark it @WebSocket(), and add it to the controllers of a module`,
         )
       if (route.method !== 'GET')
         problems.push(`${route.name} upgrades, but only GET can (RFC 6455 §4.1): mark it @Get`)
     }
     problems.push(...misplacedParameters(route))
+    if (route.pattern === undefined && !upgraded.has(route.owner))
+      problems.push(
+        `${route.name} can never be reached: give it a path, @WebSocket('/path'), or name it in @Get(path, { upgrade: [${route.name}] })`,
+      )
   }
   return problems
 }

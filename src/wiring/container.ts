@@ -7,8 +7,10 @@ import {
   Lifecycle,
   container as root,
 } from 'tsyringe'
-import { type AbstractClass, type Class, readDeclaration, type Token } from '../declare/metadata.js'
-import type { Definition } from './definitions.js'
+import { type AbstractClass, type Class, readConstructor, type Token } from '../declare/metadata.js'
+import { type Logger } from '../logger.js'
+import { type Definition, nameToken } from './definitions.js'
+import { resolveAlias } from './graph.js'
 
 /** Runs when the application starts, after everything it needs has started. */
 export interface OnStart {
@@ -32,26 +34,29 @@ export class Container {
   readonly #container: DependencyContainer = root.createChildContainer()
   /** The singletons that were made here, in that order. */
   readonly #made: object[] = []
+  readonly #started = new Set<object>()
 
   constructor(
     private readonly definitions: ReadonlyMap<Token, Definition>,
     /** Classes that stand for the connection itself. */
     private readonly connections: readonly AbstractClass[],
+    private readonly logger: Logger,
   ) {}
 
   /** Makes every singleton; factories are awaited. */
   async make(order: readonly Definition[]): Promise<void> {
     for (const definition of order) this.#register(definition)
     for (const definition of order) {
-      if (definition.scope !== 'singleton') continue
       if (definition.kind === 'factory') await this.#runFactory(definition)
-      if (definition.kind === 'value' || definition.kind === 'alias') continue
-      const instance = this.get(definition.token)
-      if (typeof instance === 'object' && instance !== null) this.#made.push(instance)
+      if (definition.kind === 'class' && definition.scope === 'singleton') this.get(definition.token)
     }
   }
 
+  /** The instance behind a token. @throws Error where none is provided, or where each connection has its own */
   get<T>(token: Token<T>): T {
+    const definition = resolveAlias(token, this.definitions)
+    if (definition === undefined) throw new Error(`no module provides ${nameToken(token)}`)
+    if (definition.scope === 'connection') throw new Error(`${nameToken(token)} belongs to one connection`)
     return this.#container.resolve(token as InjectionToken<T>)
   }
 
@@ -61,20 +66,30 @@ export class Container {
   }
 
   async start(): Promise<void> {
-    for (const instance of this.#made) if ('onStart' in instance) await (instance as OnStart).onStart()
+    for (const instance of this.#made) {
+      if ('onStart' in instance) await (instance as OnStart).onStart()
+      this.#started.add(instance)
+    }
   }
 
-  /** Stops and disposes in reverse; every instance gets its turn, and the first failure is thrown at the end. */
+  /**
+   * Stops what has started and disposes of what was made, in reverse. Every instance gets its turn.
+   * @throws the failure at the end; an AggregateError, where there are several
+   */
   async stop(): Promise<void> {
     const failures: unknown[] = []
-    for (const instance of this.#made.toReversed()) {
+    const attempt = async (end: () => unknown) => {
       try {
-        if ('onStop' in instance) await (instance as OnStop).onStop()
-        await dispose(instance)
+        await end()
       } catch (error) {
         failures.push(error)
       }
     }
+    for (const instance of this.#made.splice(0).reverse()) {
+      if (this.#started.delete(instance) && 'onStop' in instance) await attempt(() => (instance as OnStop).onStop())
+      await attempt(() => dispose(instance))
+    }
+    if (failures.length > 1) throw new AggregateError(failures, `${failures.length} instances did not stop cleanly`)
     if (failures.length > 0) throw failures[0]
   }
 
@@ -88,26 +103,29 @@ export class Container {
     if (!scoped) return connection => new owner(...(reads.map(read => read(connection, noneMade)) as never[]))
     return connection => {
       const made: Made = new Map()
-      const instance = new owner(...(reads.map(read => read(connection, made)) as never[]))
-      ;(connection as Ends).onSettled(() => disposeAll([...made.values()]))
-      return instance
+      ;(connection as Ends).onSettled(() => void this.#disposeAll([...made.values()]))
+      return new owner(...(reads.map(read => read(connection, made)) as never[]))
+    }
+  }
+
+  async #disposeAll(instances: readonly object[]): Promise<void> {
+    for (const instance of instances.toReversed()) {
+      try {
+        await dispose(instance)
+      } catch (error) {
+        this.logger.error(`${instance.constructor.name} was not disposed of cleanly`, error)
+      }
     }
   }
 
   #isScoped(need: Token): boolean {
-    const definition = this.#resolveAlias(need)
-    return definition?.scope === 'connection'
-  }
-
-  #resolveAlias(need: Token): Definition | undefined {
-    const definition = this.definitions.get(need)
-    return definition?.kind === 'alias' ? this.#resolveAlias(definition.useToken) : definition
+    return resolveAlias(need, this.definitions)?.scope === 'connection'
   }
 
   /** How one constructor parameter is filled. */
   #argument(need: Token): (connection: object, made: Made) => unknown {
     if (this.connections.includes(need as AbstractClass)) return connection => connection
-    const definition = this.#resolveAlias(need)
+    const definition = resolveAlias(need, this.definitions)
     if (definition?.scope === 'transient') return () => this.get(need)
     if (definition?.scope !== 'connection' || definition.kind !== 'class') {
       const instance = this.get(need)
@@ -129,24 +147,31 @@ export class Container {
     if (definition.kind === 'alias')
       this.#container.register(token, { useToken: definition.useToken as InjectionToken })
     if (definition.kind !== 'class' || definition.scope === 'connection') return
-    describe(definition.useClass)
+    describe(definition.useClass, definition.needs)
     const lifecycle = definition.scope === 'transient' ? Lifecycle.Transient : Lifecycle.Singleton
     this.#container.register(token, { useClass: definition.useClass as InjectionToken as never }, { lifecycle })
+    if (definition.scope === 'singleton')
+      this.#container.afterResolution(token, (_, instance) => this.#made.push(instance as object), {
+        frequency: 'Once',
+      })
   }
 
   async #runFactory(definition: Definition & { kind: 'factory' }): Promise<void> {
     const dependencies = definition.takesContainer ? [this.#container] : definition.needs.map(need => this.get(need))
     const useValue = await definition.useFactory(...(dependencies as never[]))
     this.#container.register(definition.token as InjectionToken, { useValue })
+    if (typeof useValue === 'object' && useValue !== null) this.#made.push(useValue)
   }
 }
 
 type Made = Map<Definition, object>
 const noneMade: Made = new Map()
 
-/** Tells tsyringe of a class and its `@inject`ed parameters, so that `declare/` need not know tsyringe. */
-function describe(owner: Class): void {
-  for (const [index, token] of readDeclaration(owner).tokens) inject(token as InjectionToken)(owner, undefined, index)
+/** Tells tsyringe of a class and what its constructor asks for, besides what its own decorators have told it. */
+function describe(owner: Class, needs: readonly Token[]): void {
+  const { tsyringe } = readConstructor(owner)
+  for (const [index, token] of needs.entries())
+    if (!(index in tsyringe)) inject(token as InjectionToken)(owner, undefined, index)
   injectable()(owner as never)
 }
 
@@ -154,8 +179,4 @@ async function dispose(instance: object): Promise<void> {
   const all = instance as { dispose?: unknown; [Symbol.asyncDispose]?: unknown; [Symbol.dispose]?: unknown }
   const method = all[Symbol.asyncDispose] ?? all[Symbol.dispose] ?? all.dispose
   if (typeof method === 'function') await method.call(instance)
-}
-
-function disposeAll(instances: readonly object[]): void {
-  for (const instance of instances.toReversed()) void dispose(instance).catch(() => {})
 }

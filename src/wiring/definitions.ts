@@ -2,14 +2,14 @@
 import {
   type AbstractClass,
   type Class,
+  foreignProblem,
   isDecorated,
-  paramTypes,
+  readConstructor,
   readDeclaration,
   type Token,
-  tsyringeTokens,
 } from '../declare/metadata.js'
 import type { InjectableOptions, Provider, Scope } from '../declare/module.js'
-import { unknownKeys } from '../declare/options.js'
+import { markProblems, unknownKeys, wrongScope } from '../declare/options.js'
 
 export type Definition = {
   readonly token: Token
@@ -32,7 +32,8 @@ export interface Listing {
   readonly module: string
 }
 
-const PROVIDER_KEYS = ['token', 'useClass', 'useValue', 'useFactory', 'useToken', 'inject', 'scope']
+/** What each form of provider knows besides its token. */
+const forms = { useClass: ['scope'], useFactory: ['inject'], useToken: [], useValue: [] } as const
 
 /** The definitions by token; of two for one token the later counts. */
 export function define(listings: readonly Listing[], problems: string[]): Map<Token, Definition> {
@@ -54,17 +55,22 @@ function toDefinition(provider: Provider, from: string, problems: string[]): Def
   }
   const { token } = provider
   const where = `${from}: the provider of ${nameToken(token)}`
-  problems.push(...unknownKeys(where, provider, PROVIDER_KEYS))
+  const form = Object.keys(forms).find(key => key in provider) as keyof typeof forms | undefined
+  problems.push(...unknownKeys(where, provider, ['token', ...(form ? [form, ...forms[form]] : Object.keys(forms))]))
   const value = { token, scope: 'singleton', needs: [], from } as const
   if ('useClass' in provider) return classDefinition(token, provider.useClass, provider.scope, from, problems)
   if ('useFactory' in provider) {
     const { useFactory, inject } = provider
+    if (typeof useFactory !== 'function') {
+      problems.push(`${where}: its useFactory is ${String(useFactory)}, not a function: is it imported in a circle?`)
+      return undefined
+    }
     return { ...value, kind: 'factory', useFactory, needs: inject ?? [], takesContainer: inject === undefined }
   }
   if ('useToken' in provider)
     return { ...value, kind: 'alias', useToken: provider.useToken, needs: [provider.useToken] }
   if ('useValue' in provider) return { ...value, kind: 'value', useValue: provider.useValue }
-  problems.push(`${where} says not what it is: add useClass, useValue, useFactory or useToken`)
+  problems.push(`${where} says nothing of what it is: add useClass, useValue, useFactory or useToken`)
   return undefined
 }
 
@@ -81,22 +87,28 @@ function classDefinition(
     )
     return undefined
   }
-  const said = readDeclaration(useClass).marks.find(mark => mark.as === 'injectable')?.options as
-    | InjectableOptions
-    | undefined
+  const foreign = foreignProblem(useClass)
+  if (foreign !== undefined) {
+    problems.push(foreign)
+    return undefined
+  }
+  const declaration = readDeclaration(useClass)
+  problems.push(...declaration.problems, ...wrongScope(`${from}: the provider of ${nameToken(token)}`, scope))
+  problems.push(...declaration.marks.flatMap(mark => markProblems(useClass.name, mark)))
+  const said = declaration.marks.find(mark => mark.as === 'injectable')?.options as InjectableOptions | undefined
   const needs = constructorTokens(useClass, problems)
   return { kind: 'class', token, useClass, scope: scope ?? said?.scope ?? 'singleton', needs, from }
 }
 
 /** The tokens of a constructor's parameters: `@inject` where it is written, else the classes the compiler emitted. */
 export function constructorTokens(owner: AbstractClass, problems: string[]): readonly Token[] {
-  const types = paramTypes(owner)
+  const { types, length, tsyringe } = readConstructor(owner)
   const own = readDeclaration(owner).tokens
-  const foreign = tsyringeTokens(owner)
-  const count = types?.length ?? Math.max(owner.length, ...[...own.keys()].map(index => index + 1))
+  const marked = [...own.keys(), ...Object.keys(tsyringe).map(Number)].map(index => index + 1)
+  const count = types?.length ?? Math.max(length, ...marked)
   const tokens: Token[] = []
   for (let index = 0; index < count; index++) {
-    const token = own.get(index) ?? tokenOf(foreign[index]) ?? (types?.[index] as Token | undefined)
+    const token = own.get(index) ?? tokenOf(tsyringe[index]) ?? (types?.[index] as Token | undefined)
     const problem = tokenProblem(owner, index, token, types)
     if (problem === undefined) tokens.push(token as Token)
     else problems.push(problem)
@@ -125,13 +137,20 @@ function tokenProblem(
     const unemitted = `${where} has no type at run time, since the compiler emitted no decorator metadata: set "emitDecoratorMetadata" (tsc, swc), or mark it @inject(Token)`
     return isDecorated(owner) ? unemitted : undecorated
   }
+  if (typeof token === 'object')
+    return `${where} is asked for by delay(), which hides a circle of dependencies: move what both need into a third class`
   if (token === undefined)
     return `${where} is undefined when the class is made: its file and this one import each other; move what both need into a third`
   if (!NO_TOKENS.includes(token)) return undefined
-  const what = token === Object ? 'an interface or a type without a class' : `a ${(token as Class).name}`
-  return `${where} is ${what}, which cannot be a token: use an abstract class as its type, or mark it @inject('name')`
+  const what = token === Object ? 'an interface, a union or a class imported as a type' : `a ${(token as Class).name}`
+  return `${where} is ${what}, which cannot be a token: give it a class (abstract, too) as its type, or mark it @inject('name')`
 }
 
 export function nameToken(token: Token): string {
   return typeof token === 'function' ? token.name : typeof token === 'string' ? `'${token}'` : String(token)
+}
+
+/** Who asks for what a definition needs: the class that is made, else the token. */
+export function nameDefinition(definition: Definition): string {
+  return definition.kind === 'class' ? definition.useClass.name : `the provider of ${nameToken(definition.token)}`
 }

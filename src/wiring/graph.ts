@@ -8,6 +8,8 @@ export interface Asker {
   readonly needs: readonly Token[]
   /** Whether it may be given what belongs to one connection. */
   readonly perConnection: boolean
+  /** Of event sources and socket classes, the connections they are not made for. */
+  readonly foreign?: readonly AbstractClass[]
 }
 
 /** What nobody provides, and what lives longer than what it asks for. */
@@ -16,18 +18,49 @@ export function needProblems(
   definitions: ReadonlyMap<Token, Definition>,
   connections: readonly AbstractClass[],
 ): string[] {
-  return askers.flatMap(({ name, module, needs, perConnection }) =>
-    needs.flatMap(need => {
+  return askers.flatMap(({ name, module, needs, perConnection, foreign = [] }) => [
+    ...needs.flatMap(need => {
       const isConnection = connections.includes(need as AbstractClass)
       const asked = nameToken(need)
       if (!isConnection && !definitions.has(need)) {
         return [`${name} needs ${asked}, which no module provides: add ${asked} to the providers of ${module}`]
       }
-      if (perConnection || (!isConnection && definitions.get(need)?.scope !== 'connection')) return []
+      if (perConnection || (!isConnection && resolveAlias(need, definitions)?.scope !== 'connection')) return []
       const cure = `mark ${name} @Injectable({ scope: 'connection' }), or ask for it in an event source or a socket class`
-      return [`${name} lives as long as the application, but needs ${asked}, which belongs to one connection: ${cure}`]
+      return [`${name} is not made for one connection, but needs ${asked}, which belongs to one: ${cure}`]
     }),
-  )
+    ...foreign
+      .filter(connection => reaches(needs, connection, definitions))
+      .map(
+        connection => `${name} is given no ${connection.name}, since it serves no such connection: ask for Connection`,
+      ),
+  ])
+}
+
+/** What stands behind a token, where that is another name of it. Circles of names end nowhere. */
+export function resolveAlias(
+  token: Token,
+  definitions: ReadonlyMap<Token, Definition>,
+  met: readonly Token[] = [],
+): Definition | undefined {
+  const definition = definitions.get(token)
+  if (definition?.kind !== 'alias' || met.includes(token)) return definition
+  return resolveAlias(definition.useToken, definitions, [...met, token])
+}
+
+/** Whether a token is needed, by the asker itself or by what is made for the same connection. */
+function reaches(
+  needs: readonly Token[],
+  wanted: Token,
+  definitions: ReadonlyMap<Token, Definition>,
+  met = new Set<Definition>(),
+): boolean {
+  return needs.some(need => {
+    const definition = resolveAlias(need, definitions)
+    if (need === wanted) return true
+    if (definition?.scope !== 'connection' || met.has(definition)) return false
+    return reaches(definition.needs, wanted, definitions, met.add(definition))
+  })
 }
 
 /** The definitions with each behind all that it needs; and the circles that make that impossible. */

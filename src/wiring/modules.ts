@@ -1,7 +1,15 @@
 /** The module graph, walked once: which classes and providers exist, and in which order. */
-import { type AbstractClass, addSurroundings, readDeclaration, type Surroundings } from '../declare/metadata.js'
+import {
+  type AbstractClass,
+  addSurroundings,
+  foreignProblem,
+  readDeclaration,
+  type Surroundings,
+} from '../declare/metadata.js'
 import type { ModuleOptions, PlacedModule, Provider } from '../declare/module.js'
-import { unknownKeys } from '../declare/options.js'
+import { type Checks, check, listOf, markProblems, show, wrongOptions } from '../declare/options.js'
+import { joinPrefixes } from '../routing/pattern.js'
+import { surroundingProblems } from './surroundings.js'
 
 /** A class that a module lists, and what the modules put around and in front of it. */
 export interface ListedClass extends Surroundings {
@@ -15,7 +23,6 @@ export interface ModuleGraph {
   readonly classes: readonly ListedClass[]
   /** Providers in the same order; of two for one token the later counts, so a module overrides its imports. */
   readonly providers: readonly { readonly provider: Provider; readonly module: string }[]
-  readonly modules: readonly AbstractClass[]
   readonly problems: readonly string[]
 }
 
@@ -25,48 +32,109 @@ interface Place extends Surroundings {
   readonly path: readonly AbstractClass[]
 }
 
-export function walkModules(root: AbstractClass, application: Surroundings & { readonly prefix: string }): ModuleGraph {
-  const classes: ListedClass[] = []
-  const providers: { provider: Provider; module: string }[] = []
-  const problems: string[] = []
-  const seen = new Map<AbstractClass, string>()
-  const visit = (module: AbstractClass, place: Place) => {
-    if (place.path.includes(module)) {
-      problems.push(
-        `modules import each other: ${[...place.path, module].map(each => each.name).join(' → ')}: move what both need into a third`,
-      )
-      return
-    }
-    const declaration = readDeclaration(module)
-    const mark = declaration.marks.find(each => each.as === 'module')
-    if (mark === undefined) {
-      problems.push(`${module.name} is used as a module but is not one: mark it @Module({ … })`)
-      return
-    }
-    const options = mark.options as ModuleOptions
-    const prefix = place.prefix + (options.prefix ?? '')
-    const earlier = seen.get(module)
-    if (earlier !== undefined) {
-      if (earlier !== prefix)
-        problems.push(
-          `${module.name} is imported under two prefixes, ${earlier || '/'} and ${prefix || '/'}: import it once`,
-        )
-      return
-    }
-    seen.set(module, prefix)
-    const inner = addSurroundings(place, declaration)
-    const path = [...place.path, module]
-    for (const imported of (options.imports ?? []).map(asPlaced)) {
-      problems.push(...unknownKeys(`${module.name}: an import`, imported, ['module', 'prefix']))
-      visit(imported.module, { ...inner, prefix: prefix + (imported.prefix ?? ''), path })
-    }
-    for (const provider of options.providers ?? []) providers.push({ provider, module: module.name })
-    for (const owner of options.controllers ?? []) classes.push({ ...inner, owner, module: module.name, prefix })
-  }
-  visit(root, { ...application, path: [] })
-  return { classes, providers, modules: [...seen.keys()], problems }
+/** Where a module was met first, and whether it or its imports list controllers, to which that place matters. */
+interface Visit {
+  readonly place: Place
+  serves: boolean
 }
 
+export function walkModules(root: AbstractClass, application: Surroundings & { readonly prefix: string }): ModuleGraph {
+  return new Walk().from(root, { ...application, prefix: joinPrefixes(application.prefix), path: [] })
+}
+
+class Walk {
+  readonly classes: ListedClass[] = []
+  readonly providers: { provider: Provider; module: string }[] = []
+  readonly problems: string[] = []
+  readonly #visits = new Map<AbstractClass, Visit>()
+
+  from(root: AbstractClass, place: Place): ModuleGraph {
+    this.#visit(root, place)
+    return { classes: this.classes, providers: this.providers, problems: this.problems }
+  }
+
+  /** Whether the module, or one that it imports, lists controllers. */
+  #visit(module: AbstractClass, outer: Place): boolean {
+    if (outer.path.includes(module)) {
+      const circle = [...outer.path.slice(outer.path.indexOf(module)), module].map(each => each.name).join(' → ')
+      this.problems.push(`modules import each other: ${circle}: move what both need into a third`)
+      return false
+    }
+    const options = this.#optionsOf(module, outer)
+    if (options === undefined) return false
+    const prefix = joinPrefixes(outer.prefix, String(options.prefix ?? ''))
+    const place = { ...addSurroundings(outer, readDeclaration(module)), prefix, path: [...outer.path, module] }
+    const earlier = this.#visits.get(module)
+    if (earlier !== undefined) {
+      if (earlier.serves) this.problems.push(...differences(module, earlier.place, place))
+      return earlier.serves
+    }
+    const visit = { place, serves: listOf(options.controllers).length > 0 }
+    this.#visits.set(module, visit)
+    for (const imported of listOf(options.imports).map(asPlaced)) {
+      this.problems.push(...wrongOptions(`${module.name}: an import`, imported, placed))
+      const inner = { ...place, prefix: joinPrefixes(prefix, String(imported.prefix ?? '')) }
+      visit.serves = this.#visit(imported.module, inner) || visit.serves
+    }
+    for (const provider of listOf(options.providers)) this.providers.push({ provider, module: module.name })
+    for (const owner of listOf(options.controllers)) this.classes.push({ ...place, owner, module: module.name })
+    return visit.serves
+  }
+
+  /** The options of a module; undefined, and a problem, where they cannot be read. */
+  #optionsOf(module: AbstractClass, { path }: Place): ModuleOptions | undefined {
+    const importer = path.at(-1)?.name
+    const problem = notAModule(module, importer) ?? foreignProblem(module)
+    const mark = problem === undefined ? moduleMark(module) : undefined
+    if (problem !== undefined || mark === undefined) {
+      this.problems.push(problem ?? '')
+      return undefined
+    }
+    const wrong = markProblems(module.name, mark)
+    const declaration = readDeclaration(module)
+    if (!this.#visits.has(module))
+      this.problems.push(...declaration.problems, ...wrong, ...surroundingProblems(module.name, declaration))
+    return mark.options ?? {}
+  }
+}
+
+const placed: Checks<PlacedModule> = { module: () => undefined, prefix: check.text }
+
 function asPlaced(imported: AbstractClass | PlacedModule): PlacedModule {
-  return typeof imported === 'object' && imported !== null ? imported : { module: imported }
+  return typeof imported === 'object' && imported !== null && 'module' in imported ? imported : { module: imported }
+}
+
+function moduleMark(module: AbstractClass) {
+  return readDeclaration(module).marks.find(each => each.as === 'module')
+}
+
+function notAModule(module: AbstractClass, importer: string | undefined): string | undefined {
+  if (typeof module !== 'function') {
+    const who = importer === undefined ? `bootstrap was given ${show(module)}` : `${importer} imports ${show(module)}`
+    const cure = importer === undefined ? 'give it a class marked @Module({ … })' : 'is it imported in a circle?'
+    return `${who}, which is no module: ${cure}`
+  }
+  if (moduleMark(module) !== undefined) return undefined
+  const [other] = readDeclaration(module).marks
+  const cure =
+    other === undefined
+      ? 'mark it @Module({ … })'
+      : `list it among the ${other.as === 'registry' || other.as === 'injectable' ? 'providers' : 'controllers'} of a module`
+  return `${module.name} is used as a module but is ${other === undefined ? 'not one' : `marked ${other.written}`}: ${cure}`
+}
+
+/** A module is served once: at one prefix, with what surrounds it there. */
+function differences(module: AbstractClass, first: Place, second: Place): string[] {
+  if (first.prefix !== second.prefix) {
+    const both = `${first.prefix || '/'} and ${second.prefix || '/'}`
+    return [`${module.name} is imported under two prefixes, ${both}: import it once`]
+  }
+  const kinds = ['guards', 'interceptors', 'errorMappers'] as const
+  const same = (kind: (typeof kinds)[number]) =>
+    first[kind].length === second[kind].length && first[kind].every((each, index) => each === second[kind][index])
+  if (kinds.every(same)) return []
+  const both = [first, second].map(({ path }) => path.at(-2)?.name ?? 'bootstrap').join(' and ')
+  return [
+    `${module.name} is imported by ${both}, which surround it with different guards, interceptors or error mappers: import it once, or put those on its classes`,
+  ]
 }

@@ -1,0 +1,113 @@
+/** What the methods of a listed class can say wrongly of themselves. */
+import type { AbstractClass, ClassDeclaration, Mark, MemberDeclaration, ParamDeclaration } from '../declare/metadata.js'
+import type { Checks } from '../declare/options.js'
+import { check, markProblems, show, wrongOptions } from '../declare/options.js'
+import type { BodyOptions } from '../declare/params.js'
+import { callbacks } from '../routing/table.js'
+import { markedTwice, pathProblems } from './marks.js'
+import { surroundingProblems } from './surroundings.js'
+
+const body: Checks<BodyOptions> = { as: check.oneOf('json', 'form', 'text', 'raw'), limit: check.bytes }
+
+export function memberProblems(owner: AbstractClass, kind: Mark, { members }: ClassDeclaration): string[] {
+  const handlers = new Map<string, string>()
+  return [...members].flatMap(([member, said]) => {
+    const where = `${owner.name}.${member}`
+    return [
+      ...(said.marks.length > 1 ? [markedTwice(where, said.marks)] : []),
+      ...said.marks.flatMap(mark => [...markProblems(where, mark), ...pathProblems(where, mark)]),
+      ...said.marks.flatMap(mark => misplacedMark(where, owner.name, kind, mark)),
+      ...said.marks.flatMap(mark => takenEvent(where, mark, handlers)),
+      ...schemaProblems(where, said),
+      ...surroundingProblems(where, said),
+      ...calledProblems(where, member, owner, kind, said),
+    ]
+  })
+}
+
+function misplacedMark(where: string, name: string, kind: Mark, mark: Mark): string[] {
+  if (mark.as === 'on' && kind.as !== 'websocket')
+    return [`${where}: ${mark.written} is for socket classes: mark ${name} @WebSocket('/path')`]
+  if (mark.as === 'on' || kind.as === 'controller') return []
+  return [
+    `${where}: ${mark.written} is for controllers, and ${name} is marked ${kind.written}: move the method to a class marked @Controller`,
+  ]
+}
+
+function takenEvent(where: string, mark: Mark, handlers: Map<string, string>): string[] {
+  if (mark.as !== 'on') return []
+  const event = mark.path ?? ''
+  const other = handlers.get(event)
+  handlers.set(event, where)
+  return other === undefined
+    ? []
+    : [`${where}: the event ${event} is handled by ${other} already: one event, one handler`]
+}
+
+function schemaProblems(where: string, said: MemberDeclaration): string[] {
+  const given = [
+    ...said.marks.map(mark => ({ schema: mark.schema, of: mark.written })),
+    ...[...said.params.values()].map(param => ({ schema: param.schema, of: nameParam(param) })),
+  ]
+  const schemas = given.flatMap(({ schema, of }) => {
+    const expected = schema === undefined ? undefined : check.schema(schema)
+    return expected === undefined ? [] : [`${where}: ${of}: its schema should be ${expected}, not ${show(schema)}`]
+  })
+  const bodies = [...said.params.values()].filter(param => param.source === 'body' && param.options !== undefined)
+  return [...schemas, ...bodies.flatMap(param => bodyProblems(where, param.options))]
+}
+
+/** A class is a slip for the schema that it was hoped to be. */
+function bodyProblems(where: string, options: unknown): string[] {
+  if (typeof options === 'object') return wrongOptions(`${where}: @Body()`, options as object, body)
+  return [`${where}: @Body(${show(options)}): its schema should be ${check.schema(options)}, not ${show(options)}`]
+}
+
+function nameParam({ source, name }: ParamDeclaration): string {
+  return `@${source[0]?.toUpperCase()}${source.slice(1)}(${name === undefined ? '' : `'${name}'`})`
+}
+
+/** Decorated members that nothing calls, and decorators that the caller of a member does not heed. */
+function calledProblems(
+  where: string,
+  member: string,
+  owner: AbstractClass,
+  kind: Mark,
+  said: MemberDeclaration,
+): string[] {
+  if (said.marks.length > 0) return [...notAMethod(where, member, owner, said), ...statusProblems(where, said)]
+  if (kind.as === 'controller') return [`${where} has decorators, but no route: mark it @Get, @Post, @Sse …`]
+  const as = kind.as === 'sse' ? 'sse' : 'websocket'
+  const names: readonly string[] = callbacks[as]
+  if (!names.includes(member)) {
+    const cure = as === 'sse' ? '' : `, or mark it @On('${member}')`
+    return [`${where} has decorators, but nothing calls it: name it ${names.join(', ')}${cure}`]
+  }
+  if (member === 'open') return as === 'sse' ? statusProblems(where, said) : ignoredStatus(where, said)
+  const surrounded = said.guards.length + said.interceptors.length + said.errorMappers.length > 0
+  const cure = as === 'sse' ? 'put them on the class' : 'put them on the class, or on a method marked @On'
+  const guarded = surrounded ? [`${where} runs without guards, interceptors and error mappers: ${cure}`] : []
+  return [...guarded, ...ignoredStatus(where, said)]
+}
+
+function notAMethod(where: string, member: string, owner: AbstractClass, { marks }: MemberDeclaration): string[] {
+  let at: object | null = owner.prototype
+  while (at !== null && !Object.hasOwn(at, member)) at = Object.getPrototypeOf(at)
+  const found = at === null ? undefined : Object.getOwnPropertyDescriptor(at, member)
+  if (typeof found?.value === 'function') return []
+  return [`${where} is marked ${marks[0]?.written}, but is no method: write it ${member}(…) { … }, not as a property`]
+}
+
+function statusProblems(where: string, said: MemberDeclaration): string[] {
+  const { status } = said
+  if (status === undefined) return []
+  if (said.marks.some(mark => mark.as === 'on')) return ignoredStatus(where, said)
+  if (Number.isInteger(status) && status >= 200 && status <= 599) return []
+  return [`${where}: @Status(${status}) is no status of a reply: give a whole number from 200 to 599`]
+}
+
+function ignoredStatus(where: string, { status }: MemberDeclaration): string[] {
+  return status === undefined
+    ? []
+    : [`${where}: @Status(${status}) has no effect: only a reply to a request has a status`]
+}
