@@ -143,7 +143,7 @@ export function Status(status: number): DecorateMethod {
   }
 }
 
-type AnyDecorator = (target: never, key?: never, descriptor?: never) => void
+type AnyDecorator = (target: never, key: never, descriptor: never) => void
 
 /** One decorator made of several, applied as if written one above the other. */
 export function compose(...decorators: readonly AnyDecorator[]): DecorateClass & DecorateMethod {

@@ -24,15 +24,11 @@ export async function serve(
   t: TestContext,
   module: Class | ModuleOptions,
   options: ApplicationOptions = {},
-): Promise<Application & { readonly url: string }> {
-  const app = await bootstrap(typeof module === 'function' ? module : moduleOf(module), {
-    port: 0,
-    host: '127.0.0.1',
-    signals: false,
-    ...options,
-  })
+): Promise<Application> {
+  const quiet: ApplicationOptions = { port: 0, host: '127.0.0.1', signals: false }
+  const app = await bootstrap(typeof module === 'function' ? module : moduleOf(module), { ...quiet, ...options })
   t.after(() => app.close({ deadline: 0 }))
-  return Object.assign(app, { url: `http://127.0.0.1:${app.port}` })
+  return app
 }
 
 /** A controller whose one handler, a GET on `path`, answers with what `handler` does. */
