@@ -64,7 +64,7 @@ export abstract class Connection<Names extends string = string> implements Recei
     /** @internal */
     readonly plan: ConnectionPlan,
   ) {
-    this.queue = new SendQueue(plan.queue, () => this.end({ kind: 'overflow' }))
+    this.queue = new SendQueue(plan.queue, () => this.overflowed())
     this.#mailbox = new Mailbox(error => this.failed(error))
   }
 
@@ -223,6 +223,11 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** Runs a task behind what waits; what it returns is sent. @internal */
   post(task: Task): void {
     this.#mailbox.post(() => sendReturned(this, task()))
+  }
+
+  /** The send queue is full. */
+  protected overflowed(): void {
+    this.end({ kind: 'overflow' })
   }
 
   /** @internal */

@@ -73,6 +73,15 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
     this.queue.open(wire.sink)
   }
 
+  override send(value: unknown): Promise<boolean> {
+    return this.#wire?.open === false ? Promise.resolve(false) : super.send(value)
+  }
+
+  /** A peer that has said goodbye takes nothing more: that is no fault of its pace. @internal */
+  protected override overflowed(): void {
+    if (this.#wire?.open !== false) super.overflowed()
+  }
+
   /** @internal */
   push(value: unknown): boolean {
     return this.queue.push(encodeFrame(value))

@@ -21,6 +21,8 @@ export interface WireEvents {
 /** An open WebSocket. */
 export interface Wire {
   readonly protocol: string
+  /** Whether messages may still be sent: neither side has sent its close frame (RFC 6455 §5.5.1). */
+  readonly open: boolean
   readonly sink: Sink
   ping(data: Buffer): void
   close(code: number, text: string): void
@@ -110,6 +112,9 @@ function closeCodeOf(code = ''): number | undefined {
 function makeWire(ws: WebSocket, socket: NetSocket): Wire {
   return {
     protocol: ws.protocol,
+    get open() {
+      return isOpen(ws)
+    },
     sink: ws.extensions === '' ? new DirectSink(ws, socket) : new DeflatingSink(ws, socket),
     ping: data => ws.ping(data),
     close: (code, text) => ws.close(code, text),
@@ -117,6 +122,10 @@ function makeWire(ws: WebSocket, socket: NetSocket): Wire {
     pause: () => ws.pause(),
     resume: () => ws.resume(),
   }
+}
+
+function isOpen(ws: WebSocket): boolean {
+  return ws.readyState === WebSocket.OPEN
 }
 
 /**
@@ -138,12 +147,11 @@ class DirectSink implements Sink {
   }
 
   get writableNeedDrain(): boolean {
-    return this.socket.writableNeedDrain
+    return this.socket.writableNeedDrain || !isOpen(this.ws)
   }
 
-  /** Nothing may follow a close frame (RFC 6455 §5.5.1). */
   write(bytes: Buffer): boolean {
-    if (this.ws.readyState !== WebSocket.OPEN) return true
+    if (!isOpen(this.ws)) return false
     if (!this.#corked) {
       this.#corked = true
       this.socket.cork()
@@ -175,11 +183,11 @@ class DeflatingSink implements Sink {
   }
 
   get writableNeedDrain(): boolean {
-    return this.#unsent >= this.socket.writableHighWaterMark
+    return this.#unsent >= this.socket.writableHighWaterMark || !isOpen(this.ws)
   }
 
   write(bytes: Buffer): boolean {
-    if (this.ws.readyState !== WebSocket.OPEN) return true
+    if (!isOpen(this.ws)) return false
     for (const { binary, payload } of readFrames(bytes)) {
       this.#unsent += payload.length
       this.ws.send(payload, { binary, compress: true }, () => this.#sent(payload.length))
