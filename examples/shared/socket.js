@@ -42,6 +42,9 @@ export function openSocket(address, onEvent, onState) {
 
   connect()
   return {
+    get connected() {
+      return socket.readyState === WebSocket.OPEN
+    },
     /** Sends without asking for an answer; while the connection is lost, nowhere. */
     send(event, data) {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ event, data }))

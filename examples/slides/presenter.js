@@ -61,20 +61,22 @@ const remote = openSocket(
 )
 
 /** Asks, and says what came of it. */
-async function ask(event, data, said) {
+async function ask(event, data, said = () => '') {
   try {
-    const answer = await remote.request(event, data)
-    $('answer').textContent = said(answer)
+    $('answer').textContent = said(await remote.request(event, data))
   } catch (error) {
     $('answer').textContent = error.message
   }
 }
 
-const step = by => {
+/** Turns the page here at once; a remote that is not connected stays where the talk is. */
+function step(by) {
   const slide = at + by
-  if (slide >= 0 && slide < deck.length) ask('goto', { slide }, answer => show(answer.slide) ?? '')
+  if (slide < 0 || slide >= deck.length || !remote.connected) return
+  show(slide)
+  ask('goto', { slide })
 }
-const call = guest => ask('call', { guest }, () => '')
+const call = guest => ask('call', { guest })
 
 $('previous').onclick = () => step(-1)
 $('next').onclick = () => step(1)

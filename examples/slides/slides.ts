@@ -130,7 +130,6 @@ class Remote {
     this.talks.goTo(this.#talk, slide)
     await this.audience.to(this.#talk).send('slide', this.talks.show(slide))
     await this.presenters.to(this.#talk).except(this.socket).send('slide', { slide })
-    return { slide }
   }
 
   @On('remark', Remark)
@@ -143,7 +142,6 @@ class Remote {
   @On('call', Call)
   async call(@Data() { guest }: z.infer<typeof Call>) {
     await this.audience.tell(guest, { event: 'call' })
-    return {}
   }
 
   info(message: unknown) {

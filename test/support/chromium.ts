@@ -39,7 +39,7 @@ type BrowserTest = (page: Page, t: TestContext) => Promise<void>
 
 /**
  * A test in a page of a fresh browser context, or a skipped one where there is no Chromium.
- * An uncaught error in the page, or one on its console, fails it.
+ * An uncaught error in the page, or in a further one of its context, or one on their consoles, fails it.
  */
 export function browserTest(name: string, fn: BrowserTest, options: BrowserTestOptions = {}): void {
   test(name, { skip, timeout: 60_000 }, async t => {
@@ -49,8 +49,11 @@ export function browserTest(name: string, fn: BrowserTest, options: BrowserTestO
     t.after(() => context.close())
     const page = await context.newPage()
     const errors: string[] = []
-    page.on('pageerror', error => errors.push(`uncaught in the page: ${error.stack ?? error.message}`))
-    page.on('console', message => {
+    context.on('weberror', problem => {
+      const error = problem.error()
+      errors.push(`uncaught in the page: ${error.stack ?? error.message}`)
+    })
+    context.on('console', message => {
       const { url } = message.location()
       if (message.type() !== 'error' || url.endsWith('/favicon.ico')) return
       errors.push(`on the page's console: ${message.text()} (${url})`)

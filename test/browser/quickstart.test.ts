@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { Assets } from '../../examples/assets.js'
+import { Quickstart } from '../../examples/quickstart/quickstart.js'
+import { Module } from '../../src/index.js'
+import { browserTest } from '../support/chromium.js'
+import { eventually } from '../support/eventually.js'
+import { served } from '../support/examples.js'
+import { lists, shows, submit } from '../support/pages.js'
+
+@Module({ imports: [Quickstart, Assets] })
+class App {}
+
+const server = served(App)
+
+browserTest('the quickstart echoes what is typed, in order', async page => {
+  await page.goto(server.origin)
+  await shows(page, '#state', 'Live')
+  for (const text of ['one', 'two', 'drei 🐎']) await submit(page, '#text', text)
+  await lists(page, '#echoes li', ['one', 'two', 'drei 🐎'])
+})
+
+browserTest('the quickstart welcomes by name', async page => {
+  await page.goto(server.origin)
+  await submit(page, '#name', 'Grace & Söhne/2')
+  await eventually('the welcome', async () => {
+    assert.deepEqual(JSON.parse((await page.textContent('#welcome')) ?? ''), {
+      welcome: 'Grace & Söhne/2',
+      route: 'Welcome.welcome',
+    })
+    return true
+  })
+})
+
+browserTest(
+  'B32: the time comes as an event, at once and then each second, and its timer dies with the tab',
+  async page => {
+    const seen = new Set<string | null>()
+    await page.goto(server.origin)
+    await eventually('three different times', async () => {
+      seen.add(await page.textContent('#time'))
+      return seen.size > 3
+    })
+    assert.equal(server.app.connections, 2)
+    await page.goto('about:blank')
+    await eventually('no connection left', () => server.app.connections === 0)
+  },
+)
