@@ -91,9 +91,10 @@ test('P36: what is told to one of the audience reaches that stream, and a stream
   assert.deepEqual(await answered, { ack: 1, data: null })
   await two?.next('call')
   assert.deepEqual(one?.heard, ['welcome'])
+  const ended = one?.next('error')
   const cut = await fetch(`${server.origin}/slides/audience/${one?.id}`, { method: 'DELETE' })
   assert.equal(cut.status, 204)
-  await one?.next('error')
+  await ended
   assert.deepEqual(two?.heard, ['welcome', 'call'])
 })
 
