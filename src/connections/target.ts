@@ -52,9 +52,9 @@ export class Target<Events extends object> {
 
 /** The rooms that are meant, each once. @throws TypeError for what is no name of a room */
 export function checkRooms(rooms: string | readonly string[]): readonly string[] {
-  const named = typeof rooms === 'string' ? [rooms] : [...new Set(rooms)]
+  const named: readonly string[] = Array.isArray(rooms) ? [...new Set(rooms)] : [rooms]
   for (const room of named) {
-    if (typeof room !== 'string') throw new TypeError(`${typeof room} is no room: a room is named by a string`)
+    if (typeof room !== 'string') throw new TypeError(`${room} is no room: a room is named by a string`)
     if (room === EVERYWHERE) throw new TypeError('NUL is no room: it stands for all rooms, use broadcast')
   }
   return named

@@ -165,7 +165,7 @@ export class TestRegistry extends ConnectionRegistry<{ said: unknown; blank: nul
 
 export const plenty: Required<LogRetention> = { count: 100_000, bytes: 100_000_000, age: 3_600_000 }
 
-export async function startRegistry<R extends ConnectionRegistry<never> | TestRegistry = TestRegistry>(
+export async function startRegistry<R extends TestRegistry = TestRegistry>(
   options: {
     readonly log?: EventLog
     readonly name?: string
@@ -175,7 +175,7 @@ export async function startRegistry<R extends ConnectionRegistry<never> | TestRe
   } = {},
 ): Promise<R> {
   const { log = new MemoryEventLog(plenty), name = 'test', history = true, logged = [] } = options
-  const registry = options.registry ?? (new TestRegistry() as unknown as R)
+  const registry = options.registry ?? (new TestRegistry() as R)
   const logger = { ...silent, error: (_message: string, details: unknown) => void logged.push(details) }
   await registry.start({ name, log, history, logger })
   return registry
@@ -197,8 +197,7 @@ export class RemoteLog extends EventLog {
   #head: Place = { epoch: '', position: 0 }
   #lagging = false
   #delay = 0
-  /** Appends and reads that fail. */
-  down = false
+  #down = false
 
   constructor(private readonly retention: Required<LogRetention> = plenty) {
     super()
@@ -242,6 +241,11 @@ export class RemoteLog extends EventLog {
     this.#delay = turns
   }
 
+  /** From here on nothing can be appended or read, or it can again. */
+  fail(down = true): void {
+    this.#down = down
+  }
+
   /** The node is told what waits for it, or the first few of it. */
   hear(count = Number.POSITIVE_INFINITY): void {
     for (const message of this.#unheard.splice(0, count)) {
@@ -265,7 +269,7 @@ export class RemoteLog extends EventLog {
   }
 
   async append(message: LogMessage): Promise<Place> {
-    if (this.down) throw new Error('the log is away')
+    if (this.#down) throw new Error('the log is away')
     return this.#inner.append(message)
   }
 
@@ -276,14 +280,14 @@ export class RemoteLog extends EventLog {
   async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
     const inner = this.#inner
     await turn(this.#delay)
-    if (this.down) throw new Error('the log is away')
+    if (this.#down) throw new Error('the log is away')
     const page = await inner.read(after, limit)
     await turn(this.#delay)
     return page
   }
 
   before(room: string, count: number): Promise<number> {
-    if (this.down) return Promise.reject(new Error('the log is away'))
+    if (this.#down) return Promise.reject(new Error('the log is away'))
     return this.#inner.before(room, count)
   }
 }

@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { MemoryEventLog } from '../../src/index.js'
+import { plenty, RemoteLog, startRegistry, TestConnection, type TestRegistry, turn } from '../support/registry-peers.js'
+
+async function said(registry: TestRegistry, room: string | string[], ...data: unknown[]) {
+  for (const each of data) await registry.to(room).send('said', each)
+  await turn()
+}
+
+/** A peer that joins with the last event id of another, and ends with all that was due. */
+async function comeBack(registry: TestRegistry, lastEventId: string | undefined, rooms: string | string[] = 'a') {
+  const peer = new TestConnection({ lastEventId })
+  await registry.join(peer, rooms)
+  await turn()
+  return peer
+}
+
+describe('coming back', () => {
+  test('a newcomer gets nothing of the past, and an id that says where it stands', async () => {
+    const registry = await startRegistry()
+    await said(registry, 'a', 1)
+    const peer = await comeBack(registry, undefined)
+    assert.deepEqual(
+      peer.frames.map(frame => Object.keys(frame)),
+      [['id']],
+    )
+    peer.close()
+    await said(registry, 'a', 2)
+    assert.deepEqual((await comeBack(registry, peer.lastId)).data, [2])
+  })
+
+  test('a newcomer gets as much of the past as it asks for; one that comes back only what it missed', async () => {
+    const registry = await startRegistry()
+    await said(registry, 'a', 1, 2, 3)
+    const peer = new TestConnection()
+    await registry.join(peer, 'a', { history: 2 })
+    assert.deepEqual(peer.data, [2, 3])
+    peer.close()
+    await said(registry, 'a', 4)
+    const back = new TestConnection({ lastEventId: peer.lastId })
+    await registry.join(back, 'a', { history: 10 })
+    assert.deepEqual(back.data, [4])
+  })
+
+  test('one last event id places a peer in all its rooms', async () => {
+    const registry = await startRegistry()
+    const peer = await comeBack(registry, undefined, ['a', 'b'])
+    await said(registry, 'a', 1)
+    peer.close()
+    await said(registry, 'b', 2)
+    await said(registry, ['a', 'b'], 3)
+    await registry.broadcast('said', 4)
+    await said(registry, 'c', 5)
+    const back = await comeBack(registry, peer.lastId, ['a', 'b'])
+    assert.deepEqual(back.data, [2, 3, 4])
+    assert.deepEqual(back.gaps, [])
+  })
+
+  const strange: [string, (epoch: string) => string][] = [
+    ['the id of another log', () => '42'],
+    ['an id of another epoch', () => 'abc-1'],
+    ['an id from the future', epoch => `${epoch}-1000`],
+    ['an id whose number is no number', epoch => `${epoch}-x`],
+    ['an id of stop', () => 'palomino-stopped'],
+    ['an id that is too long', epoch => `${epoch}-${'9'.repeat(400)}`],
+  ]
+  for (const [what, idIn] of strange) {
+    test(`${what} is answered with one gap, then all that is still known, then what is live; the next time there is no gap`, async () => {
+      const registry = await startRegistry({ log: new MemoryEventLog({ ...plenty, count: 2 }) })
+      const first = await comeBack(registry, undefined)
+      await said(registry, 'a', 1, 2, 3)
+      const epoch = first.lastId?.split('-')[0] ?? ''
+      const peer = await comeBack(registry, idIn(epoch))
+      await said(registry, 'a', 4)
+      assert.deepEqual(peer.frames[0], { event: 'gap', data: { registry: 'test', rooms: ['a'] } })
+      assert.deepEqual(peer.data, [2, 3, 4])
+      assert.equal(peer.gaps.length, 1)
+      peer.close()
+      const back = await comeBack(registry, peer.lastId)
+      assert.deepEqual(back.frames, [])
+    })
+  }
+
+  test('a gap before silence leaves an id, so that the next time there is none', async () => {
+    const registry = await startRegistry()
+    const peer = await comeBack(registry, 'abc-1')
+    assert.deepEqual(
+      peer.frames.map(frame => frame.event ?? 'id'),
+      ['gap', 'id'],
+    )
+    assert.deepEqual((await comeBack(registry, peer.lastId)).frames, [])
+  })
+
+  test('a room that forgot what was missed says so for itself, and the others give all', async () => {
+    const registry = await startRegistry({ log: new MemoryEventLog({ ...plenty, count: 2 }) })
+    const peer = await comeBack(registry, undefined, ['a', 'b'])
+    peer.close()
+    await said(registry, 'b', 'b')
+    await said(registry, 'a', 1, 2, 3)
+    const back = await comeBack(registry, peer.lastId, ['a', 'b'])
+    assert.deepEqual(
+      back.gaps.map(frame => frame.data),
+      [{ registry: 'test', rooms: ['a'] }],
+    )
+    assert.deepEqual(back.data, ['b', 2, 3])
+  })
+
+  test('a room that is joined later resumes from the same id; the id says that it is behind', async () => {
+    const registry = await startRegistry()
+    const peer = await comeBack(registry, undefined, ['a', 'b~:,'])
+    peer.close()
+    await said(registry, 'b~:,', 1, 2, 3)
+    await said(registry, 'a', 'a')
+    const back = await comeBack(registry, peer.lastId)
+    await registry.join(back, 'b~:,')
+    assert.deepEqual(back.data, ['a', 1, 2, 3])
+    const behind = back.frames.find(frame => frame.data === 2)?.id
+    assert.match(behind ?? '', /~b%7E%3A%2C:/)
+    assert.deepEqual((await comeBack(registry, behind, ['a', 'b~:,'])).data, [3])
+  })
+
+  test('who leaves a room and joins it again missed what came between', async () => {
+    const registry = await startRegistry()
+    const peer = await comeBack(registry, undefined, ['a', 'b'])
+    await said(registry, 'a', 1)
+    registry.leave(peer, 'a')
+    await said(registry, 'a', 2)
+    await registry.join(peer, 'a')
+    await said(registry, 'a', 3)
+    assert.deepEqual(peer.data, [1, 3])
+    assert.deepEqual(peer.gaps, [])
+  })
+
+  test('who leaves while it is being given the past gets no more of it', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined, ['a', 'b'])
+    peer.close()
+    await said(registry, 'a', 1)
+    await said(registry, 'b', 2)
+    log.slow(2)
+    const back = new TestConnection({ lastEventId: peer.lastId })
+    const joined = registry.join(back, ['a', 'b'])
+    registry.leave(back, 'a')
+    await joined
+    assert.deepEqual(back.data, [2])
+    registry.leave(back)
+    await registry.join(back, 'b')
+    await said(registry, 'b', 3)
+    assert.deepEqual(back.data, [2, 3])
+  })
+
+  test('a join right behind the moment another one is done waits for nothing in vain', async () => {
+    const registry = await startRegistry()
+    const peer = new TestConnection()
+    await Promise.all([registry.join(peer, 'a'), registry.join(peer, 'b', { history: 1 }), registry.join(peer, 'c')])
+    await Promise.all(
+      ['d', 'e', 'f'].map(async (room, n) => {
+        for (let left = n; left > 0; left--) await undefined
+        await registry.join(peer, room)
+      }),
+    )
+    for (const room of 'abcdef') await said(registry, room, room)
+    assert.deepEqual(peer.data, [...'abcdef'])
+  })
+
+  test('a peer that does not read is given the past at its own pace', async () => {
+    const registry = await startRegistry()
+    const peer = await comeBack(registry, undefined)
+    peer.close()
+    await said(registry, 'a', ...Array.from({ length: 1000 }, (_, n) => `${n}`.padStart(100)))
+    const back = new TestConnection({ lastEventId: peer.lastId, limit: 1000, highWaterMark: 500 })
+    back.wire.pause()
+    const joined = registry.join(back, 'a')
+    await turn(3)
+    assert.ok(back.queue.size <= 1000, `${back.queue.size} bytes wait`)
+    await said(registry, 'a', 'live')
+    while (back.data.length < 1001) {
+      back.wire.resume()
+      back.wire.pause()
+      await turn()
+      assert.ok(back.queue.size <= 1000)
+    }
+    back.wire.resume()
+    await joined
+    assert.deepEqual(
+      back.data.map(each => Number.parseInt(`${each}`, 10)),
+      [...Array(1000).keys(), Number.NaN],
+    )
+    assert.equal(back.closed, false)
+  })
+})
+
+describe('several registries', () => {
+  test('the ids of a peer in several registries resume it in each, and who shares them shares the bytes', async () => {
+    const [x, y, quiet] = [
+      await startRegistry({ name: 'x' }),
+      await startRegistry({ name: 'y' }),
+      await startRegistry({ name: 'quiet', history: false }),
+    ]
+    const join = async (lastEventId?: string) => {
+      const peer = new TestConnection({ lastEventId })
+      for (const registry of [quiet, x, y]) await registry.join(peer, 'a')
+      await turn()
+      return peer
+    }
+    const peer = await join()
+    await said(x, 'a', 'x1')
+    await said(y, 'a', 'y1')
+    const ids = peer.lastId?.split(',') ?? []
+    assert.equal(ids.length, 2, 'one for each registry with a history')
+    await said(x, 'a', 'x2')
+    peer.close()
+    await said(y, 'a', 'y2')
+    await said(x, 'a', 'x3')
+    const back = await join(peer.lastId)
+    assert.deepEqual(back.data.sort(), ['x3', 'y2'])
+    assert.deepEqual(back.gaps, [])
+    const older = await join(peer.frames.find(frame => frame.data === 'y1')?.id)
+    assert.deepEqual(older.data.sort(), ['x2', 'x3', 'y2'])
+  })
+})
+
+describe('a log elsewhere', () => {
+  test('when its data is lost, every live peer is told one gap, and gets all that comes after it', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peers = [await comeBack(registry, undefined), await comeBack(registry, undefined, ['a', 'b'])]
+    await said(registry, 'a', 1, 2, 3)
+    await log.lose()
+    await said(registry, 'a', 4)
+    for (const peer of peers) {
+      assert.deepEqual(peer.data, [1, 2, 3, 4])
+      assert.equal(peer.gaps.length, 1)
+      assert.equal('id' in (peer.gaps[0] ?? {}), false)
+    }
+    const back = await comeBack(registry, peers[0]?.lastId)
+    assert.deepEqual(back.frames, [])
+  })
+
+  test('when its data is lost while a page is being read, that page is void', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined)
+    peer.close()
+    await said(registry, 'a', 1, 2, 3)
+    log.slow(2)
+    const back = new TestConnection({ lastEventId: peer.lastId })
+    const joined = registry.join(back, 'a')
+    await log.lose()
+    await said(registry, 'a', 4)
+    await joined
+    await turn()
+    assert.deepEqual(back.data, [4])
+    assert.equal(back.gaps.length, 1)
+  })
+
+  test('when the node was away for a while, its peers read what they missed, without a gap', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined)
+    await said(registry, 'a', 1)
+    log.lag()
+    await said(registry, 'a', 2, 3)
+    log.lag(false)
+    log.skip()
+    await said(registry, 'a', 4)
+    assert.deepEqual(peer.data, [1, 2, 3, 4])
+    assert.deepEqual(peer.gaps, [])
+  })
+
+  test('who comes from a node that was ahead gets nothing twice', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const first = await comeBack(registry, undefined)
+    log.lag()
+    const id = await registry.to('a').send('said', 1)
+    await said(registry, 'a', 2)
+    const back = await comeBack(registry, id)
+    log.lag(false)
+    log.hear()
+    await said(registry, 'a', 3)
+    assert.deepEqual(back.data, [2, 3])
+    assert.deepEqual(first.data, [1, 2, 3])
+  })
+
+  test('when it cannot take an event, the sender is told, and nobody gets it', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined)
+    log.fail()
+    await assert.rejects(registry.to('a').send('said', 1), /the log is away/)
+    log.fail(false)
+    await said(registry, 'a', 2)
+    assert.deepEqual(peer.data, [2])
+  })
+
+  for (const [what, options] of [
+    ['what was missed', {}],
+    ['the last events', { history: 5 }],
+  ] as const) {
+    test(`when it cannot read ${what}, the peer is cut, so that it comes back, and join rejects nothing`, async () => {
+      const log = new RemoteLog()
+      const registry = await startRegistry({ log })
+      const peer = await comeBack(registry, undefined)
+      peer.close()
+      await said(registry, 'a', 1)
+      log.fail()
+      const back = new TestConnection(what === 'what was missed' ? { lastEventId: peer.lastId } : {})
+      await registry.join(back, 'a', options)
+      assert.equal(back.closeReason?.kind, 'failed')
+      assert.equal(back.logged.length, 1)
+      assert.equal(registry.size, 0)
+    })
+  }
+})
