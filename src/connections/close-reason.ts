@@ -50,17 +50,17 @@ export function stop(options: StopOptions = {}): Stop {
 
 /** @throws RangeError for a close code or a text that may not be sent */
 export function checkClose({ code, text }: { readonly code?: number; readonly text?: string }): void {
-  if (
-    code !== undefined &&
-    code !== 1000 &&
-    !(code >= 3000 && code <= 4999) &&
-    !(code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code))
-  ) {
+  if (code !== undefined && !maySend(code))
     throw new RangeError(`${code} is no close code that may be sent: use 1000, or 3000 to 4999`)
-  }
   if (text !== undefined && Buffer.byteLength(text) > 123) {
     throw new RangeError('the text of a close is 123 bytes of UTF-8 at the most')
   }
+}
+
+/** RFC 6455 §7.4: the codes that have a meaning, but for those that only stand for something; and the application's own. */
+function maySend(code: number): boolean {
+  if (!Number.isInteger(code)) return false
+  return (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999)
 }
 
 /** A reason with a code and a text, where there are any. */
