@@ -192,7 +192,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
       this.queue.push(this.codec.frame(encodeEvent({ retry: Math.round(Math.random() * DRAIN_SPREAD) })))
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
-    else this.#socket.destroy()
+    else this.#cut()
   }
 
   #endCleanly(response: ServerResponse): void {
@@ -206,6 +206,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.queue.finish()
     this.#socket.destroySoon()
     this.#destroyAfter(FLUSH_PATIENCE)
+  }
+
+  /** The end at once. What this turn has written is held back until its end: that still leaves. */
+  #cut(): void {
+    while (this.#socket.writableCorked > 0) this.#socket.uncork()
+    this.#socket.destroy()
   }
 
   #destroyAfter(patience: number): void {
