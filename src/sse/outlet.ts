@@ -29,6 +29,7 @@ class ResponseSink implements Sink {
   #full = false
   #waiting: (() => void)[] = []
   readonly #flush: (() => void) | undefined
+  #toFlush = false
 
   constructor(private readonly response: ServerResponse) {
     const drained = () => {
@@ -38,7 +39,7 @@ class ResponseSink implements Sink {
     // What wraps `write` may wrap `on`, too, and tell of its own buffer: both are heard, its and the response's.
     response.on('drain', drained)
     EventEmitter.prototype.on.call(response, 'drain', drained)
-    // `compression` gives responses a method that lets out what it holds back.
+    // `compression` gives responses a method that lets out what it holds back: called once for what a turn has written.
     const { flush } = response as { flush?: () => void }
     this.#flush = Object.hasOwn(response, 'flush') ? flush?.bind(response) : undefined
   }
@@ -53,12 +54,21 @@ class ResponseSink implements Sink {
 
   write(bytes: Buffer): boolean {
     this.#full = this.response.write(bytes) === false
-    this.#flush?.()
+    if (!this.#toFlush) this.#flushSoon()
     return !this.#full
   }
 
   once(_event: 'drain', listener: () => void): void {
     this.#waiting.push(listener)
+  }
+
+  #flushSoon(): void {
+    if (this.#flush === undefined) return
+    this.#toFlush = true
+    setImmediate(() => {
+      this.#toFlush = false
+      this.#flush?.()
+    })
   }
 }
 

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createGzip } from 'node:zlib'
+import compression from 'compression'
+import { EventStream, type Middleware, Sse } from '../../src/index.js'
+import { eventually } from '../support/eventually.js'
+import { serve } from './app.js'
+
+describe('middleware in front', () => {
+  const item = `${'words '.repeat(50)}\n`
+  @Sse('/')
+  class Source {
+    open(stream: EventStream) {
+      stream.every(5, 'tick')
+      return 'hello'
+    }
+    info(message: string) {
+      return message
+    }
+  }
+  @Sse('/flood')
+  class Flood {
+    *open() {
+      for (let count = 0; count < 3000; count++) yield `${count} ${item}`
+    }
+  }
+  @Sse('/transformed')
+  class Transformed {
+    open(stream: EventStream) {
+      stream.setHeader('Cache-Control', 'no-cache')
+      stream.every(5, 'tick')
+      return 'hello'
+    }
+    info(message: string) {
+      return message
+    }
+  }
+
+  /** Compresses whatever it is told about `no-transform`, and keeps what it has until its buffer is full. */
+  const careless: Middleware = (_request, response, next) => {
+    const gzip = createGzip()
+    const { write, end, on } = response
+    gzip.on('data', (bytes: Buffer) => {
+      if (write.call(response, bytes, 'utf8') === false) gzip.pause()
+    })
+    gzip.on('end', () => (end as () => void).call(response))
+    on.call(response, 'drain', () => gzip.resume())
+    Object.assign(response, {
+      write: (bytes: Buffer) => gzip.write(bytes),
+      end: () => void gzip.end(),
+      flush: () => void gzip.flush(),
+      on(type: string, listener: () => void) {
+        if (type === 'drain') gzip.on(type, listener)
+        else on.call(response, type, listener)
+        return response as ServerResponse
+      },
+    })
+    response.setHeader('Content-Encoding', 'gzip')
+    next()
+  }
+
+  for (const [title, path, use, encoded] of [
+    ['compression, which honours no-transform', '/', compression({ threshold: 0 }), null],
+    ['compression, where open allows it', '/transformed', compression({ threshold: 0 }), 'gzip'],
+    ['one that compresses all the same', '/', careless, 'gzip'],
+    [
+      'one that wraps write and end and does nothing',
+      '/',
+      (_request: unknown, response: ServerResponse, next: () => void) => {
+        const { write, end } = response
+        response.write = ((...args: Parameters<typeof write>) => write.apply(response, args)) as typeof write
+        response.end = ((...args: Parameters<typeof end>) => end.apply(response, args)) as typeof end
+        next()
+      },
+      null,
+    ],
+  ] as const) {
+    test(`B14: ${title}: each event arrives when it is sent, and whole`, async t => {
+      const { origin } = await serve(t, [Source, Transformed], { use: [use as Middleware] })
+      const response = await fetch(origin + path, { headers: { 'Accept-Encoding': 'gzip' } })
+      assert.equal(response.headers.get('content-encoding'), encoded)
+      const decoder = new TextDecoder()
+      let heard = ''
+      for await (const bytes of response.body ?? []) {
+        heard += decoder.decode(bytes, { stream: true })
+        if (heard.split('tick').length > 3) break
+      }
+      assert.match(heard, /^data: hello\n\n(data: tick\n\n){3}/)
+    })
+  }
+
+  test('a middleware that buffers does not stand in the way of backpressure: everything arrives, in order', async t => {
+    const { origin, app } = await serve(t, [Flood], { use: [careless] })
+    const response = await fetch(`${origin}/flood`)
+    const reader = response.body?.getReader()
+    await sleep(100)
+    let text = ''
+    const decoder = new TextDecoder()
+    for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+      text += decoder.decode(read.value, { stream: true })
+      if (text.includes('2999 ')) break
+    }
+    const numbers = [...text.matchAll(/data: (\d+) /g)].map(match => Number(match[1]))
+    assert.deepEqual(numbers, [...Array(3000).keys()])
+    await reader?.cancel()
+    await eventually('it is gone', () => app.connections === 0)
+  })
+})
