@@ -44,8 +44,7 @@ export interface Opening {
 
 /**
  * Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the
- * connection's. Nothing opens for a peer that left meanwhile, or when the
- * server is going away.
+ * connection's. Nothing opens for a peer that left meanwhile, nor when the server is going away.
  */
 export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: ConnectionServing): void {
   let made: Connection | undefined
@@ -79,5 +78,5 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
 }
 
 function goingAway(): Error {
-  return unavailable('the server is going away', { headers: { 'Retry-After': '1' } })
+  return unavailable('the server is going away', { headers: { 'Retry-After': '1', Connection: 'close' } })
 }

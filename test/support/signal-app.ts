@@ -1,0 +1,37 @@
+/** A program with two applications that close on signals: started by tests, told apart by their ports. */
+import { bootstrap, Controller, Get, Module, Sse, WebSocket } from '../../src/index.js'
+
+@Sse('/events')
+class Events {
+  open() {}
+}
+
+@WebSocket('/socket')
+class Echo {
+  message(frame: string | Buffer) {
+    return frame
+  }
+}
+
+@Controller('/')
+class Slow {
+  @Get('slow')
+  async slow() {
+    process.send?.({ slow: true })
+    await new Promise(resolve => setTimeout(resolve, 200))
+    return 'slow but sure'
+  }
+
+  @Get('never')
+  never() {
+    process.send?.({ never: true })
+    return new Promise(() => {})
+  }
+}
+
+@Module({ controllers: [Events, Echo, Slow] })
+class App {}
+
+const options = { port: 0, host: '127.0.0.1' }
+const apps = [await bootstrap(App, options), await bootstrap(App, options)]
+process.send?.({ ports: apps.map(app => app.port) })
