@@ -266,16 +266,21 @@ describe('any time', () => {
   test('when something fails at boot, that is the error, whatever fails on the way back', async () => {
     const log: string[] = []
     @Injectable()
+    class Started {
+      onStart() {}
+      onStop() {
+        log.push('stop')
+        throw new Error('it does not stop')
+      }
+    }
+    @Injectable()
     class Failing {
+      constructor(readonly started: Started) {}
       onStart() {
         throw new Error('it does not start')
       }
-      onStop() {
-        log.push('stop')
-        throw new Error('nor does it stop')
-      }
     }
-    @Module({ controllers, providers: [Stage, Failing] })
+    @Module({ controllers, providers: [Stage, Started, Failing] })
     class App {}
     const logger = { debug() {}, info() {}, warn() {}, error: (message: string) => void log.push(message) }
     await assert.rejects(bootstrap(App, { port: 0, logger }), /it does not start/)
