@@ -1,0 +1,180 @@
+/** The peers of the exactly-once test, in a process of their own: event streams and sockets over plain TCP. */
+import { connect, type Socket } from 'node:net'
+
+export interface Order {
+  readonly port: number
+  readonly streams: number
+  readonly sockets: number
+}
+
+export interface Report {
+  readonly reconnects: number
+  readonly events: number
+  /** Peers that have not seen the last event. */
+  readonly behind: number
+  /** The first things that went wrong. */
+  readonly wrong: readonly string[]
+}
+
+let reconnects = 0
+let events = 0
+const wrong: string[] = []
+
+abstract class Peer {
+  /** The number of the last event it saw. */
+  seen = -1
+  lastId = ''
+  #socket: Socket | undefined
+  protected rest = ''
+
+  constructor(
+    readonly name: string,
+    private readonly port: number,
+  ) {}
+
+  connect(): void {
+    this.rest = ''
+    const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true })
+    this.#socket = socket
+    socket.setEncoding('latin1')
+    socket.write(this.request())
+    socket.on('data', (text: unknown) => this.read(`${this.rest}${text}`))
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (this.#socket === socket) setTimeout(() => this.connect(), 10)
+    })
+  }
+
+  /** Vanishes at once, whatever is on its way, and comes back with the id of what it saw last. */
+  reconnect(): void {
+    reconnects++
+    this.leave()
+    this.connect()
+  }
+
+  leave(): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    socket?.removeAllListeners('data').destroy()
+  }
+
+  protected took(event: string, data: unknown, id: string): void {
+    if (id !== '') this.lastId = id
+    if (event === 'tick') {
+      events++
+      if (data !== this.seen + 1) this.complain(`${data} after ${this.seen}`)
+      this.seen = Number(data)
+    } else if (event !== '') this.complain(`an event ${event}: ${JSON.stringify(data)}`)
+  }
+
+  protected complain(what: string): void {
+    if (wrong.length < 20) wrong.push(`${this.name}: ${what}`)
+  }
+
+  protected abstract request(): string
+  protected abstract read(text: string): void
+}
+
+/** Each event is one chunk of the body, so its lines can be told from those of the framing. */
+class StreamPeer extends Peer {
+  #event = ''
+  #id = ''
+  #data = ''
+
+  protected request(): string {
+    this.#event = this.#id = this.#data = ''
+    const id = this.lastId === '' ? '' : `Last-Event-ID: ${this.lastId}\r\n`
+    return `GET /ticks HTTP/1.1\r\nHost: localhost\r\n${id}\r\n`
+  }
+
+  protected read(text: string): void {
+    let at = 0
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', at)) {
+      this.#line(text.slice(at, end))
+      at = end + 1
+    }
+    this.rest = text.slice(at)
+  }
+
+  #line(line: string): void {
+    if (line.startsWith('event: ')) this.#event = line.slice(7)
+    else if (line.startsWith('id: ')) this.#id = line.slice(4)
+    else if (line.startsWith('data: ')) this.#data = line.slice(6)
+    else if (line === '') {
+      this.took(this.#event, this.#data === '' ? '' : JSON.parse(this.#data), this.#id)
+      this.#event = this.#id = this.#data = ''
+    }
+  }
+}
+
+class SocketPeer extends Peer {
+  #open = false
+
+  protected request(): string {
+    this.#open = false
+    const query = this.lastId === '' ? '' : `?lastEventId=${encodeURIComponent(this.lastId)}`
+    return `GET /ticks${query} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+  }
+
+  protected read(text: string): void {
+    let at = 0
+    if (!this.#open) {
+      at = text.indexOf('\r\n\r\n') + 4
+      this.#open = at >= 4
+      if (!this.#open) at = 0
+    }
+    if (this.#open) at = this.#frames(text, at)
+    this.rest = text.slice(at)
+  }
+
+  /** Unmasked text frames of less than 64 KiB, one character per byte. */
+  #frames(text: string, from: number): number {
+    for (let at = from; ; ) {
+      const short = text.charCodeAt(at + 1)
+      const start = at + (short === 126 ? 4 : 2)
+      const length = short === 126 ? (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3) : short
+      if (Number.isNaN(length) || text.length < start + length) return at
+      const { event = '', data, id = '' } = JSON.parse(text.slice(start, start + length))
+      this.took(event, data, id)
+      at = start + length
+    }
+  }
+}
+
+let peers: Peer[] = []
+let restless: NodeJS.Timeout | undefined
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while (!condition() && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+async function begin({ port, streams, sockets }: Order): Promise<void> {
+  peers = [
+    ...Array.from({ length: streams }, (_, n) => new StreamPeer(`stream ${n}`, port)),
+    ...Array.from({ length: sockets }, (_, n) => new SocketPeer(`socket ${n}`, port)),
+  ]
+  for (const peer of peers) peer.connect()
+  await until(() => peers.every(peer => peer.lastId !== ''))
+  const tenth = peers.filter((_, n) => n % 10 === 0)
+  restless = setInterval(() => {
+    for (let left = 10; left > 0; left--) tenth[Math.floor(Math.random() * tenth.length)]?.reconnect()
+  }, 50)
+  process.send?.('ready')
+}
+
+async function finish(last: number): Promise<void> {
+  clearInterval(restless)
+  const isBehind = (peer: Peer) => peer.seen !== last
+  await until(() => !peers.some(isBehind))
+  const report: Report = { reconnects, events, behind: peers.filter(isBehind).length, wrong }
+  process.send?.(report)
+}
+
+process.on('message', (message: Order | { readonly last: number } | 'leave') => {
+  if (message === 'leave') {
+    for (const peer of peers) peer.leave()
+    process.disconnect()
+  } else if ('last' in message) finish(message.last)
+  else begin(message)
+})

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConnectionRegistry, type EventStream, Registry, type Socket, Sse, WebSocket } from '../../src/index.js'
+import { serve } from '../support/app.js'
+import { eventually } from '../support/eventually.js'
+import type { Order, Report } from './exactly-once-peers.js'
+
+@Registry('ticks', { history: { count: 5000, bytes: 10_000_000 } })
+class Ticks extends ConnectionRegistry<{ tick: number }> {}
+
+@Sse('/ticks')
+class TickStream {
+  constructor(private readonly ticks: Ticks) {}
+  open(stream: EventStream) {
+    return this.ticks.join(stream, 'all')
+  }
+}
+
+@WebSocket('/ticks')
+class TickSocket {
+  constructor(private readonly ticks: Ticks) {}
+  open(socket: Socket) {
+    return this.ticks.join(socket, 'all')
+  }
+}
+
+const STREAMS = 500
+const SOCKETS = 500
+const RATE = 200
+const SECONDS = 5
+
+/** Sends as many events as are due, however late the timer comes. */
+async function tick(ticks: Ticks): Promise<number> {
+  const start = performance.now()
+  let sent = 0
+  while (sent < RATE * SECONDS) {
+    const due = Math.min(RATE * SECONDS, Math.floor(((performance.now() - start) / 1000) * RATE))
+    for (; sent < due; sent++) await ticks.to('all').send('tick', sent)
+    await sleep(5)
+  }
+  return sent - 1
+}
+
+test('500 streams and 500 sockets, a tenth of which come and go, see 200 events a second exactly once, in order', async t => {
+  const { app, port, log } = await serve(t, [TickStream, TickSocket], { providers: [Ticks] })
+  const ticks = app.get(Ticks)
+  const peers = fork(join(import.meta.dirname, 'exactly-once-peers.js'))
+  t.after(() => peers.kill('SIGKILL'))
+  const order: Order = { port, streams: STREAMS, sockets: SOCKETS }
+  peers.send(order)
+  assert.deepEqual((await once(peers, 'message'))[0], 'ready')
+  const last = await tick(ticks)
+  peers.send({ last })
+  const [report] = (await once(peers, 'message')) as [Report]
+  const told = JSON.stringify({ ...report, members: ticks.size, logged: log.messages.slice(0, 5) }, null, 2)
+  assert.deepEqual(report.wrong, [], told)
+  assert.equal(report.behind, 0, told)
+  assert.equal(report.events, (STREAMS + SOCKETS) * (last + 1), told)
+  assert.ok(report.reconnects > (STREAMS + SOCKETS) / 10, told)
+  await eventually('those that left are gone', () => ticks.count('all') === STREAMS + SOCKETS)
+  peers.send('leave')
+  await eventually('all are gone', () => ticks.size === 0 && app.connections === 0)
+  assert.deepEqual(ticks.rooms(), [])
+  assert.deepEqual(log.messages, [])
+})
