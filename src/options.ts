@@ -45,7 +45,7 @@ export interface ApplicationOptions extends ListenerLimits {
   readonly deadline?: number
 }
 
-const { milliseconds, bytes, count, flag, text, list, method, object } = check
+const { milliseconds, bytes, count, flag, text, list, method, methods } = check
 
 const known: Checks<ApplicationOptions> = {
   port: () => undefined,
@@ -54,8 +54,8 @@ const known: Checks<ApplicationOptions> = {
   listen: flag,
   prefix: text,
   closingSlash: check.oneOf('ignore', 'strict', 'redirect'),
-  use: list,
-  useOnUpgrade: list,
+  use: methods,
+  useOnUpgrade: methods,
   guards: list,
   interceptors: list,
   errorMappers: list,
@@ -63,7 +63,7 @@ const known: Checks<ApplicationOptions> = {
   eventLog: method,
   origins: check.origins,
   bodyLimit: bytes,
-  logger: object,
+  logger: check.logger,
   signals: flag,
   deadline: milliseconds,
   headersTimeout: milliseconds,

@@ -199,6 +199,14 @@ export function addSurroundings(outer: Surroundings, inner: Surroundings): Surro
   }
 }
 
+/** A method of a class or of its ancestors, found without running a getter. */
+export function findMethod(target: AbstractClass, member: string): ((...args: never[]) => unknown) | undefined {
+  let at: object | null = target.prototype
+  while (at !== null && !Object.hasOwn(at, member)) at = Object.getPrototypeOf(at)
+  const value: unknown = at === null ? undefined : Object.getOwnPropertyDescriptor(at, member)?.value
+  return typeof value === 'function' ? (value as (...args: never[]) => unknown) : undefined
+}
+
 /** `design:paramtypes` of a method, nearest ancestor's; undefined where the compiler emitted none. */
 export function paramTypes(target: AbstractClass, member: string): readonly unknown[] | undefined {
   return Reflect.getMetadata('design:paramtypes', target.prototype, member)

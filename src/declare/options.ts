@@ -33,7 +33,13 @@ export const check = {
   texts: expect('an array of strings', value => Array.isArray(value) && value.every(each => typeof each === 'string')),
   origins: expect("an array of strings, or '*'", value => value === '*' || Array.isArray(value)),
   method: expect('a function', value => typeof value === 'function'),
-  object: expect('an object', value => typeof value === 'object' && value !== null),
+  methods: expect(
+    'an array of functions',
+    value => Array.isArray(value) && value.every(each => typeof each === 'function'),
+  ),
+  logger: expect('an object with the methods debug, info, warn and error', value =>
+    ['debug', 'info', 'warn', 'error'].every(name => typeof Object(value)[name] === 'function'),
+  ),
   schema: expect('a Standard Schema, such as one of zod, valibot or arktype', isSchema),
   oneOf: (...values: readonly string[]): Check =>
     expect(values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)),
@@ -94,7 +100,7 @@ const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
 /** What is wrong with a decorator's options. */
 export function markProblems(where: string, mark: Mark): string[] {
   const problems = wrongOptions(`${where}: ${mark.written}`, mark.options, known[mark.as])
-  const { history } = mark.options as RegistryOptions
+  const history = (mark.options as RegistryOptions | null)?.history
   if (mark.as !== 'registry' || typeof history !== 'object' || history === null) return problems
   return [...problems, ...wrongOptions(`${where}: ${mark.written}: history`, history, retention)]
 }

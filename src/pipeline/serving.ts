@@ -1,5 +1,4 @@
-import type { AbstractClass } from '../declare/metadata.js'
-import { type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
+import { findMethod, type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
 import type { Logger } from '../logger.js'
 import { parsePattern } from '../routing/pattern.js'
 import type { MessageRow, Route } from '../routing/table.js'
@@ -40,11 +39,10 @@ export function bindMember(
   },
   binding: Binding,
 ): Bind {
-  const owner = member.route.owner as AbstractClass<Record<string, unknown>>
-  const method = owner.prototype[member.key]
+  const { owner } = member.route
   const { bind, problems } = compileBind({
     name: member.name,
-    length: typeof method === 'function' ? method.length : 0,
+    length: findMethod(owner, member.key)?.length ?? 0,
     declared: member.row?.params ?? member.route.params,
     types: paramTypes(owner, member.key),
     sources: new Set<ParamSource>(['param', 'query', 'header', 'context', 'custom', 'token', ...offers.sources]),

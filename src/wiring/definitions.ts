@@ -142,7 +142,8 @@ function tokenProblem(
   if (token === undefined)
     return `${where} is undefined when the class is made: its file and this one import each other; move what both need into a third`
   if (!NO_TOKENS.includes(token)) return undefined
-  const what = token === Object ? 'an interface, a union or a class imported as a type' : `a ${(token as Class).name}`
+  const what =
+    token === Object ? 'an interface, a union or a class imported as a type' : `of the type ${(token as Class).name}`
   return `${where} is ${what}, which cannot be a token: give it a class (abstract, too) as its type, or mark it @inject('name')`
 }
 

@@ -18,6 +18,6 @@ export function markedTwice(name: string, marks: readonly Mark[]): string {
 
 export function pathProblems(where: string, mark: Mark): string[] {
   const path: unknown = mark.path
-  if (path === undefined || typeof path === 'string') return []
+  if (typeof path === 'string' || (path === undefined && mark.as !== 'on')) return []
   return [`${where}: ${mark.written}: its first argument should be a string, not ${show(path)}`]
 }

@@ -1,5 +1,12 @@
 /** What the methods of a listed class can say wrongly of themselves. */
-import type { AbstractClass, ClassDeclaration, Mark, MemberDeclaration, ParamDeclaration } from '../declare/metadata.js'
+import {
+  type AbstractClass,
+  type ClassDeclaration,
+  findMethod,
+  type Mark,
+  type MemberDeclaration,
+  type ParamDeclaration,
+} from '../declare/metadata.js'
 import type { Checks } from '../declare/options.js'
 import { check, markProblems, show, wrongOptions } from '../declare/options.js'
 import type { BodyOptions } from '../declare/params.js'
@@ -91,10 +98,7 @@ function calledProblems(
 }
 
 function notAMethod(where: string, member: string, owner: AbstractClass, { marks }: MemberDeclaration): string[] {
-  let at: object | null = owner.prototype
-  while (at !== null && !Object.hasOwn(at, member)) at = Object.getPrototypeOf(at)
-  const found = at === null ? undefined : Object.getOwnPropertyDescriptor(at, member)
-  if (typeof found?.value === 'function') return []
+  if (findMethod(owner, member) !== undefined) return []
   return [`${where} is marked ${marks[0]?.written}, but is no method: write it ${member}(…) { … }, not as a property`]
 }
 
