@@ -30,7 +30,6 @@ const rejectsLater = async () => {
 }
 // biome-ignore lint/suspicious/noThenProperty: that is what is tested
 const brokenThenable = () => ({ then: raise })
-// biome-ignore lint/suspicious/noThenProperty: that is what is tested
 const brokenGetter = () => Object.defineProperty({}, 'then', { get: raise })
 const brokenHeader = () => reply('x', { headers: { 'X-A': '\r\n' } })
 
