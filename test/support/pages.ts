@@ -4,10 +4,14 @@ import { eventually } from './eventually.js'
 
 /** Waits until the element's text, as it is seen, is this. */
 export async function shows(page: Page, selector: string, text: string): Promise<void> {
-  await eventually(`${selector} shows ${text}`, async () => {
-    assert.equal((await page.textContent(selector))?.trim(), text)
-    return true
-  })
+  await eventually(
+    `${selector} shows ${text}`,
+    async () => {
+      assert.equal((await page.textContent(selector))?.trim(), text)
+      return true
+    },
+    { timeout: 10_000 },
+  )
 }
 
 /** Waits until the items of a list are these, in this order, and no more. */
