@@ -143,7 +143,7 @@ export class Container {
 
   #register(definition: Definition): void {
     const token = definition.token as InjectionToken
-    if (definition.kind === 'value') this.#container.register(token, { useValue: definition.useValue })
+    if (definition.kind === 'value') this.#registerValue(definition.token, definition.useValue)
     if (definition.kind === 'alias')
       this.#container.register(token, { useToken: definition.useToken as InjectionToken })
     if (definition.kind !== 'class' || definition.scope === 'connection') return
@@ -156,10 +156,15 @@ export class Container {
       })
   }
 
+  /** As a factory, since tsyringe takes no `undefined` and no `null` for a value. */
+  #registerValue(token: Token, value: unknown): void {
+    this.#container.register(token as InjectionToken, { useFactory: () => value })
+  }
+
   async #runFactory(definition: Definition & { kind: 'factory' }): Promise<void> {
     const dependencies = definition.takesContainer ? [this.#container] : definition.needs.map(need => this.get(need))
     const useValue = await definition.useFactory(...(dependencies as never[]))
-    this.#container.register(definition.token as InjectionToken, { useValue })
+    this.#registerValue(definition.token, useValue)
     if (typeof useValue === 'object' && useValue !== null) this.#made.push(useValue)
   }
 }
