@@ -4,8 +4,6 @@ import { fork } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import {
   type CloseReason,
   type Connection,
@@ -19,6 +17,7 @@ import {
 import { serve } from '../support/app.js'
 import { many, openingOf, say, sayAndHear, textFrame } from '../support/crowd.js'
 import { eventually } from '../support/eventually.js'
+import { collectGarbage } from '../support/garbage.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 
 const ROUNDS = 5
@@ -29,12 +28,9 @@ const THROWING = 560
 const SLOW = 20
 const POLITE = 300
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
 /** MB that are in use when the garbage is collected. */
 function heap(): number {
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed / 2 ** 20
 }
 
