@@ -52,6 +52,8 @@ class Pump {
   #finished = false
   #reading = false
   #returned: Promise<unknown> | undefined
+  /** A source that was let go is over when its `return` is, also where a `next` stays open for ever. */
+  #goneWith: (returned: Promise<unknown>) => void = () => {}
   #items = 0
 
   constructor(
@@ -73,7 +75,10 @@ class Pump {
       cleanUp()
       throw error
     }
-    return running === undefined ? cleanUp() : running.finally(cleanUp)
+    if (running === undefined) return cleanUp()
+    const gone = this.#returned ?? new Promise<unknown>(resolve => (this.#goneWith = resolve))
+    const ended: Promise<unknown> = Promise.race([running, gone]).finally(cleanUp)
+    return ended.then(() => undefined)
   }
 
   #giveUp(): void {
@@ -85,13 +90,12 @@ class Pump {
   /** Never throws, since it may run while the connection ends: what went wrong is told to the one who pumps. */
   #letGo(): void {
     try {
-      const returned = this.source.return?.()
-      if (!isPromise(returned)) return
-      this.#returned = Promise.resolve(returned)
+      this.#returned = Promise.resolve(this.source.return?.())
     } catch (error) {
       this.#returned = Promise.reject(error)
     }
     this.#returned.catch(() => {})
+    this.#goneWith(this.#returned)
   }
 
   /** As far as it goes without waiting. */
