@@ -131,7 +131,7 @@ describe('how a stream ends on the wire, once', () => {
     assert.equal(closes.reasons.length, 1)
   })
 
-  test('P12, P33: send answers true, then false after the end; what cannot be encoded rejects that call alone', async t => {
+  test('P12: P33: send answers true, then false after the end; what cannot be encoded rejects that call alone', async t => {
     const seen: unknown[] = []
     const done = new Closes()
     @Sse('/')

@@ -47,7 +47,7 @@ class Pages {
   }
 }
 
-describe('B20, P29: a peer that leaves is noticed at once, close runs once', () => {
+describe('B20: P29: a peer that leaves is noticed at once, close runs once', () => {
   const ways: [how: string, leave: (peer: RawPeer) => unknown, kinds: readonly CloseReason['kind'][]][] = [
     ['a FIN', peer => peer.end(), ['peer']],
     ['a close', peer => peer.destroy(), ['peer', 'lost']],
@@ -161,6 +161,25 @@ describe('one connection, several requests', () => {
     for (let heard = 0; heard < 5; heard++) assert.doesNotMatch(await peer.readUntil('tick\n\n'), /HTTP|quick/)
     peer.end()
     assert.equal(await closes.first(), 'peer')
+  })
+
+  test('P17: a body that nobody reads is no request behind the stream, chunked or not', async t => {
+    closes.reasons.length = 0
+    const { port } = await serve(t, [Quiet, Pages])
+    const hidden = requestText('/pages/quick')
+    for (const asked of [
+      { body: hidden },
+      { headers: { 'Transfer-Encoding': 'chunked', 'Content-Type': 'text/plain' } },
+    ]) {
+      const peer = await RawPeer.connect(port)
+      await peer.write(requestText('/quiet', { method: 'POST', ...asked }))
+      await peer.readUntil('data: hello\n\n\r\n')
+      if (!('body' in asked)) await peer.write(`${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`)
+      peer.end()
+      assert.equal(await closes.first(), 'peer')
+      await peer.closed
+      assert.equal(peer.received, '')
+    }
   })
 
   test('a peer that asks on and on behind its stream is cut off', async t => {

@@ -98,7 +98,7 @@ describe('what a handler returns is sent', () => {
       assert.deepEqual(errors, [])
     })
 
-    test(`B13, B16: ${name}, from an event source's open and from info: the stream stays open`, async t => {
+    test(`B13: B16: ${name}, from an event source's open and from info: the stream stays open`, async t => {
       @Sse('/')
       class Source {
         open(stream: EventStream) {
