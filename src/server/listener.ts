@@ -12,7 +12,7 @@ export interface ListenerLimits {
   readonly requestTimeout?: number
   /** Milliseconds for which an idle connection is kept for its next request. @default 5_000 */
   readonly keepAliveTimeout?: number
-  /** Header fields of a request; the rest is dropped. @default 100 */
+  /** Header fields of a request; more are 431. @default 100 */
   readonly maxHeaders?: number
   /** Bytes of a request's header section; more is 431. @default 16_384 (16 KiB) */
   readonly maxHeaderSize?: number
@@ -56,11 +56,12 @@ export class Listener {
     const { headersTimeout = Math.min(10_000, requestTimeout || 10_000) } = limits
     const timeouts = { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval: 1000 }
     const server = createServer({ ...timeouts, ...declining, maxHeaderSize })
-    server.maxHeadersCount = limits.maxHeaders ?? 100
+    const { maxHeaders = 100 } = limits
+    server.maxHeadersCount = maxHeaders
     if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections
     const listener = new Listener(server)
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
-    attachHandlers(server, handlers)
+    attachHandlers(server, bounded(handlers, maxHeaders))
     await listen(server, { ...address, backlog: limits.backlog ?? 511 })
     server.on('error', failed)
     return listener
@@ -106,6 +107,21 @@ export class Listener {
         else addresses.set(address, left)
       })
     })
+  }
+}
+
+/** Node.js 20 drops the fields past its limit; since then it answers 431 (RFC 6585 §5), and so do we. */
+function bounded({ handle, upgrade }: Handlers, maxHeaders: number): Handlers {
+  const hasTooMany = ({ rawHeaders }: IncomingMessage) => rawHeaders.length > 2 * maxHeaders
+  return {
+    handle(request, response) {
+      if (hasTooMany(request)) response.writeHead(431, { Connection: 'close' }).end()
+      else handle(request, response)
+    },
+    upgrade(request, socket, head) {
+      if (hasTooMany(request)) socket.end('HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n')
+      else upgrade(request, socket, head)
+    },
   }
 }
 

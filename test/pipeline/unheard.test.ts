@@ -19,6 +19,7 @@ import {
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { serve } from '../support/serve.js'
+import { withResolvers } from '../support/with-resolvers.js'
 
 const raise = () => {
   throw new Error('secret')
@@ -168,18 +169,10 @@ test('a handler whose peer has left may go on, fail or answer, and nobody is har
     await peer.closed
   }
   assert.equal((await send(port, 'GET /fine')).text, 'fine')
-  resolve(undefined)
+  resolve()
   assert.equal((await send(port, 'GET /fine')).text, 'fine')
   assert.deepEqual(
     log.map(line => line.message),
     ['GET Slow.fails failed'],
   )
 })
-
-function withResolvers() {
-  let resolve: (value: unknown) => void = () => {}
-  const promise = new Promise(done => {
-    resolve = done
-  })
-  return { promise, resolve }
-}
