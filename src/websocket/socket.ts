@@ -29,6 +29,9 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
   #waiting = 0
   #paused = false
   #alive = true
+  /** At the last beat: the bytes that had left for the peer, and those that waited for it. */
+  #taken = 0
+  #unsent = 0
   #idleBeats = 0
 
   /** @internal */
@@ -136,10 +139,17 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
     else this.end({ kind: 'peer', ...(code === 1005 ? {} : { code }), ...(text === '' ? {} : { text }) })
   }
 
-  /** One beat of the heartbeat: a peer that said nothing since the last ping is gone. One that we paused cannot speak. @internal */
+  /**
+   * One beat of the heartbeat: a peer that said nothing since the last ping is gone. But one that we paused cannot speak,
+   * and one that takes what has waited for it is slow: its pong stands behind that. @internal
+   */
   heartbeat(): void {
-    if (!this.#alive && !this.#paused) return this.end({ kind: 'lost' })
+    const taken = this.#wire?.taken ?? 0
+    const isSlow = this.#unsent > 0 && taken > this.#taken
+    if (!this.#alive && !this.#paused && !isSlow) return this.end({ kind: 'lost' })
     this.#alive = false
+    this.#taken = taken
+    this.#unsent = this.queue.size
     this.#wire?.ping(Buffer.alloc(0))
   }
 

@@ -24,6 +24,8 @@ export interface Wire {
   /** Whether messages may still be sent: neither side has sent its close frame (RFC 6455 §5.5.1). */
   readonly open: boolean
   readonly sink: Sink
+  /** Bytes that have left for the network so far. */
+  readonly taken: number
   ping(data: Buffer): void
   close(code: number, text: string): void
   terminate(): void
@@ -114,6 +116,9 @@ function makeWire(ws: WebSocket, socket: NetSocket): Wire {
     protocol: ws.protocol,
     get open() {
       return isOpen(ws)
+    },
+    get taken() {
+      return socket.bytesWritten - socket.writableLength
     },
     sink: ws.extensions === '' ? new DirectSink(ws, socket) : new DeflatingSink(ws, socket),
     ping: data => ws.ping(data),

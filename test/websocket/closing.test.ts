@@ -153,11 +153,11 @@ describe('B29/P46: each end has its reason and its close code', () => {
   }
 
   test('B29: a peer that sends nothing for idleTimeout is 1000 idle; one that does is not', async t => {
-    const held = await open(t, { idleTimeout: 200 }, { message: text => text })
-    for (let index = 0; index < 8; index++) {
+    const held = await open(t, { idleTimeout: 800 }, { message: text => text })
+    for (let index = 0; index < 10; index++) {
       await held.peer.send('text', 'here')
       assert.equal(await held.peer.readText(), 'here')
-      await new Promise(resolve => setTimeout(resolve, 50))
+      await new Promise(resolve => setTimeout(resolve, 100))
     }
     assert.deepEqual(await held.peer.agree(), { code: 1000, text: '' })
     assert.deepEqual(await held.over(), { kind: 'idle' })
@@ -247,7 +247,7 @@ describe('pings', () => {
   })
 
   test('a peer that misses a heartbeat is lost; one that answers is not', async t => {
-    const held = await open(t, { heartbeat: 100 })
+    const held = await open(t, { heartbeat: 300 })
     for (let beats = 0; beats < 4; beats++) {
       assert.equal((await held.peer.read()).opcode, opcodes.ping)
       await held.peer.send('pong')
@@ -262,7 +262,7 @@ describe('pings', () => {
     let handled = 0
     const held = await open(
       t,
-      { heartbeat: 40, idleTimeout: 80 },
+      { heartbeat: 150, idleTimeout: 300 },
       {
         message: () => (handled++ === 0 ? new Promise<void>(resolve => (finish = resolve)) : undefined),
       },

@@ -74,7 +74,7 @@ describe('the opening handshake (RFC 6455 §4.2.1)', () => {
       400,
     ],
     ['HTTP/1.0 is 400', handshake('/echo').replace('HTTP/1.1', 'HTTP/1.0'), 400],
-    ['POST is 405', handshake('/echo', { 'Content-Length': '0' }, 'POST'), 405],
+    ['POST is 405', handshake('/echo', { 'Content-Length': '0', Connection: 'Upgrade, close' }, 'POST'), 405],
     ['subprotocols that are no tokens are 400', handshake('/echo', { 'Sec-WebSocket-Protocol': 'a b, c' }), 400],
     ['a subprotocol named twice is 400', handshake('/echo', { 'Sec-WebSocket-Protocol': 'a, a' }), 400],
     ['P40: an upgrade to no route is 404', handshake('/nowhere'), 404],

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { WebSocket as Client } from 'ws'
 import { type CloseReason, ConnectionRegistry, Registry, type Socket, WebSocket } from '../../src/index.js'
 import { serve } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
-import { frame, WebSocketPeer } from '../support/websocket-peer.js'
+import { activeHandles, noHandlesLeft } from '../support/handles.js'
+import { RawPeer, rawRequest } from '../support/raw-peer.js'
+import { frame, handshake, WebSocketPeer } from '../support/websocket-peer.js'
 
 const ended: CloseReason[] = []
 
@@ -101,6 +104,98 @@ describe('hostile peers', () => {
     peer.raw.end()
     assert.deepEqual(await endOf(), [{ kind: 'protocol', code: 1002 }])
   })
+})
+
+describe('slow peers', () => {
+  @WebSocket('/feed', { sendLimit: 200_000, heartbeat: 300 })
+  class Feed {
+    open(socket: Socket) {
+      sockets.push(socket)
+    }
+    close(reason: CloseReason) {
+      ended.push(reason)
+    }
+  }
+  const sockets: Socket[] = []
+
+  test('a peer that takes nothing, but still pongs, is cut at sendLimit: what waits for it never exceeds that', async t => {
+    ended.length = sockets.length = 0
+    const { port } = await serve(t, [Feed])
+    const peer = await WebSocketPeer.open(port, '/feed')
+    peer.raw.pause()
+    const [socket] = sockets as [Socket]
+    let most = 0
+    await eventually('it is cut', async () => {
+      await peer.send('pong')
+      for (let index = 0; index < 10; index++) void socket.send(Buffer.alloc(10_000))
+      if (!socket.closed) most = Math.max(most, socket.bufferedAmount)
+      return socket.closed
+    })
+    assert.ok(most > 0 && most <= 200_000, `${most} bytes waited`)
+    assert.deepEqual(await endOf(), [{ kind: 'overflow' }])
+    peer.raw.destroy()
+  })
+
+  test('a peer that is slow, but takes what it is sent, is not lost, though its pong is late', async t => {
+    ended.length = sockets.length = 0
+    @WebSocket('/bulk', { sendLimit: 100_000_000, heartbeat: 400 })
+    class Bulk extends Feed {}
+    const { port } = await serve(t, [Bulk])
+    const peer = await WebSocketPeer.open(port, '/bulk')
+    const [socket] = sockets as [Socket]
+    for (let index = 0; index < 800; index++) void socket.send(Buffer.alloc(100_000))
+    // Some 20 MB a second: the ping that stands behind 80 MB is not heard in three beats.
+    const start = performance.now()
+    for (let read = 0, time = 0; time < 1500; time = performance.now() - start) {
+      if (read < time * 20_000) peer.raw.resume()
+      await turn()
+      peer.raw.pause()
+      read += peer.raw.received.length
+      peer.raw.received = ''
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    assert.ok(socket.bufferedAmount > 0, 'something waits for it still')
+    assert.equal(socket.closed, false)
+    await eventually('it takes nothing more, and is lost', () => socket.closed)
+    assert.deepEqual(await endOf(), [{ kind: 'lost' }])
+    peer.raw.destroy()
+  })
+})
+
+describe('a peer that vanishes or talks nonsense', () => {
+  const message = frame('text', 'hello')
+  const steps: [where: string, bytes: Buffer][] = [
+    ['in the request line', Buffer.from('GET /pl')],
+    ['in the head', Buffer.from(handshake('/plain').slice(0, 60))],
+    ['behind the head', Buffer.from(handshake('/plain'))],
+    ['in the head of a frame', Buffer.concat([Buffer.from(handshake('/plain')), message.subarray(0, 1)])],
+    ['in a frame', Buffer.concat([Buffer.from(handshake('/plain')), message.subarray(0, 8)])],
+    ['between fragments', Buffer.concat([Buffer.from(handshake('/plain')), frame('text', 'a', { fin: false })])],
+    ['behind a message', Buffer.concat([Buffer.from(handshake('/plain')), message])],
+    ['behind nonsense', Buffer.concat([Buffer.from(handshake('/plain')), Buffer.alloc(5000, 0xff)])],
+    ['behind nonsense in place of a head', Buffer.alloc(5000, 0x7f)],
+    ['behind a TLS greeting', Buffer.from('16030100a5010000a10303', 'hex')],
+  ]
+  for (const how of ['reset', 'end'] as const) {
+    for (const [where, bytes] of steps) {
+      test(`leaves nothing behind, ${where} (${how})`, async t => {
+        const { port, app, log } = await serve(t, [Plain])
+        const before = activeHandles()
+        for (let round = 0; round < 5; round++) {
+          const peer = await RawPeer.connect(port)
+          await peer.write(bytes)
+          if (round % 2 === 0) await turn()
+          peer[how]()
+          await peer.closed
+        }
+        const answer = await rawRequest(port, 'GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+        assert.match(answer, /^HTTP\/1\.1 404 /, 'the server lives')
+        await noHandlesLeft(before)
+        await eventually('no connection is left', () => app.connections === 0)
+        assert.deepEqual(log.errors, [])
+      })
+    }
+  }
 })
 
 describe('permessage-deflate (RFC 7692)', () => {
