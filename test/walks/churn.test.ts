@@ -23,9 +23,9 @@ import { activeHandles, noHandlesLeft } from '../support/handles.js'
 const ROUNDS = 5
 /** Connections of a round, by how they end: 2,000. */
 const KILLED = 500
-const RESET = 620
+const RESET = 630
 const THROWING = 560
-const SLOW = 20
+const SLOW = 10
 const POLITE = 300
 
 /** MB that are in use when the garbage is collected. */
