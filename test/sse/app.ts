@@ -11,6 +11,7 @@ import {
   Module,
   type Provider,
 } from '../../src/index.js'
+import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
 
 export interface Served {
@@ -120,16 +121,14 @@ export async function firstPacket(port: number, path: string, asked: Asked = {})
 /** Keeps what `close` was called with. */
 export class Closes {
   readonly reasons: CloseReason[] = []
-  #wake: () => void = () => {}
 
   note(reason: CloseReason): void {
     this.reasons.push(reason)
-    this.#wake()
   }
 
   /** The kind of the first reason, when it has come. */
   async first(): Promise<CloseReason['kind']> {
-    if (this.reasons.length === 0) await new Promise<void>(resolve => (this.#wake = resolve))
-    return this.reasons[0]?.kind as CloseReason['kind']
+    const { kind } = await eventually('close was called', () => this.reasons[0])
+    return kind
   }
 }

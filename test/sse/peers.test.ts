@@ -93,6 +93,7 @@ describe('B20: P29: a peer that leaves is noticed at once, close runs once', () 
         const kind = await closes.first()
         assert.ok(kinds.includes(kind), kind)
         await eventually('no connection is left', () => app.connections === 0)
+        peer.resume()
         await peer.closed
         assert.equal(closes.reasons.length, 1)
         assert.deepEqual(errors, [])
