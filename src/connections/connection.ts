@@ -117,7 +117,7 @@ export abstract class Connection<Names extends string = string> implements Recei
     try {
       const keepsUp = this.push(value)
       if (this.closed) return Promise.resolve(false)
-      return keepsUp || !this.started ? Promise.resolve(true) : this.drained().then(() => !this.closed)
+      return keepsUp || !this.started ? Promise.resolve(true) : this.queue.drained()
     } catch (error) {
       return Promise.reject(error)
     }
@@ -232,7 +232,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** @internal */
   drained(): Promise<unknown> {
-    return this.closed ? Promise.resolve() : this.queue.drained()
+    return this.queue.drained()
   }
 
   /** @internal */

@@ -42,7 +42,9 @@ export class SendQueue {
   #held = true
   #dropped = false
   #draining = false
-  #drained: (() => void)[] = []
+  /** One for all who wait, however many sends nobody awaits. */
+  #drained: Promise<boolean> | undefined
+  #tellDrained: (taken: boolean) => void = () => {}
   /** How many writes there were: what stands still is silent. */
   writes = 0
 
@@ -122,13 +124,17 @@ export class SendQueue {
     }
   }
 
-  /** Settles when what is queued was taken by the sink and its buffer has run empty, or the queue was dropped. */
-  drained(): Promise<void> {
-    if (this.#dropped) return Promise.resolve()
-    return new Promise(resolve => {
-      this.#drained.push(resolve)
-      this.#awaitDrain()
+  /** Settles when all was taken by the sink and its buffer has run empty: `true`, or `false` when the queue was dropped. */
+  drained(): Promise<boolean> {
+    if (this.#dropped) return Promise.resolve(false)
+    this.#drained ??= new Promise(resolve => {
+      this.#tellDrained = taken => {
+        this.#drained = undefined
+        resolve(taken)
+      }
     })
+    this.#awaitDrain()
+    return this.#drained
   }
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
@@ -148,7 +154,7 @@ export class SendQueue {
     this.#waitingBytes = 0
     this.#staged = []
     this.#stagedBytes = 0
-    this.#tellDrained()
+    this.#tellDrained(false)
   }
 
   /** @internal */
@@ -221,12 +227,8 @@ export class SendQueue {
       }
     })
     this.#waiting.splice(0, taken)
-    if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained()
+    if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained(true)
     else this.#awaitDrain()
-  }
-
-  #tellDrained(): void {
-    for (const resolve of this.#drained.splice(0)) resolve()
   }
 }
 

@@ -192,12 +192,13 @@ describe('order', () => {
 describe('an end', () => {
   test('drained settles when the peer has taken all, and when the queue is dropped', async () => {
     const { queue, wire } = open('disconnect')
-    await queue.drained()
+    assert.equal(await queue.drained(), true)
     wire.pause()
     queue.push(line('n0'))
     queue.push(line('n1'))
     const order: string[] = []
     const drained = queue.drained().then(() => order.push('drained'))
+    assert.equal(queue.drained(), queue.drained(), 'who waits costs nothing more')
     await turn()
     order.push('resume')
     wire.resume()
@@ -207,8 +208,8 @@ describe('an end', () => {
     queue.push(line('n2'))
     const dropped = queue.drained()
     queue.drop()
-    await dropped
-    await queue.drained()
+    assert.equal(await dropped, false)
+    assert.equal(await queue.drained(), false)
   })
 
   test('finish hands all to the sink, and nothing follows', async () => {
