@@ -20,7 +20,7 @@ class TickStream {
   }
 }
 
-@WebSocket('/ticks')
+@WebSocket('/ticks', { heartbeat: 0 })
 class TickSocket {
   constructor(private readonly ticks: Ticks) {}
   open(socket: Socket) {
@@ -49,13 +49,16 @@ test('500 streams and 500 sockets, a tenth of which come and go, see 200 events 
   const { app, port, log } = await serve(t, [TickStream, TickSocket], { providers: [Ticks] })
   const ticks = app.get(Ticks)
   const peers = fork(join(import.meta.dirname, 'exactly-once-peers.js'))
+  const gone = new AbortController()
+  peers.once('exit', code => gone.abort(new Error(`the peers' process ended with ${code}`)))
   t.after(() => peers.kill('SIGKILL'))
+  const answer = async () => (await once(peers, 'message', { signal: gone.signal }))[0] as unknown
   const order: Order = { port, streams: STREAMS, sockets: SOCKETS }
   peers.send(order)
-  assert.deepEqual((await once(peers, 'message'))[0], 'ready')
+  assert.equal(await answer(), 'ready')
   const last = await tick(ticks)
   peers.send({ last })
-  const [report] = (await once(peers, 'message')) as [Report]
+  const report = (await answer()) as Report
   const told = JSON.stringify({ ...report, members: ticks.size, logged: log.messages.slice(0, 5) }, null, 2)
   assert.deepEqual(report.wrong, [], told)
   assert.equal(report.behind, 0, told)
