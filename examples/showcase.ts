@@ -1,5 +1,5 @@
 import cors from 'cors'
-import { Controller, formatRoutes, Get, Module, mount, RequestContext, readRoutes } from 'palomino'
+import { Application, Controller, formatRoutes, Get, Module, mount, RequestContext } from 'palomino'
 import { Assets, page } from './assets.js'
 import { Chat } from './chat/chat.js'
 import { Quickstart } from './quickstart/quickstart.js'
@@ -7,6 +7,8 @@ import { Slides } from './slides/slides.js'
 
 @Controller('/')
 class Landing {
+  constructor(private readonly app: Application) {}
+
   @Get('/')
   index(context: RequestContext) {
     return page(context, 'landing/page.html')
@@ -15,7 +17,7 @@ class Landing {
   /** The table that all of this came to. */
   @Get('/routes')
   routes() {
-    return formatRoutes(readRoutes(Showcase))
+    return formatRoutes(this.app.routes)
   }
 }
 

@@ -35,8 +35,7 @@ const PORT = 3000
  * @throws AddressInUseError when the port is taken
  */
 export async function bootstrap(module: AbstractClass, options: ApplicationOptions = {}): Promise<Application> {
-  const blueprint = readBlueprint(module, options)
-  const app = new Application(blueprint, options)
+  const app = new Application(module, options)
   try {
     await app.start()
     if (options.listen !== false) await app.listen(addressOf(options))
@@ -50,11 +49,13 @@ export async function bootstrap(module: AbstractClass, options: ApplicationOptio
 
 /** The route table of a module, without making anything. @throws ConfigurationError */
 export function readRoutes(module: AbstractClass, options: ApplicationOptions = {}): readonly Route[] {
-  return readBlueprint(module, options).routes
+  return readBlueprint(module, options, undefined).routes
 }
 
-function readBlueprint(module: AbstractClass, options: ApplicationOptions): Blueprint {
+/** @param app what is given to those who ask for the `Application`, once something is made */
+function readBlueprint(module: AbstractClass, options: ApplicationOptions, app: Application | undefined): Blueprint {
   return drawUp(module, {
+    given: [{ token: Application, useValue: app }],
     guards: listOf(options.guards),
     interceptors: listOf(options.interceptors),
     errorMappers: listOf(options.errorMappers),
@@ -70,8 +71,9 @@ function addressOf({ port = PORT, host, path }: ApplicationOptions): ListenAddre
   return { port: Number(port), ...(host === undefined ? {} : { host }) }
 }
 
-/** A running application. */
+/** A running application. It is injected by its type; while singletons are made, it has not started. */
 export class Application {
+  private readonly blueprint: Blueprint
   readonly #container: Container
   readonly #live = new LiveConnections<Connection>()
   /** @internal */
@@ -84,11 +86,12 @@ export class Application {
 
   /** @internal */
   constructor(
-    private readonly blueprint: Blueprint,
+    module: AbstractClass,
     private readonly options: ApplicationOptions,
   ) {
+    this.blueprint = readBlueprint(module, options, this)
     this.logger = options.logger ?? defaultLogger
-    this.#container = new Container(blueprint.definitions, connectionTokens, this.logger)
+    this.#container = new Container(this.blueprint.definitions, connectionTokens, this.logger)
   }
 
   /** The route table, frozen. */

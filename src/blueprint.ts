@@ -31,6 +31,8 @@ export interface BlueprintOptions extends Surroundings {
   readonly prefix: string
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly overrides: readonly Provider[]
+  /** What exists without being listed. */
+  readonly given: readonly Provider[]
   /** What is wrong already. */
   readonly problems: readonly string[]
 }
@@ -64,7 +66,13 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
   const perConnection = classes.filter(({ owner }) => kindOf(owner)?.as !== 'controller')
   const everywhere = surroundingClasses(options).map(owner => ({ owner, module: 'bootstrap' }))
   const surrounding = [...classes.flatMap(surroundingsOf), ...everywhere]
-  const listings = [...graph.providers, ...implicit(classes, surrounding, graph), ...options.overrides.map(asOverride)]
+  const given = options.given.map(provider => ({ provider, module: 'bootstrap' }))
+  const listings = [
+    ...given,
+    ...graph.providers,
+    ...implicit(classes, surrounding, graph),
+    ...options.overrides.map(asOverride),
+  ]
   const definitions = define(listings, problems)
   const needs = new Map(perConnection.map(({ owner }) => [owner, constructorTokens(owner, problems)]))
   const sorted = sortByNeed(definitions)

@@ -1,4 +1,4 @@
-export { type Application, bootstrap, readRoutes } from './application.js'
+export { Application, bootstrap, readRoutes } from './application.js'
 export { type CloseReason, type Stop, type StopOptions, stop } from './connections/close-reason.js'
 export { Connection } from './connections/connection.js'
 export {

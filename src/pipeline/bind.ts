@@ -143,7 +143,7 @@ function unfillable(parameters: Parameters, index: number): string {
     return `${where}, whose type is not known at run time: ${cure}, or @inject(Context), or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`
   }
   if (type === Function || type === Object || type === undefined)
-    return `${where}, whose type is no class, or one that is imported as a type: ${cure}, or import its class as a value`
+    return `${where}, whose type is no class, or one behind "import type": ${cure}, or import its class as a value`
   return `${where} (${typeof type === 'function' ? type.name : 'unknown type'}): ${cure}, or give it the type Context, AbortSignal or its connection's class`
 }
 

@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionServing } from '../connections/serving.js'
-import { methodNotAllowed, notFound } from '../errors.js'
+import { badRequest, methodNotAllowed, notFound } from '../errors.js'
 import { type Params, RequestContext, type RequestTarget, readTarget } from '../pipeline/context.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
@@ -78,6 +78,7 @@ export class Dispatcher {
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
     response.on('error', this.#spoilt)
     const arrival = { request, response, next }
+    if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
     if (this.options.use.length === 0) return this.#route(arrival)
     this.#runMiddleware(this.options.use, arrival, () => this.#route(arrival))
   }
@@ -103,6 +104,7 @@ export class Dispatcher {
       socket.destroySoon()
     })
     const arrival = { request, response, next, upgradeHead: head }
+    if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
     this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, head))
   }
 
@@ -192,6 +194,20 @@ export class Dispatcher {
   #refuse(context: RequestContext, error: unknown): void {
     this.serving.refuse(context, this.#map(error, context))
   }
+}
+
+/** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2). */
+function hasManyHosts({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts > 1
+}
+
+function manyHosts(): Error {
+  return badRequest('the request has more than one Host', { headers: { Connection: 'close' } })
 }
 
 /** The route of a leaf for a request: the method's own, HEAD by GET, a stream where the peer asks for one, or `@All`. */

@@ -142,9 +142,10 @@ function tokenProblem(
   if (token === undefined)
     return `${where} is undefined when the class is made: its file and this one import each other; move what both need into a third`
   if (!NO_TOKENS.includes(token)) return undefined
-  const what =
-    token === Object ? 'an interface, a union or a class imported as a type' : `of the type ${(token as Class).name}`
-  return `${where} is ${what}, which cannot be a token: give it a class (abstract, too) as its type, or mark it @inject('name')`
+  const cure = `give it a class (abstract, too) as its type, or mark it @inject('name')`
+  if (token === Object || token === Function)
+    return `${where} is an interface, a union, or a class behind "import type", of which nothing is left at run time: import its class as a value, ${cure}`
+  return `${where} is of the type ${(token as Class).name}, which cannot be a token: ${cure}`
 }
 
 export function nameToken(token: Token): string {

@@ -53,6 +53,14 @@ class Interface {
     readonly either: Plain | Store,
   ) {}
 }
+/** What `tsc` makes of a class behind `import type`. */
+@Injectable()
+class TypeOnly {
+  constructor(readonly plain: Plain) {}
+}
+Reflect.defineMetadata('design:paramtypes', [Function], TypeOnly)
+const gone =
+  'an interface, a union, or a class behind "import type", of which nothing is left at run time: import its class as a value'
 @Injectable()
 class Circular {
   constructor(readonly other: Plain) {}
@@ -80,14 +88,20 @@ testBootErrors('a constructor', {
   'asks for no interface and no primitive': {
     module: providing(Interface),
     problems: [
-      ['0 is an interface, a union or a class imported as a type'],
-      ['1 is of the type String'],
-      ['2 is of the type Array'],
-      ['3 is an interface, a union or a class imported as a type'],
+      `0 is ${gone}, `,
+      '1 is of the type String, which cannot be a token: ',
+      '2 is of the type Array, which cannot be a token: ',
+      `3 is ${gone}, `,
     ].map(
-      ([what]) =>
-        `Interface: constructor parameter ${what}, which cannot be a token: give it a class (abstract, too) as its type, or mark it @inject('name')`,
+      what =>
+        `Interface: constructor parameter ${what}give it a class (abstract, too) as its type, or mark it @inject('name')`,
     ),
+  },
+  'asks for no class behind "import type"': {
+    module: providing(Plain, TypeOnly),
+    problems: [
+      `TypeOnly: constructor parameter 0 is ${gone}, give it a class (abstract, too) as its type, or mark it @inject('name')`,
+    ],
   },
   'asks for a class that exists by then': {
     module: providing(Circular),

@@ -38,7 +38,7 @@ testBootErrors('a parameter', {
     problems: [
       `A.one: nothing can fill parameter 0 (String): ${decorators}, or give it the type Context, AbortSignal or its connection's class`,
       `A.two: nothing can fill parameter 1 (Store): ${decorators}, or give it the type Context, AbortSignal or its connection's class`,
-      `A.three: nothing can fill parameter 0, whose type is no class, or one that is imported as a type: ${decorators}, or import its class as a value`,
+      `A.three: nothing can fill parameter 0, whose type is no class, or one behind "import type": ${decorators}, or import its class as a value`,
       `A.four: nothing can fill parameter 0 (EventStream): ${decorators}, or give it the type Context, AbortSignal or its connection's class`,
     ],
   },

@@ -114,6 +114,8 @@ describe('P8: the Host field', () => {
     ['an IPv6 address', get('Host: [::1]:8080'), 200, '[::1]:8080'],
     ['nothing, from a peer of HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n', 200, null],
     ['nothing, from a peer of HTTP/1.1', get(), 400],
+    ['two of them, even alike (RFC 9112 §3.2)', get('Host: a', 'hOST: a'), 400],
+    ['two of them, on a handshake', get('Host: a', 'Host: b', 'Upgrade: websocket', 'Connection: Upgrade'), 400],
   ]
   for (const [what, request, status, host] of rows) {
     test(`${what}: ${status}`, async t => {
