@@ -118,15 +118,17 @@ export interface StreamCodec extends Codec {
   readonly keepAlive: Buffer
 }
 
+/**
+ * What tells a peer where it stands, and nothing else. An id alone would do for a browser; other clients remember only the
+ * ids of events that they dispatch, so it has a type that nobody listens to.
+ */
+const PLACE: ServerSentEvent = { event: 'place', data: '' }
+
 function codec(frame: (text: string) => Buffer): StreamCodec {
-  const encode = ({ event, data, id }: RegistryEvent) =>
-    frame(
-      encodeEvent({
-        ...(event === undefined ? {} : { event }),
-        ...(id === undefined ? {} : { id }),
-        ...(data === undefined ? {} : { data }),
-      }),
-    )
+  const encode = ({ event, data, id }: RegistryEvent) => {
+    const fields = event === undefined ? PLACE : { event, data: data ?? '' }
+    return frame(encodeEvent(id === undefined ? fields : { ...fields, id }))
+  }
   return { frame, encode, keepAlive: frame(KEEP_ALIVE) }
 }
 

@@ -101,7 +101,8 @@ class StreamPeer extends Peer {
     else if (line.startsWith('id: ')) this.#id = line.slice(4)
     else if (line.startsWith('data: ')) this.#data = line.slice(6)
     else if (line === '') {
-      this.took(this.#event, this.#data === '' ? '' : JSON.parse(this.#data), this.#id)
+      const event = this.#event === 'place' ? '' : this.#event
+      this.took(event, this.#data === '' ? '' : JSON.parse(this.#data), this.#id)
       this.#event = this.#id = this.#data = ''
     }
   }
