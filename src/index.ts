@@ -79,15 +79,8 @@ export {
 } from './errors.js'
 export type { Logger } from './logger.js'
 export type { ApplicationOptions } from './options.js'
-export {
-  Context,
-  ContextKey,
-  type Handshake,
-  MessageContext,
-  type Params,
-  type QueryValues,
-  RequestContext,
-} from './pipeline/context.js'
+export { Context, ContextKey, type Handshake, type Params, type QueryValues } from './pipeline/context.js'
+export { MessageContext } from './pipeline/message-context.js'
 export {
   created,
   type HeaderValue,
@@ -101,6 +94,7 @@ export {
   text,
   upgrade,
 } from './pipeline/reply.js'
+export { RequestContext } from './pipeline/request-context.js'
 export {
   type Admission,
   type ErrorMapper,

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from '../declare/routes.js'
 import { unavailable } from '../errors.js'
-import type { RequestContext } from '../pipeline/context.js'
 import type { Endpoint } from '../pipeline/endpoint.js'
+import type { RequestContext } from '../pipeline/request-context.js'
 import type { Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { parse as parseForm } from 'node:querystring'
 import type { BodyOptions } from '../declare/params.js'
 import { badRequest, contentTooLarge, unsupportedMediaType } from '../errors.js'
-import type { RequestContext } from '../pipeline/context.js'
 import { parseJson } from '../pipeline/json.js'
+import type { RequestContext } from '../pipeline/request-context.js'
 
 /** Fields of a form at the most. */
 const FORM_FIELDS = 1000

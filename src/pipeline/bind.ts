@@ -2,7 +2,9 @@
 import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
 import type { BodyOptions } from '../declare/params.js'
 import { ValidationError } from '../errors.js'
-import { Context, MessageContext, RequestContext } from './context.js'
+import { Context } from './context.js'
+import { MessageContext } from './message-context.js'
+import { RequestContext } from './request-context.js'
 import { isPromise, then } from './settle.js'
 import { readInput } from './validate.js'
 

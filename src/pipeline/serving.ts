@@ -3,8 +3,8 @@ import type { Logger } from '../logger.js'
 import { parsePattern } from '../routing/pattern.js'
 import type { MessageRow, Route } from '../routing/table.js'
 import { type Bind, compileBind, type Parameters } from './bind.js'
-import type { RequestContext } from './context.js'
 import type { Resolve } from './endpoint.js'
+import type { RequestContext } from './request-context.js'
 
 /** Runs one exchange to its end; never throws. */
 export type Serve = (context: RequestContext) => void

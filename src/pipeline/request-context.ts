@@ -1,0 +1,122 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { parse as parseQuery } from 'node:querystring'
+import { behindPrefix } from '../routing/pattern.js'
+import type { Route } from '../routing/table.js'
+import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+
+/** What a request asked for, taken apart once. @internal */
+export interface RequestTarget {
+  readonly path: string
+  readonly queryString: string
+}
+
+/** Takes a request's target apart; the absolute form (RFC 9112 §3.2.2) loses its scheme and host. @internal */
+export function readTarget(url: string): RequestTarget {
+  const local = url.startsWith('/') ? url : url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+  const mark = local.indexOf('?')
+  if (mark === -1) return { path: local === '' ? '/' : local, queryString: '' }
+  return { path: mark === 0 ? '/' : local.slice(0, mark), queryString: local.slice(mark + 1) }
+}
+
+/** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
+export class RequestContext extends Context {
+  #query: QueryValues | undefined
+  #controller: AbortController | undefined
+  #state: State | undefined
+  #connection: Carrier | undefined
+  /** What the body was read as, so that it is read once. @internal */
+  body: Promise<unknown> | undefined
+  /** On an upgrade request, what came right behind its head. @internal */
+  upgradeHead: Buffer | undefined
+
+  constructor(
+    route: Route,
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly params: Params,
+    private readonly target: RequestTarget,
+    /** @internal */
+    readonly bodyLimit: number,
+  ) {
+    super(route)
+  }
+
+  get method(): string {
+    return this.request.method ?? 'GET'
+  }
+
+  /** The whole path that was asked for: prefixes included, and the path that this application is mounted at. */
+  get originalPath(): string {
+    const { originalUrl } = this.request as IncomingMessage & { readonly originalUrl?: string }
+    return originalUrl === undefined ? this.target.path : readTarget(originalUrl).path
+  }
+
+  get path(): string {
+    const { prefix } = this.route
+    return prefix === '' ? this.target.path : behindPrefix(this.target.path, prefix)
+  }
+
+  get query(): QueryValues {
+    this.#query ??= parseQuery(this.target.queryString)
+    return this.#query
+  }
+
+  get headers(): Readonly<IncomingHttpHeaders> {
+    return this.request.headers
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.request.socket.remoteAddress
+  }
+
+  /** Aborts when the response is closed (sent whole, or the peer has left), or when the exchange's connection ends. */
+  get signal(): AbortSignal {
+    if (this.#connection !== undefined) return this.#connection.signal
+    if (this.#controller === undefined) {
+      const controller = new AbortController()
+      const { response } = this
+      if (response.destroyed) controller.abort()
+      else response.once('close', () => controller.abort())
+      this.#controller = controller
+    }
+    return this.#controller.signal
+  }
+
+  get connection(): Carrier | undefined {
+    return this.#connection
+  }
+
+  get state(): State | undefined {
+    return this.#connection === undefined ? this.#state : this.#connection.state
+  }
+
+  openState(): State {
+    if (this.#connection !== undefined) {
+      this.#connection.state ??= new Map()
+      return this.#connection.state
+    }
+    this.#state ??= new Map()
+    return this.#state
+  }
+
+  /** From here on the exchange is its connection's: what was left in it so far goes with that, and ends with it. @internal */
+  connect(connection: Carrier): void {
+    connection.state = this.#state
+    this.#connection = connection
+    const controller = this.#controller
+    if (controller === undefined) return
+    const { signal } = connection
+    signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true })
+  }
+
+  /** What a connection keeps of this exchange. @internal */
+  handshake(keep: readonly string[]): Handshake {
+    const headers: IncomingHttpHeaders = Object.create(null)
+    for (const name of keep) {
+      const value = this.request.headers[name]
+      if (value !== undefined) headers[name] = value
+    }
+    const { method, path, params, query, remoteAddress } = this
+    return Object.freeze({ method, path, params, query, headers: Object.freeze(headers), remoteAddress })
+  }
+}
