@@ -5,6 +5,8 @@ export interface Sink {
   write(bytes: Buffer): boolean
   readonly writableLength: number
   readonly writableNeedDrain: boolean
+  /** Bytes that it takes before it asks to wait for `drain`. */
+  readonly writableHighWaterMark: number
   once(event: 'drain', listener: () => void): unknown
   cork?(): void
   uncork?(): void
@@ -45,13 +47,16 @@ export class SendQueue {
   /** One for all who wait, however many sends nobody awaits. */
   #drained: Promise<boolean> | undefined
   #tellDrained: (taken: boolean) => void = () => {}
+  #limit: number
   /** How many writes there were: what stands still is silent. */
   writes = 0
 
   constructor(
     private readonly options: QueueOptions,
     private readonly overflowed: () => void,
-  ) {}
+  ) {
+    this.#limit = options.limit
+  }
 
   /** Bytes that the peer has not taken. */
   get size(): number {
@@ -63,9 +68,13 @@ export class SendQueue {
     return this.#sink !== undefined && this.#waiting.length === 0 && !this.#sink.writableNeedDrain
   }
 
-  /** Opens the sink; what was queued until now follows at once. */
+  /**
+   * Opens the sink; what was queued until now follows at once. A limit within what the sink buffers by itself would be
+   * met before the sink asks anybody to wait, so it is never less than twice that.
+   */
   open(sink: Sink): void {
     this.#sink = sink
+    this.#limit = Math.max(this.options.limit, 2 * sink.writableHighWaterMark)
     this.#flushWaiting()
   }
 
@@ -164,13 +173,13 @@ export class SendQueue {
     this.#staged = []
     const bytes = this.#stagedBytes
     this.#stagedBytes = 0
-    if (this.keepsUp && this.size + bytes <= this.options.limit) this.#sinkWrite(joinShared(staged))
+    if (this.keepsUp && this.size + bytes <= this.#limit) this.#sinkWrite(joinShared(staged))
     else for (const { bytes, key } of staged) this.#write(bytes, key)
   }
 
   #isOver(bytes: Buffer): boolean {
     const { size } = this
-    return size > 0 && size + bytes.length > this.options.limit
+    return size > 0 && size + bytes.length > this.#limit
   }
 
   #write(bytes: Buffer, key: string | undefined): void {

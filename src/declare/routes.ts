@@ -12,7 +12,10 @@ export interface HttpOptions {
 export type Overflow = 'disconnect' | 'drop-oldest' | 'drop-newest' | 'latest'
 
 export interface ConnectionOptions {
-  /** Bytes that may wait for a slow peer, at the most. @default 1_048_576 (1 MiB) */
+  /**
+   * Bytes that may wait for a slow peer, at the most. It is at least twice what the socket buffers
+   * by itself (16 KiB, and 64 KiB since Node.js 22). @default 1_048_576 (1 MiB)
+   */
   readonly sendLimit?: number
   /**
    * `disconnect` ends the connection, and the peer resumes from the log; `drop-oldest` and `drop-newest` drop what

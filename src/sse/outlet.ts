@@ -52,6 +52,10 @@ class ResponseSink implements Sink {
     return this.#full || this.response.writableNeedDrain
   }
 
+  get writableHighWaterMark(): number {
+    return this.response.writableHighWaterMark
+  }
+
   write(bytes: Buffer): boolean {
     this.#full = this.response.write(bytes) === false
     if (!this.#toFlush) this.#flushSoon()

@@ -155,6 +155,10 @@ class DirectSink implements Sink {
     return this.socket.writableNeedDrain || !isOpen(this.ws)
   }
 
+  get writableHighWaterMark(): number {
+    return this.socket.writableHighWaterMark
+  }
+
   write(bytes: Buffer): boolean {
     if (!isOpen(this.ws)) return false
     if (!this.#corked) {
@@ -188,7 +192,11 @@ class DeflatingSink implements Sink {
   }
 
   get writableNeedDrain(): boolean {
-    return this.#unsent >= this.socket.writableHighWaterMark || !isOpen(this.ws)
+    return this.#unsent >= this.writableHighWaterMark || !isOpen(this.ws)
+  }
+
+  get writableHighWaterMark(): number {
+    return this.socket.writableHighWaterMark
   }
 
   write(bytes: Buffer): boolean {

@@ -78,12 +78,24 @@ for (const [overflow, check] of Object.entries(policies) as [Overflow, (opened: 
     })
 
     test('the limit counts what is about to be written', () => {
-      const { queue, wire, overflows } = open(overflow, 1000, 900)
+      const { queue, wire, overflows } = open(overflow, 1000, 500)
       wire.pause()
-      queue.push(line('first', 800))
-      queue.push(line('second', 300))
+      queue.push(line('first', 400))
+      queue.push(line('second', 700))
       assert.ok(queue.size <= 1000, `${queue.size} bytes`)
       assert.equal(overflows(), overflow === 'disconnect' ? 1 : 0)
+    })
+
+    test('what the sink buffers by itself is no overflow: whoever sends is told to wait before anything is dropped', async () => {
+      const { queue, wire, names: has, overflows } = open(overflow, 100, 500)
+      wire.pause()
+      let sent = 0
+      while (queue.push(line(`n${sent}`, 90), `n${sent}`)) sent++
+      assert.ok(sent > 1)
+      wire.resume()
+      assert.equal(await queue.drained(), true)
+      assert.deepEqual(has(), names(...Array(sent + 1).keys()))
+      assert.equal(overflows(), 0)
     })
 
     test('one message that is larger than the limit passes, where nothing waits', async () => {

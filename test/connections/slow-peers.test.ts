@@ -20,7 +20,7 @@ import { turn } from '../support/registry-peers.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
-const LIMIT = 64 * KIB
+const LIMIT = 128 * KIB
 const PEERS = 200
 const ROUNDS = 50
 const HISTORY = 20 * MIB
@@ -28,8 +28,10 @@ const HISTORY = 20 * MIB
 v8.setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
-/** Bytes that are in use, buffers included. */
-function memory(): number {
+/** Bytes that are in use, buffers included. These are swept beside a collection, and counted as gone by the next. */
+async function memory(): Promise<number> {
+  collectGarbage()
+  await turn()
   collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
@@ -81,7 +83,7 @@ for (const overflow of ['disconnect', 'drop-oldest', 'drop-newest', 'latest'] as
       await turn()
       measure()
     }
-    const before = memory()
+    const before = await memory()
     const own = 'x'.repeat(16 * KIB)
     for (let round = 0; round < ROUNDS; round++) {
       for (const member of flood.members('all')) member.send({ event: `own ${round}`, data: own })
@@ -89,7 +91,7 @@ for (const overflow of ['disconnect', 'drop-oldest', 'drop-newest', 'latest'] as
       measure()
     }
     const cut = PEERS - flood.count('all')
-    const grown = memory() - before
+    const grown = (await memory()) - before
     const sent = PEERS * ROUNDS * own.length
     assert.ok(most <= LIMIT, `a queue held ${most} bytes`)
     assert.ok(grown < 2 * PEERS * LIMIT, `${grown / MIB} MiB more, of ${sent / MIB} MiB that were sent`)

@@ -43,10 +43,10 @@ export class Wire implements Sink {
   #held: Buffer[] = []
   #listeners: (() => void)[] = []
 
-  constructor(readonly highWaterMark = 1) {}
+  constructor(readonly writableHighWaterMark = 1) {}
 
   get writableNeedDrain(): boolean {
-    return this.writableLength >= this.highWaterMark
+    return this.writableLength >= this.writableHighWaterMark
   }
 
   write(bytes: Buffer): boolean {
