@@ -15,8 +15,11 @@ export const STOPPED_ID = 'palomino-stopped'
 
 /** Milliseconds that a peer has to take what was sent before a clean end. */
 const FLUSH_PATIENCE = 5000
-/** Milliseconds over which peers are told to come back when the server drains. */
-const DRAIN_SPREAD = 2000
+/**
+ * Milliseconds after which peers come back when the server drains, and over which that is spread. An `EventSource` keeps
+ * to its last `retry` for good, also while nobody answers, so there is a least one.
+ */
+const DRAIN_RETRY = { least: 1000, spread: 2000 }
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
 export class EventStream<Names extends string = string> extends Connection<Names> {
@@ -188,8 +191,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   #sayGoodbye(response: ServerResponse, reason: CloseReason): void {
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure)))
-    if (reason.kind === 'drain')
-      this.queue.push(this.codec.frame(encodeEvent({ retry: Math.round(Math.random() * DRAIN_SPREAD) })))
+    if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
     else this.#cut()
@@ -220,6 +222,10 @@ export class EventStream<Names extends string = string> extends Connection<Names
     const timer = setTimeout(() => socket.destroy(), patience).unref()
     socket.once('close', () => clearTimeout(timer))
   }
+}
+
+function drainRetry(): number {
+  return DRAIN_RETRY.least + Math.floor(Math.random() * DRAIN_RETRY.spread)
 }
 
 /** The last event of a stream whose handler failed: without detail, and without an id. */
