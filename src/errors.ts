@@ -124,11 +124,18 @@ export class OutputError extends Error {
 /** Everything that is wrong with the declarations, found before anything listens. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
+  readonly #problems: readonly string[]
 
-  constructor(readonly problems: readonly string[]) {
+  constructor(problems: readonly string[]) {
     super(
       problems.length === 1 ? problems[0] : `${problems.length} problems:\n${problems.map(p => `- ${p}`).join('\n')}`,
     )
+    this.#problems = problems
+  }
+
+  /** One by one. No property of its own, since the message says them already where Node.js prints both. */
+  get problems(): readonly string[] {
+    return this.#problems
   }
 }
 

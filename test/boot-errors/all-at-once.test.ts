@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import * as palomino from '../../src/index.js'
 import {
   bootstrap,
@@ -52,6 +53,7 @@ describe('what is wrong at boot', () => {
     assert.deepEqual(error.problems, problems)
     assert.equal(error.message, `4 problems:\n${problems.map(problem => `- ${problem}`).join('\n')}`)
     assert.equal(new ConfigurationError(['one']).message, 'one')
+    for (const problem of problems) assert.equal(inspect(error).split(problem).length, 2, 'printed once')
   })
 
   test('is told before anything is made, and before anything listens', async () => {
