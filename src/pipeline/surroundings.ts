@@ -27,10 +27,11 @@ export type GuardLike = Class<Guard> | Guard['admit']
 export type InterceptorLike = Class<Interceptor> | Interceptor['intercept']
 export type ErrorMapperLike<E = unknown> = Class<ErrorMapper<E>> | ErrorMapper<E>['map']
 
-/** A mapper and the class of errors it is for. */
+/** A mapper and the class of errors it is for: `{ error: NoSuchThing, mapper: error => notFound(error.message) }`. */
 export interface ErrorMapping {
   readonly error: AbstractClass
-  readonly mapper: ErrorMapperLike<never>
+  /** Gets instances of `error`; a parameter without a type is taken for an `Error`, since a list cannot say more. */
+  readonly mapper: ErrorMapperLike<Error>
 }
 
 type Decorate = (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => void
@@ -57,7 +58,7 @@ export function Intercept(...interceptors: readonly InterceptorLike[]): Decorate
 
 /** A mapper for errors of one class (and its descendants) that come from a class, a method or a module. The innermost is asked first. */
 export function MapError<E>(error: AbstractClass<E & object>, mapper: ErrorMapperLike<E>): Decorate {
-  return surround('errorMappers', [{ error, mapper } satisfies ErrorMapping])
+  return surround('errorMappers', [{ error, mapper }])
 }
 
 /**

@@ -143,11 +143,7 @@ describe('error mappers', () => {
     @MapError(Missing, passes('module'))
     class Inner {}
 
-    const { port } = await serve(
-      t,
-      { imports: [Inner] },
-      { errorMappers: [{ error: Missing, mapper: says('app') as never }] },
-    )
+    const { port } = await serve(t, { imports: [Inner] }, { errorMappers: [{ error: Missing, mapper: says('app') }] })
     assert.deepEqual(await detailOf(port, '/method'), 'method: x')
     assert.deepEqual(asked, [])
     assert.deepEqual(await detailOf(port, '/passed'), 'app: x')
@@ -236,7 +232,7 @@ describe('error mappers', () => {
       t,
       { imports: [moduleOf({ controllers: [] })], providers: [Empty] },
       {
-        errorMappers: [{ error: HttpError, mapper: Branded as never }],
+        errorMappers: [{ error: HttpError, mapper: Branded }],
         use: [(request, _, next) => next(request.url === '/broken' ? notFound() : undefined)],
       },
     )
