@@ -45,6 +45,7 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
     if (declaration?.source === 'body') bodies.push(index)
     const read =
       declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
+    if (declaration !== undefined) problems.push(...uncoerced(parameters, declaration, index))
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
@@ -147,6 +148,26 @@ function unfillable(parameters: Parameters, index: number): string {
   if (type === Function || type === Object || type === undefined)
     return `${where}, whose type is no class, or one behind "import type": ${cure}, or import its class as a value`
   return `${where} (${typeof type === 'function' ? type.name : 'unknown type'}): ${cure}, or give it the type Context, AbortSignal or its connection's class`
+}
+
+const WRITTEN = { param: '@Param', query: '@Query', header: '@Header' } as const
+/** What a string is not, and what makes it so. */
+const CURES = new Map<unknown, string>([
+  [Number, 'a number: read it with a schema, such as int()'],
+  [Boolean, 'a boolean: read it with a schema, such as boolean()'],
+])
+
+/** Nothing is converted without a schema, so a parameter of another type would be a string all the same. */
+function uncoerced(
+  { name, types }: Parameters,
+  { source, schema, name: of }: ParamDeclaration,
+  index: number,
+): string[] {
+  const cure = CURES.get(types?.[index])
+  if (cure === undefined || schema !== undefined || of === undefined || !(source in WRITTEN)) return []
+  return [
+    `${name}: ${WRITTEN[source as keyof typeof WRITTEN]}('${of}') gives a string, but parameter ${index} is ${cure}`,
+  ]
 }
 
 function misplaced(name: string, source: ParamSource): string {

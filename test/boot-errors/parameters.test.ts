@@ -8,6 +8,7 @@ import {
   Get,
   Header,
   inject,
+  int,
   On,
   Param,
   Post,
@@ -80,6 +81,22 @@ testBootErrors('a parameter', {
       "A.one: @Param('name') names nothing in its path, which has :id",
       "A.two: @Param('name') names nothing in its path, which has :id, :other",
       "B.x: @Param('room') names nothing in its path, which has no parameters",
+    ],
+  },
+  'is read with a schema where it is no string': {
+    module: () => {
+      @Controller('/a/:id')
+      class A {
+        @Get('/1') one(@Param('id') _: number, @Query('q') __: boolean, @Header('X-H') ___: number) {}
+        @Get('/2') two(@Param('id', int()) _: number, @Query('q') __: string | undefined, @Query() ___: object) {}
+        @Post('/3') three(@Body() _: number) {}
+      }
+      return [A]
+    },
+    problems: [
+      "A.one: @Param('id') gives a string, but parameter 0 is a number: read it with a schema, such as int()",
+      "A.one: @Query('q') gives a string, but parameter 1 is a boolean: read it with a schema, such as boolean()",
+      "A.one: @Header('x-h') gives a string, but parameter 2 is a number: read it with a schema, such as int()",
     ],
   },
   'asks for a body where there is one': {

@@ -153,7 +153,12 @@ test('a schema that fails is our fault, and is logged', async t => {
 test('without a schema there is no coercion: strings are strings', async t => {
   @Controller()
   class Inputs {
-    @Get('/:id') show(@Param('id') id: number, @Query('n') n: number, @Query() all: unknown, @Param() params: unknown) {
+    @Get('/:id') show(
+      @Param('id') id: unknown,
+      @Query('n') n: unknown,
+      @Query() all: unknown,
+      @Param() params: unknown,
+    ) {
       return { id, n: n ?? null, all, params }
     }
   }
