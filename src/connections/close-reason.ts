@@ -1,3 +1,5 @@
+import { HttpError } from '../errors.js'
+
 /** Why a connection ended. Exactly one of these reaches `close`, whatever happened. */
 export type CloseReason =
   /** The peer closed: for a socket with its code and text (RFC 6455 §7.1.5). */
@@ -33,6 +35,9 @@ export interface StopOptions {
   readonly reconnect?: boolean
 }
 
+/** Bytes of UTF-8 that a close frame holds beside its code (RFC 6455 §5.5). */
+const TEXT_LIMIT = 123
+
 /** What a handler returns to end its connection. */
 export class Stop {
   constructor(readonly options: StopOptions) {
@@ -52,8 +57,8 @@ export function stop(options: StopOptions = {}): Stop {
 export function checkClose({ code, text }: { readonly code?: number; readonly text?: string }): void {
   if (code !== undefined && !maySend(code))
     throw new RangeError(`${code} is no close code that may be sent: use 1000, or 3000 to 4999`)
-  if (text !== undefined && Buffer.byteLength(text) > 123) {
-    throw new RangeError('the text of a close is 123 bytes of UTF-8 at the most')
+  if (text !== undefined && Buffer.byteLength(text) > TEXT_LIMIT) {
+    throw new RangeError(`the text of a close is ${TEXT_LIMIT} bytes of UTF-8 at the most`)
   }
 }
 
@@ -98,6 +103,20 @@ export function closeCode(reason: CloseReason): number | undefined {
     case 'lost':
       return undefined
   }
+}
+
+/** The text of a socket's close frame: the one given; where a handler failed, what an `HttpError` says to the peer. */
+export function closeText(reason: CloseReason): string {
+  if ('text' in reason) return reason.text ?? ''
+  if (reason.kind !== 'failed' || !(reason.error instanceof HttpError)) return ''
+  const { detail, title } = reason.error.problem
+  return clip(detail ?? title)
+}
+
+/** As many whole characters as fit a close frame. */
+function clip(text: string): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(TEXT_LIMIT))
+  return text.slice(0, read)
 }
 
 /** How the table of reasons treats an event stream: ended with its final chunk, or cut so that the peer knows. */

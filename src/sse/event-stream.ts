@@ -4,10 +4,11 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import type { SseOptions } from '../declare/routes.js'
+import { HttpError } from '../errors.js'
 import type { Handshake } from '../pipeline/context.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
-import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
+import { event as asEvent, encodeEvent, type ServerSentEvent, type StreamCodec, toEvent } from './encode.js'
 import { chooseOutlet, type Outlet, occupy, watchSocket } from './outlet.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
@@ -190,7 +191,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   #sayGoodbye(response: ServerResponse, reason: CloseReason): void {
-    if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure)))
+    if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure(reason.error))))
     if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
@@ -228,8 +229,11 @@ function drainRetry(): number {
   return DRAIN_RETRY.least + Math.floor(Math.random() * DRAIN_RETRY.spread)
 }
 
-/** The last event of a stream whose handler failed: without detail, and without an id. */
-const failure = { event: 'error', data: { title: 'Internal Server Error', status: 500 } }
+/** The last event of a stream whose handler failed: what kind of failure, without detail, and without an id. */
+function failure(error: unknown): ServerSentEvent {
+  const { title, status } = (error instanceof HttpError ? error : new HttpError(500)).problem
+  return { event: 'error', data: { title, status } }
+}
 
 /** The head of every stream. */
 export const streamHead = {

@@ -1,4 +1,4 @@
-import { type CloseReason, closeCode, endsCleanly } from '../connections/close-reason.js'
+import { type CloseReason, closeCode, closeText, endsCleanly } from '../connections/close-reason.js'
 import type { Codec } from '../connections/codec.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import type { Handshake } from '../pipeline/context.js'
@@ -166,7 +166,6 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
     const code = closeCode(reason)
     if (code === undefined) return wire.terminate()
     if (endsCleanly(reason) || reason.kind === 'failed') this.queue.finish()
-    const text = 'text' in reason ? (reason.text ?? '') : ''
-    if (reason.kind !== 'protocol') wire.close(code, text)
+    if (reason.kind !== 'protocol') wire.close(code, closeText(reason))
   }
 }

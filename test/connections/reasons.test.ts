@@ -1,7 +1,7 @@
 /** Every row of the table of close reasons, caused for real, on both transports where it applies. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { ConnectionRegistry, Registry, Sse, WebSocket } from '../../src/index.js'
+import { ConnectionRegistry, notFound, Registry, Sse, WebSocket } from '../../src/index.js'
 import { type Actor, type Script, SocketActor, Stage, StreamActor } from '../support/actors.js'
 import { type Served, start } from '../support/app.js'
 import { SocketPeer, StreamPeer } from '../support/peers.js'
@@ -214,6 +214,46 @@ describe('a handler failed: failed', () => {
   })
 })
 
+describe('a handler failed with an HttpError, which says what the peer may know: failed', () => {
+  const refuse = (detail?: string) => ({
+    info() {
+      throw notFound(detail)
+    },
+  })
+
+  test('stream: its kind, without detail', async () => {
+    const { peer, actor } = await openStream('/stream', refuse('no room a'))
+    actor.connection.tell('go')
+    const { text, whole } = await peer.end()
+    assert.deepEqual(
+      { text, whole },
+      { text: 'event: error\ndata: {"title":"Not Found","status":404}\n\n', whole: false },
+    )
+    assert.equal((await actor.ended()).kind, 'failed')
+  })
+
+  for (const [detail, text] of [
+    ['no room a', 'no room a'],
+    [undefined, 'Not Found'],
+    [`a${'é'.repeat(100)}`, `a${'é'.repeat(61)}`],
+  ] as const) {
+    test(`socket: a close frame with 1011 and its detail: ${text}`, async () => {
+      const { peer, actor } = await openSocket('/socket', refuse(detail))
+      actor.connection.tell('go')
+      assert.deepEqual(await peer.closed, { code: 1011, text })
+      assert.equal((await actor.ended()).kind, 'failed')
+    })
+  }
+
+  test('socket: so does a refusal by open, which is no failure to log', async () => {
+    const logged = served.log.errors.length
+    const { peer, actor } = await openSocket('/socket', { open: () => Promise.reject(notFound('no room a')) })
+    assert.deepEqual(await peer.closed, { code: 1011, text: 'no room a' })
+    assert.equal((await actor.ended()).kind, 'failed')
+    assert.equal(served.log.errors.length, logged)
+  })
+})
+
 describe('a queue was full: overflow', () => {
   const flood = async ({ connection }: Actor) => {
     while (!connection.closed) {
@@ -320,5 +360,5 @@ test('P31: P35: B16: only failures are logged: an ended connection is nothing un
     served.log.messages.filter(message => !/^(Streams|Sockets) failed$/.test(message)),
     [],
   )
-  assert.equal(served.log.errors.length, 2)
+  assert.equal(served.log.errors.length, 6)
 })

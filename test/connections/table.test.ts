@@ -131,6 +131,7 @@ const deeds: Record<string, Deed> = {
     },
     ends: 'failed',
     status: 409,
+    text: 'taken',
     throws: true,
   },
   'what has no form': { act: () => Symbol('none'), ends: 'failed' },
