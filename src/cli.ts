@@ -40,7 +40,10 @@ async function loadModule(file: string, name: string | undefined): Promise<Abstr
   const exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>
   const modules = new Map(Object.entries(exports).filter(([, value]) => isModule(value)))
   const names = [...modules.keys()].join(', ')
-  if (modules.size === 0) throw new ConfigurationError([`${file} exports no class marked @Module`])
+  if (modules.size === 0)
+    throw new ConfigurationError([
+      `${file} exports no class marked @Module: export it, from a file that does not call bootstrap`,
+    ])
   if (name === undefined && modules.size > 1)
     throw new ConfigurationError([`${file} exports the modules ${names}: choose one with --export`])
   const found = name === undefined ? [...modules.values()][0] : modules.get(name)

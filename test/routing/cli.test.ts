@@ -89,7 +89,11 @@ describe('palomino routes', () => {
 
   const twice = 'GET /users/:id is declared twice, by Users.show and by Users.again: give one another path or method'
   const failures: [what: string, args: string[], stderr: string][] = [
-    ['exports no module', ['none.js'], 'none.js exports no class marked @Module'],
+    [
+      'exports no module',
+      ['none.js'],
+      'none.js exports no class marked @Module: export it, from a file that does not call bootstrap',
+    ],
     ['exports no such module', ['two.js', '--export', 'X'], 'two.js exports no module X, but AdminModule, AppModule'],
     ['is not there', ['absent.js'], 'there is no file absent.js: build it first'],
     ['declares something wrong', ['broken.js'], twice],
