@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Options as SwcOptions, transformFile } from '@swc/core'
 import { root } from './support/paths.js'
+import { extractSnippets } from './support/readme.js'
 
 const exec = promisify(execFile)
 
@@ -41,6 +43,25 @@ describe('the packed package', () => {
   test('serves an app compiled by swc', async () => {
     await compileWithSwc('swc.js', true)
     await serves('swc.js')
+  })
+
+  test("the README's five minutes, to the letter, lead to a running app", async () => {
+    const folder = join(consumer, 'five-minutes')
+    await mkdir(folder)
+    const readme = await readFile(join(root, 'README.md'), 'utf8')
+    const [, first = ''] = readme.split('## Five minutes')
+    const [begin = ''] = /(?<=```sh\n).*/.exec(first) ?? []
+    assert.match(begin, /^npm init/)
+    await exec(begin, { cwd: folder, shell: true })
+    await writeFile(join(folder, 'tsconfig.json'), /(?<=```json\n)[^`]*/.exec(first)?.[0] ?? '')
+    await writeFile(join(folder, 'hello.ts'), extractSnippets(readme).get('hello.ts') ?? '')
+    await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')], { cwd: folder })
+    const app = spawn(process.execPath, ['dist/hello.js'], { cwd: folder, env: { ...process.env, PORT: '0' } })
+    const [said] = await once(app.stdout, 'data')
+    const [origin = ''] = /http:\S+/.exec(String(said)) ?? []
+    assert.deepEqual(await (await fetch(`${origin}/hello/ada`)).json(), { hello: 'ada' })
+    app.kill()
+    assert.equal((await once(app, 'exit'))[0], 0)
   })
 
   test('tells what to do when the compiler emitted no metadata', async () => {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
+import { eventually } from './support/eventually.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
 
@@ -37,6 +38,49 @@ function events(source: EventSource, types: readonly string[], count: number): P
 async function nextMessage(socket: WebSocket): Promise<unknown> {
   const [data] = await once(socket, 'message')
   return JSON.parse(String(data))
+}
+
+const page = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** Runs the snippet for browsers that begins with `beginning`, with these in place of a browser's globals. */
+function runInBrowser(beginning: string, globals: Record<string, unknown>): void {
+  const source = page
+    .split('```js\n')
+    .find(each => each.startsWith(beginning))
+    ?.split('```')[0]
+  assert.ok(source, `no snippet begins with ${beginning}`)
+  new Function(...Object.keys(globals), source)(...Object.values(globals))
+}
+
+/** The snippet's socket is cut, and draws what it missed. */
+async function drawsWhatItMissed(module: SnippetModule, send: (x: number) => void): Promise<void> {
+  const drawn: unknown[] = []
+  const opened: WebSocket[] = []
+  let over = false
+  class BrowserSocket extends WebSocket {
+    constructor(path: string) {
+      super(at(module, path, 'ws'))
+      opened.push(this)
+    }
+  }
+  const setTimeout = (connect: () => void) => {
+    if (over) return
+    send(2)
+    setImmediate(connect)
+  }
+  runInBrowser('let lastEventId', { WebSocket: BrowserSocket, setTimeout, draw: (each: unknown) => drawn.push(each) })
+  await once(opened[0] as WebSocket, 'message')
+  send(1)
+  await eventually('the first stroke', () => drawn.length === 1)
+  opened[0]?.terminate()
+  await eventually('what was missed', () => drawn.length === 2)
+  assert.deepEqual(drawn, [
+    { x: 1, y: 0 },
+    { x: 2, y: 0 },
+  ])
+  over = true
+  opened[1]?.close()
+  await once(opened[1] as WebSocket, 'close')
 }
 
 /** What each snippet of README.md is held to, by its file. */
@@ -105,6 +149,7 @@ const DRIVES: Record<string, Drive> = {
     one.send(JSON.stringify({ event: 'stroke', data: { x: 'far' }, ack: 8 }))
     const wrong = (await nextAck(one)) as { ack: number; error: { status: number } }
     assert.deepEqual([wrong.ack, wrong.error.status], [8, 422])
+    await drawsWhatItMissed(module, x => one.send(JSON.stringify({ event: 'stroke', data: { x, y: 0 } })))
     for (const socket of sockets) socket.close()
     await Promise.all(sockets.map(socket => once(socket, 'close')))
   },
@@ -118,6 +163,16 @@ const DRIVES: Record<string, Drive> = {
     await once(source as never, 'open')
     assert.deepEqual((await json(await publish('two'))).readers, 1)
     assert.deepEqual(await seen, ['headline: {"title":"one"}', 'headline: {"title":"two"}'])
+    const shown: string[] = []
+    class BrowserSource extends EventSource {
+      constructor(path: string) {
+        super(at(module, path))
+        t.after(() => this.close())
+      }
+    }
+    runInBrowser('const news', { EventSource: BrowserSource, show: (text: string) => shown.push(text) })
+    await eventually('the headlines', () => shown.length === 2)
+    assert.deepEqual(shown, ['one', 'two'])
   },
 
   'guarded.ts': async module => {
@@ -138,7 +193,7 @@ const DRIVES: Record<string, Drive> = {
   },
 }
 
-testSnippets(readFileSync(join(root, 'README.md'), 'utf8'), DRIVES)
+testSnippets(page, DRIVES)
 
 /** The next acknowledgement: past the message that tells a sender where it stands. */
 async function nextAck(socket: WebSocket): Promise<unknown> {
