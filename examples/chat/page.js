@@ -15,12 +15,10 @@ $('door-form').onsubmit = async submit => {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ name: $('name').value }),
-  })
-  const answer = await response.json()
-  if (!response.ok) {
-    $('refusal').textContent = answer.detail
-    return
-  }
+  }).catch(() => undefined)
+  const answer = (await response?.json()) ?? { detail: 'The server cannot be reached.' }
+  $('refusal').textContent = answer.detail ?? ''
+  if (!response?.ok) return
   const transport = new FormData($('door-form')).get('transport')
   pass = { ...answer, room: $('room').value, transport }
   sessionStorage.setItem('chat', JSON.stringify(pass))
@@ -112,6 +110,7 @@ $('say-form').onsubmit = async submit => {
   const text = $('text').value
   $('text').value = ''
   $('unsent').textContent = ''
+  told = 0
   try {
     if (addressee === undefined) await connection.request('say', { text })
     else await connection.request('whisper', { to: addressee.id, text })

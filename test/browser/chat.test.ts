@@ -24,6 +24,20 @@ browserTest('two people over different transports hear the same, in one order', 
   await lists(ada, '#people li', ['Ada (you)'])
 })
 
+browserTest(
+  'who cannot reach the server is told so at the door',
+  async page => {
+    await page.goto(server.origin)
+    await page.context().setOffline(true)
+    await submit(page, '#name', 'Ada')
+    await shows(page, '#refusal', 'The server cannot be reached.')
+    await page.context().setOffline(false)
+    await submit(page, '#name', 'Ada')
+    await shows(page, '#state', 'Live')
+  },
+  { allow: [/ERR_INTERNET_DISCONNECTED/] },
+)
+
 for (const by of ['socket', 'stream'] as const) {
   browserTest(`a newcomer by ${by} gets the last fifty lines`, async page => {
     const room = `history-${by}`
