@@ -1,6 +1,10 @@
 import { $, addTo, clock, el, showState } from '../shared/page.js'
 import { socketUrl } from '../shared/socket.js'
 
+// The routes as they are mounted here.
+for (const route of document.querySelectorAll('code.kind'))
+  route.textContent = route.textContent.replace('/', new URL('.', document.baseURI).pathname)
+
 // A route.
 async function welcome() {
   const response = await fetch(`welcome/${encodeURIComponent($('name').value)}`)
@@ -20,11 +24,17 @@ time.addEventListener('time', ({ data }) => {
   $('time').textContent = clock(JSON.parse(data))
 })
 
-// A socket, as plain as it gets; `../shared/socket.js` has one that comes back.
-const echo = new WebSocket(socketUrl('echo'))
-echo.onmessage = ({ data }) => addTo($('echoes'), el('li', {}, data))
+// A socket: it has to be opened anew; `../shared/socket.js` has one that misses nothing, too.
+let echo
+function connect() {
+  echo = new WebSocket(socketUrl('echo'))
+  echo.onmessage = ({ data }) => addTo($('echoes'), el('li', {}, data))
+  echo.onclose = () => setTimeout(connect, 1000)
+}
+connect()
 $('echo-form').onsubmit = submit => {
   submit.preventDefault()
+  if (echo.readyState !== WebSocket.OPEN) return
   echo.send($('text').value)
   $('text').value = ''
 }

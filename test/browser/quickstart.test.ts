@@ -3,6 +3,7 @@ import { Assets } from '../../examples/assets.js'
 import { Quickstart } from '../../examples/quickstart/quickstart.js'
 import { Module } from '../../src/index.js'
 import { browserTest } from '../support/chromium.js'
+import { CuttableWire } from '../support/cuttable-wire.js'
 import { eventually } from '../support/eventually.js'
 import { served } from '../support/examples.js'
 import { lists, shows, submit } from '../support/pages.js'
@@ -18,6 +19,31 @@ browserTest('the quickstart echoes what is typed, in order', async page => {
   for (const text of ['one', 'two', 'drei 🐎']) await submit(page, '#text', text)
   await lists(page, '#echoes li', ['one', 'two', 'drei 🐎'])
 })
+
+browserTest(
+  'the quickstart comes back by itself, its socket too',
+  async (page, t) => {
+    const wire = await CuttableWire.to(server.app.port)
+    t.after(() => wire.close())
+    await page.goto(`http://127.0.0.1:${wire.port}`)
+    await shows(page, '#state', 'Live')
+    await submit(page, '#text', 'before')
+    await lists(page, '#echoes li', ['before'])
+    wire.cut()
+    await shows(page, '#state', 'Reconnecting …')
+    wire.mend()
+    await shows(page, '#state', 'Live')
+    await eventually(
+      'an echo',
+      async () => {
+        await submit(page, '#text', 'after')
+        return (await page.locator('#echoes li').count()) > 1
+      },
+      { timeout: 10_000 },
+    )
+  },
+  { allow: [/Failed to load resource: net::ERR_|WebSocket connection/] },
+)
 
 browserTest('the quickstart welcomes by name', async page => {
   await page.goto(server.origin)

@@ -3,7 +3,7 @@ import { middleware, Showcase } from '../../examples/showcase.js'
 import { browserTest } from '../support/chromium.js'
 import { eventually } from '../support/eventually.js'
 import { served } from '../support/examples.js'
-import { shows } from '../support/pages.js'
+import { lists, shows } from '../support/pages.js'
 
 const server = served(Showcase, { use: middleware })
 
@@ -42,6 +42,13 @@ for (const path of ['/quickstart', '/slides', '/slides/presenter']) {
     }
   })
 }
+
+browserTest('the quickstart names its routes as they are mounted', async page => {
+  for (const address of ['/quickstart', '/quickstart/']) {
+    await page.goto(server.origin + address)
+    await lists(page, 'code.kind', ['GET /quickstart/welcome/:name', 'SSE /quickstart/time', 'WS /quickstart/echo'])
+  }
+})
 
 for (const [width, scheme] of [
   [1280, 'light'],
