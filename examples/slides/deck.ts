@@ -10,7 +10,7 @@ export const deck: readonly Slide[] = [
   {
     title: 'Palomino',
     body: 'Decorate a class; get a route, an event stream or a WebSocket. Hold on to the connections.',
-    notes: 'Welcome everybody. Wait until the list on the right has stopped growing.',
+    notes: 'Welcome everybody. Wait until nobody joins the list of who is here any more.',
   },
   {
     title: 'What is returned is sent',
