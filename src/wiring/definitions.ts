@@ -107,12 +107,18 @@ export function constructorTokens(owner: AbstractClass, problems: string[]): rea
   const marked = [...own.keys(), ...Object.keys(tsyringe).map(Number)].map(index => index + 1)
   const count = types?.length ?? Math.max(length, ...marked)
   const tokens: Token[] = []
+  const untyped: number[] = []
   for (let index = 0; index < count; index++) {
     const token = own.get(index) ?? tokenOf(tsyringe[index]) ?? (types?.[index] as Token | undefined)
-    const problem = tokenProblem(owner, index, token, types)
+    if (types === undefined && token === undefined) {
+      untyped.push(index)
+      continue
+    }
+    const problem = tokenProblem(owner, index, token)
     if (problem === undefined) tokens.push(token as Token)
     else problems.push(problem)
   }
+  if (untyped.length > 0) problems.push(untypedProblem(owner, untyped))
   return tokens
 }
 
@@ -125,18 +131,19 @@ function tokenOf(noted: unknown): Token | undefined {
 
 const NO_TOKENS: readonly unknown[] = [Object, String, Number, Boolean, Array, Function, Promise, Symbol, BigInt]
 
-function tokenProblem(
-  owner: AbstractClass,
-  index: number,
-  token: Token | undefined,
-  types: readonly unknown[] | undefined,
-): string | undefined {
+/** One for all of them: a compiler without metadata would fill the screen. */
+function untypedProblem(owner: AbstractClass, indexes: readonly number[]): string {
+  if (!isDecorated(owner))
+    return `${owner.name} has a constructor with parameters and no decorator, so the compiler emits no types for it: mark it @Injectable()`
+  const [which, cure] =
+    indexes.length === 1
+      ? [`parameter ${indexes[0]} has no type`, 'mark it']
+      : [`parameters ${indexes.slice(0, -1).join(', ')} and ${indexes.at(-1)} have no types`, 'mark each']
+  return `${owner.name}: constructor ${which} at run time, since the compiler emitted no decorator metadata: set "emitDecoratorMetadata" (tsc) or "decoratorMetadata" (swc), or ${cure} @inject(Token), since esbuild and tsx emit none`
+}
+
+function tokenProblem(owner: AbstractClass, index: number, token: Token | undefined): string | undefined {
   const where = `${owner.name}: constructor parameter ${index}`
-  if (types === undefined && token === undefined) {
-    const undecorated = `${owner.name} has a constructor with parameters and no decorator, so the compiler emits no types for it: mark it @Injectable()`
-    const unemitted = `${where} has no type at run time, since the compiler emitted no decorator metadata: set "emitDecoratorMetadata" (tsc, swc), or mark it @inject(Token)`
-    return isDecorated(owner) ? unemitted : undecorated
-  }
   if (typeof token === 'object')
     return `${where} is asked for by delay(), which hides a circle of dependencies: move what both need into a third class`
   if (token === undefined)

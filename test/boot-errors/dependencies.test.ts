@@ -45,6 +45,14 @@ class Bare {
 }
 Reflect.deleteMetadata('design:paramtypes', Bare)
 @Injectable()
+class HalfBare {
+  constructor(
+    @inject(Plain) readonly one: Plain,
+    readonly two: Plain,
+  ) {}
+}
+Reflect.deleteMetadata('design:paramtypes', HalfBare)
+@Injectable()
 class Interface {
   constructor(
     readonly clock: Clock,
@@ -79,10 +87,13 @@ testBootErrors('a constructor', {
     ],
   },
   'has types at run time, or tokens': {
-    module: providing(Plain, Bare),
-    problems: [0, 1].map(
-      index =>
-        `Bare: constructor parameter ${index} has no type at run time, since the compiler emitted no decorator metadata: set "emitDecoratorMetadata" (tsc, swc), or mark it @inject(Token)`,
+    module: providing(Plain, Bare, HalfBare),
+    problems: [
+      ['Bare: constructor parameters 0 and 1 have no types', 'mark each'],
+      ['HalfBare: constructor parameter 1 has no type', 'mark it'],
+    ].map(
+      ([where, cure]) =>
+        `${where} at run time, since the compiler emitted no decorator metadata: set "emitDecoratorMetadata" (tsc) or "decoratorMetadata" (swc), or ${cure} @inject(Token), since esbuild and tsx emit none`,
     ),
   },
   'asks for no interface and no primitive': {
