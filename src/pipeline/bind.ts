@@ -143,7 +143,7 @@ function unfillable(parameters: Parameters, index: number): string {
   const cure = 'mark it @Param, @Query, @Header, @Body, @Data or @Ctx'
   const where = `${parameters.name}: nothing can fill parameter ${index}`
   if (parameters.types === undefined) {
-    return `${where}, whose type is not known at run time: ${cure}, or @inject(Context), or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`
+    return `${where}, whose type is not known at run time: ${cure}, or @inject(Context), @inject(AbortSignal) or with its connection's class, or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`
   }
   if (type === Function || type === Object || type === undefined)
     return `${where}, whose type is no class, or one behind "import type": ${cure}, or import its class as a value`

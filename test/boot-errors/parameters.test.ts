@@ -61,7 +61,7 @@ testBootErrors('a parameter', {
       ['B.open', 1],
     ].map(
       ([name, index]) =>
-        `${name}: nothing can fill parameter ${index}, whose type is not known at run time: ${decorators}, or @inject(Context), or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`,
+        `${name}: nothing can fill parameter ${index}, whose type is not known at run time: ${decorators}, or @inject(Context), @inject(AbortSignal) or with its connection's class, or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`,
     ),
   },
   'names a value of the path': {
