@@ -9,6 +9,7 @@ import { RequestContext, type RequestTarget, readTarget } from '../pipeline/requ
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Leaf, Target } from '../routing/matcher.js'
 import { noSurroundings, type Route } from '../routing/table.js'
+import { prefersEventStream } from '../sse/accept.js'
 import { isOccupied, watchSocket } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
@@ -127,8 +128,10 @@ export class Dispatcher {
   #route(arrival: Arrival): void {
     const { url = '/', method = 'GET', headers } = arrival.request
     const { path } = readTarget(url)
+    const negotiated = () => arrival.response.appendHeader('Vary', 'Accept')
     try {
-      const match = path === '*' ? undefined : this.compiled.matcher.find(path, pickFor(method, headers.accept))
+      const pick = pickFor(method, headers.accept, negotiated)
+      const match = path === '*' ? undefined : this.compiled.matcher.find(path, pick)
       if (match === undefined) return this.#miss(this.#context(unmatched, arrival), arrival)
       const { endpoint, params } = match
       if (endpoint.kind !== 'websocket') endpoint.serve(this.#context(endpoint.route, arrival, params))
@@ -211,13 +214,19 @@ function manyHosts(): Error {
   return badRequest('the request has more than one Host', { headers: { Connection: 'close' } })
 }
 
-/** The route of a leaf for a request: the method's own, HEAD by GET, a stream where the peer asks for one, or `@All`. */
-function pickFor(method: string, accept: string | undefined): Pick {
+/**
+ * The route of a leaf for a request: the method's own, HEAD by GET, a stream where the peer asks for one, or `@All`.
+ * `negotiated` hears that `Accept` decided, which caches have to know (RFC 9110 §12.5.5).
+ */
+function pickFor(method: string, accept: string | undefined, negotiated: () => void = () => {}): Pick {
   return leaf => {
     const asGet = method === 'HEAD' ? 'GET' : method
     const http = leaf.http.get(method) ?? leaf.http.get(asGet)
     const sse = leaf.sse.size === 0 ? undefined : leaf.sse.get(asGet)
-    if (http !== undefined && sse !== undefined) return accept?.toLowerCase().includes('text/event-stream') ? sse : http
+    if (http !== undefined && sse !== undefined) {
+      negotiated()
+      return prefersEventStream(accept) ? sse : http
+    }
     return http ?? sse ?? leaf.http.get('*')
   }
 }

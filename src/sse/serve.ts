@@ -14,6 +14,7 @@ import type { RequestContext } from '../pipeline/request-context.js'
 import { type Binding, bindMember, hasBody, type Serve } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
+import { acceptsEventStream } from './accept.js'
 import { EventStream, STOPPED_ID, streamHead } from './event-stream.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
@@ -89,20 +90,6 @@ function answerHead(context: RequestContext, endpoint: Endpoint, serving: Connec
   } catch (error) {
     fail(error)
   }
-}
-
-/** RFC 9110 §12.5.1, for one media type. A missing field accepts everything. */
-export function acceptsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept.trim() === '') return true
-  const ranges = accept
-    .toLowerCase()
-    .split(',')
-    .map(range => range.split(';').map(part => part.trim()))
-  const quality = (type: string) => {
-    const found = ranges.find(([name]) => name === type)
-    return found && Number(found.find(part => part.startsWith('q='))?.slice(2) ?? 1)
-  }
-  return (quality('text/event-stream') ?? quality('text/*') ?? quality('*/*') ?? 0) > 0
 }
 
 function makeStream(

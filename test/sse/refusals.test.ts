@@ -232,7 +232,11 @@ describe('Accept', () => {
 
   for (const [accept, kind] of [
     ['text/event-stream', 'stream'],
-    ['text/html, text/event-stream;q=0.5', 'stream'],
+    ['application/json, Text/Event-Stream', 'stream'],
+    ['*/*;q=0.8, text/event-stream;q=0.9', 'stream'],
+    ['text/html, text/event-stream;q=0.5', 'page'],
+    ['*/*, text/event-stream;q=0', 'page'],
+    ['text/event-stream-of-another-kind', 'page'],
     ['application/json', 'page'],
     ['*/*', 'page'],
     [undefined, 'page'],
@@ -241,6 +245,7 @@ describe('Accept', () => {
       const { port } = await serve(t, [Both])
       const { peer, head } = await ask(port, '/both', { headers: accept === undefined ? {} : { Accept: accept } })
       assert.match(head, kind === 'stream' ? /Content-Type: text\/event-stream/ : /Content-Type: application\/json/)
+      assert.match(head, /Vary: Accept\r\n/, 'caches know that there are two')
       peer.destroy()
     })
   }
