@@ -165,7 +165,8 @@ export class Container {
     const dependencies = definition.takesContainer ? [this.#container] : definition.needs.map(need => this.get(need))
     const useValue = await definition.useFactory(...(dependencies as never[]))
     this.#registerValue(definition.token, useValue)
-    if (typeof useValue === 'object' && useValue !== null) this.#made.push(useValue)
+    const isNew = typeof useValue === 'object' && useValue !== null && !this.#made.includes(useValue)
+    if (isNew) this.#made.push(useValue)
   }
 }
 

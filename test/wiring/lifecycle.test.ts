@@ -96,6 +96,26 @@ describe('singletons', () => {
     assert.deepEqual(seen, ['started'])
   })
 
+  test('P7: B2: start and stop once, by whatever factory they are known, too', async () => {
+    const log: string[] = []
+    class Store {
+      onStart() {
+        log.push('start')
+      }
+      onStop() {
+        log.push('stop')
+      }
+      dispose() {
+        log.push('dispose')
+      }
+    }
+    const store = { token: 'store', useFactory: (made: Store) => made, inject: [Store] }
+    const app = await bootstrap(moduleOf({ providers: [Store, store] }), off)
+    assert.equal(app.get('store'), app.get(Store))
+    await app.close()
+    assert.deepEqual(log, ['start', 'stop', 'dispose'])
+  })
+
   test('P7: B2: are not reachable while one of them starts', async t => {
     const probe = await serve(t, { controllers: [answering('/')] })
     const { port } = probe
