@@ -181,13 +181,16 @@ export class Dispatcher {
     this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
   }
 
-  /** The same path with or without its closing slash, where that has a route and the policy is to send peers there. */
+  /**
+   * The same path with or without its closing slash, where that has a route and the policy is to send peers there. What
+   * begins with two slashes (or what browsers take for two) would be another host.
+   */
   #redirected({ path, queryString }: RequestTarget, method: string): string | undefined {
     if (this.options.closingSlash !== 'redirect') return undefined
     const other = path.endsWith('/') ? path.slice(0, -1) : `${path}/`
     if (
       other === '' ||
-      other.startsWith('//') ||
+      /^\/[/\\]/.test(other) ||
       this.compiled.matcher.find(other, pickFor(method, undefined)) === undefined
     )
       return undefined
