@@ -53,7 +53,8 @@ export function readRoutes(module: AbstractClass, options: ApplicationOptions = 
 }
 
 /** @param app what is given to those who ask for the `Application`, once something is made */
-function readBlueprint(module: AbstractClass, options: ApplicationOptions, app: Application | undefined): Blueprint {
+function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Application | undefined): Blueprint {
+  const options = given ?? {}
   return drawUp(module, {
     given: [{ token: Application, useValue: app }],
     guards: listOf(options.guards),
@@ -62,7 +63,7 @@ function readBlueprint(module: AbstractClass, options: ApplicationOptions, app: 
     prefix: String(options.prefix ?? ''),
     closingSlash: options.closingSlash ?? 'ignore',
     overrides: listOf(options.overrides),
-    problems: optionProblems(options),
+    problems: optionProblems(given),
   })
 }
 

@@ -78,7 +78,7 @@ const known: Checks<ApplicationOptions> = {
 
 export function optionProblems(options: ApplicationOptions): string[] {
   const problems = wrongOptions('bootstrap', options, known)
-  const { port } = options
+  const port = options?.port
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)
   return problems

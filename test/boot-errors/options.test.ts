@@ -188,8 +188,10 @@ describe('the options of bootstrap', () => {
   }
 
   test('P3: are an object', async () => {
-    const refused = { problems: ['bootstrap takes an object of options, not 3000'] }
-    await assert.rejects(bootstrap(AppModule, 3000 as never), refused)
+    for (const options of [3000, null]) {
+      const refused = { problems: [`bootstrap takes an object of options, not ${options}`] }
+      await assert.rejects(bootstrap(AppModule, options as never), refused)
+    }
   })
 
   test('may be undefined, as where they are read from the environment', async () => {
