@@ -16,8 +16,13 @@ export function hasContent(status: number): boolean {
 /** Fields of which several are several values: what a reply says is added to what middleware said. */
 const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
 
-/** Writes the head, all of it or nothing. @throws TypeError for a field that cannot be sent (RFC 9110 §5.5) */
+/**
+ * Writes the head, all of it or nothing. A status below 200 is no reply, but says that one follows (RFC 9110 §15.2).
+ * @throws TypeError for a field that cannot be sent (RFC 9110 §5.5), RangeError for a status that ends no exchange
+ */
 export function writeHead(response: ServerResponse, { status, headers }: Head): void {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new RangeError(`${status} is no status of a reply: give a whole number from 200 to 599`)
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
     validateHeaderValue(name, value as string)
@@ -30,6 +35,13 @@ export function writeHead(response: ServerResponse, { status, headers }: Head): 
 /** Sets a field, in place of one of the same name in another case. */
 export function setField({ headers }: Head, name: string, value: string | number): void {
   headers[nameOf(headers, name) ?? name] = value
+}
+
+/** Takes a field away, from the head and from what middleware set. */
+export function dropField(response: ServerResponse, { headers }: Head, name: string): void {
+  const given = nameOf(headers, name)
+  if (given !== undefined) delete headers[given]
+  response.removeHeader(name)
 }
 
 /** The value of a field, from the head or from what middleware set. */

@@ -7,7 +7,7 @@ import { Refusal } from '../pipeline/endpoint.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
-import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { dropField, fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 
 /**
@@ -42,10 +42,14 @@ function toText(body: unknown, handler: string): string {
   return text
 }
 
-/** @param type the media type, where the reply does not say its own */
+/**
+ * What is whole has a length, and is not chunked, as what came from elsewhere with its fields may say (RFC 9112 §6.2).
+ * @param type the media type, where the reply does not say its own
+ */
 function writeWhole({ response }: RequestContext, head: Head, body: Buffer | undefined, type?: string): void {
   const content = hasContent(head.status) ? body : undefined
   if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
+  dropField(response, head, 'Transfer-Encoding')
   if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', content?.length ?? 0)
   writeHead(response, head)
   response.end(content)

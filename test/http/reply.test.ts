@@ -156,7 +156,8 @@ const faults: [what: string, answer: () => unknown, logged: RegExp][] = [
   ['a field with a line break', () => reply('', { headers: { 'X-A': 'a\r\nX-B: b' } }), /Invalid character/],
   ['a field with a NUL', () => reply('', { headers: { 'X-A': 'a\0' } }), /Invalid character/],
   ['a field whose name is none', () => reply('', { headers: { 'X A': 'a' } }), /must be a valid HTTP token/],
-  ['a status that is none', () => reply('', { status: 99 }), /status code/i],
+  ['a status that is none', () => reply('', { status: 99 }), /99 is no status of a reply/],
+  ['a status that only says that a reply follows', () => reply('', { status: 103 }), /103 is no status of a reply/],
   ['a value whose toJSON throws', () => ({ toJSON: fail }), /secret/],
   ['a thenable that throws', () => thenable(fail), /secret/],
   ['a locked stream', locked, /locked/],
@@ -252,6 +253,21 @@ test('P10: nothing is sent before the handler has returned, and no field is sent
   assert.equal(headers['x-late'], 'set by the handler')
   assert.equal(headers.vary, 'Origin, Accept')
   assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2', 'c=3'])
+})
+
+test('the fields of a reply from elsewhere may be given back: what is whole is not chunked, too', async t => {
+  @Controller()
+  class Forwarded {
+    @Get() show(@Ctx() context: RequestContext) {
+      context.response.setHeader('Transfer-Encoding', 'gzip')
+      return reply('hello', { headers: { 'transfer-encoding': 'chunked', 'content-length': '99', etag: '"a"' } })
+    }
+  }
+  const { port } = await serve(t, { controllers: [Forwarded] })
+  const { headers, text: body } = await send(port, 'GET /')
+  assert.equal(body, 'hello')
+  assert.equal(headers['transfer-encoding'], undefined)
+  assert.deepEqual([headers['content-length'], headers.etag], ['5', '"a"'])
 })
 
 test('a reply of 32 MiB arrives whole', async t => {
