@@ -10,15 +10,17 @@ import {
   event,
   Get,
   int,
+  type Middleware,
   Param,
   Post,
   Registry,
+  reply,
   type ServerSentEvent,
   Sse,
   stop,
   WebSocket,
 } from '../../src/index.js'
-import { ask, Closes, serve, wholeStream } from '../sse/app.js'
+import { ask, Closes, requestText, serve, wholeStream } from '../sse/app.js'
 import { eventually } from '../support/eventually.js'
 
 /** The tests of the ancestor's `event` and `init_chunk`, one by one: what is sent, and what is on the wire. */
@@ -82,22 +84,82 @@ describe('P50: the tests of the ancestor', () => {
     assert.match((signal?.reason as CloseReason | undefined)?.kind ?? '', /^(peer|lost)$/)
   })
 
-  test('P50: status, header fields and content of a plain reply beside it are as they were given', async t => {
+  test('P50: status, header fields and content of a plain reply, whole or in pieces, are as they were given', async t => {
+    @Controller('/')
+    class Pages {
+      @Get('/whole')
+      whole() {
+        return reply('ERROR', { status: 404, headers: { 'X-Own': 'own' } })
+      }
+      @Get('/pieces')
+      pieces() {
+        return reply(['ERR', Buffer.from('OR')].values(), { status: 404, headers: { 'X-Own': 'own' } })
+      }
+    }
+    const { origin } = await serve(t, [Pages])
+    for (const path of ['/whole', '/pieces']) {
+      const response = await fetch(origin + path)
+      assert.deepEqual([response.status, response.headers.get('x-own'), await response.text()], [404, 'own', 'ERROR'])
+    }
+  })
+
+  test('P50: a handler that answers nothing is a 500, and ends itself alone', async t => {
+    @Controller('/')
+    class Pages {
+      @Get('/halted')
+      halted() {}
+      @Get('/page')
+      page() {
+        return 'page'
+      }
+    }
+    const { port } = await serve(t, [Pages])
+    const { peer, head } = await ask(port, '/halted')
+    assert.match(head, /^HTTP\/1\.1 500 /)
+    await peer.write(requestText('/page', { headers: { Connection: 'close' } }))
+    await peer.closed
+    assert.match(peer.received, /\r\n\r\npage$/)
+  })
+
+  test('P50: what was sent before its turn is not sent again, and its handler does not run', async t => {
+    let runs = 0
     @Controller('/')
     class Pages {
       @Get('/page')
       page() {
-        return ['ERR', ['OR']].flat().join('')
-      }
-      @Sse('/live')
-      *live() {
-        yield 'live'
+        return String(++runs)
       }
     }
-    const { origin } = await serve(t, [Pages])
-    const response = await fetch(`${origin}/page`)
-    assert.equal(await response.text(), 'ERROR')
-    assert.equal(response.headers.get('content-length'), '5')
+    const sent: Middleware = (_, response, next) => {
+      response.end('sent')
+      next()
+    }
+    const { origin } = await serve(t, [Pages], { use: [sent] })
+    assert.equal(await (await fetch(`${origin}/page`)).text(), 'sent')
+    assert.equal(runs, 0)
+  })
+
+  test('P50: an upgrade is handed over with its options, and anything else is a request like any other', async t => {
+    @WebSocket('/live', { protocols: ['chat'] })
+    class Live {
+      message(frame: string) {
+        return frame
+      }
+    }
+    @Controller('/live')
+    class Pages {
+      @Get()
+      page() {
+        return 'page'
+      }
+    }
+    const { port, origin } = await serve(t, [Live, Pages])
+    assert.equal(await (await fetch(`${origin}/live`)).text(), 'page')
+    const handshake = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' }
+    const key = { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol': 'other, chat' }
+    const { peer, head } = await ask(port, '/live', { headers: { ...handshake, ...key } })
+    assert.match(head, /^HTTP\/1\.1 101 .*Sec-WebSocket-Protocol: chat\r\n/s)
+    peer.destroy()
   })
 })
 
