@@ -7,7 +7,7 @@ import { activeHandles } from '../support/handles.js'
 import { plenty, RemoteLog } from '../support/registry-peers.js'
 
 testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention))
-testEventLog('RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention))
+testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention))
 
 describe('the bounds of MemoryEventLog', () => {
   test('a room holds as many events as it may, and none that are too old', async () => {

@@ -94,7 +94,7 @@ describe('inside Express', () => {
     assert.equal((await send(port, 'GET /nowhere')).text, 'Express knows nothing')
   })
 
-  test('event streams and sockets are served', async t => {
+  test('P49: event streams and sockets are served', async t => {
     const app = await unheard(t)
     const server = createServer(express().use(app.handler) as unknown as RequestListener)
     server.on('upgrade', app.upgrade)
@@ -120,7 +120,7 @@ describe('inside any server of node:http', () => {
     assert.equal((await send(port, 'POST /things')).status, 405)
   })
 
-  test('upgrades without a route go on to next(), with the socket as it came', async t => {
+  test('P49: upgrades without a route go on to next(), with the socket as it came', async t => {
     const app = await unheard(t)
     const server = createServer()
     server.on('upgrade', (request, socket, head) =>

@@ -97,7 +97,7 @@ describe('an upgrade request', () => {
     ['/%zz', 400],
   ]
   for (const [path, status] of refusals) {
-    test(`to ${path} is answered with ${status}, and the connection closed`, async t => {
+    test(`P40: to ${path} is answered with ${status}, and the connection closed`, async t => {
       const { port, log } = await serve(t, { controllers })
       const raw = await rawRequest(port, handshake(path))
       assert.match(raw, new RegExp(`^HTTP/1\\.1 ${status} [^]*Connection: close\\r\\n[^]*"status":${status}`))

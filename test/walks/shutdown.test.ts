@@ -69,7 +69,7 @@ async function timeOf(promise: Promise<unknown>): Promise<number> {
 }
 
 describe('everybody hears goodbye', () => {
-  test('1,000 streams and 1,000 sockets: retry and the final chunk, 1012; not all at once; before the deadline', async t => {
+  test('P6: 1,000 streams and 1,000 sockets: retry and the final chunk, 1012; not all at once; before the deadline', async t => {
     const { app, port } = await serveAll(t)
     const streams: StreamPeer[] = []
     const sockets: SocketPeer[] = []
@@ -115,7 +115,7 @@ describe('everybody hears goodbye', () => {
     assert.deepEqual(log, ['info ends', 'close ends'])
   })
 
-  test('a request in flight is answered, on a connection that is not kept', async t => {
+  test('P6: a request in flight is answered, on a connection that is not kept', async t => {
     const { app, port } = await serveAll(t)
     const slow = await StreamPeer.ask(port, '/slow')
     const release = await eventually('it runs', () => Requests.release)
@@ -163,7 +163,7 @@ describe('nobody holds it up', () => {
     assert.equal(await kept.closed, 'end')
   })
 
-  test('what has not ended is cut at the deadline: handlers that never settle, requests, endless replies', async t => {
+  test('P6: what has not ended is cut at the deadline: handlers that never settle, requests, endless replies', async t => {
     const { app, port } = await serveAll(t)
     const stage = app.get(Stage)
     for (const name of ['one', 'two', 'three']) stage.scripts.set(name, { info: () => new Promise(() => {}) })
