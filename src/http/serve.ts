@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { ParamSource } from '../declare/metadata.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
-import { Reply } from '../pipeline/reply.js'
+import { Reply, Upgrade } from '../pipeline/reply.js'
 import { type Binding, bindMember, hasBody, type Serve, type Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import { readOutput } from '../pipeline/validate.js'
@@ -34,10 +34,13 @@ export function compileHttp(route: Route, serving: Serving): Serve {
   }
 }
 
+/** What says nothing (an error, a redirection, an upgrade) is not output. */
 function checked(handler: Handler, output: StandardSchemaV1, name: string): Handler {
   return (...args) =>
     then(handler(...args), value => {
-      if (!(value instanceof Reply)) return value instanceof Error ? value : readOutput(output, value, name)
+      if (value === undefined || value instanceof Error || value instanceof Upgrade) return value
+      if (!(value instanceof Reply)) return readOutput(output, value, name)
+      if (value.body === undefined) return value
       return then(readOutput(output, value.body, name), body => new Reply(body, withStatus(value)))
     })
 }

@@ -20,7 +20,11 @@ import {
   Param,
   Post,
   Query,
+  redirect,
   reply,
+  Status,
+  upgrade,
+  WebSocket,
 } from '../../src/index.js'
 import { send } from '../support/send.js'
 import { serve } from '../support/serve.js'
@@ -248,6 +252,11 @@ describe('output schemas', () => {
   const output = z.object({ id: z.number() })
   const later = v.objectAsync({ id: v.number() })
 
+  @WebSocket()
+  class Upgraded {
+    message() {}
+  }
+
   @Controller()
   class Outputs {
     @Get('/fits', { output }) fits() {
@@ -262,6 +271,13 @@ describe('output schemas', () => {
     @Get('/error', { output }) error() {
       return notFound('none')
     }
+    @Get('/elsewhere', { output }) elsewhere() {
+      return redirect('/fits')
+    }
+    @Get('/nothing', { output }) @Status(204) async nothing() {}
+    @Get('/upgrades', { output, upgrade: [Upgraded] }) upgrades() {
+      return upgrade(Upgraded)
+    }
     @Get('/misfit', { output }) misfit() {
       return { id: 'secret' }
     }
@@ -274,16 +290,22 @@ describe('output schemas', () => {
   }
 
   test('pass on what they know of, and nothing else', async t => {
-    const { port } = await serve(t, { controllers: [Outputs] })
+    const { port } = await serve(t, { controllers: [Outputs, Upgraded] })
     for (const path of ['/fits', '/later']) assert.equal((await send(port, `GET ${path}`)).text, '{"id":1}')
     const answer = await send(port, 'GET /reply')
     assert.deepEqual([answer.status, answer.headers['x-a'], answer.text], [202, '1', '{"id":1}'])
-    assert.equal((await send(port, 'GET /error')).status, 404)
+  })
+
+  test('have no say in what says nothing: an error, a redirection, no content, an upgrade', async t => {
+    const { port } = await serve(t, { controllers: [Outputs, Upgraded] })
+    const expected = { '/error': 404, '/elsewhere': 302, '/nothing': 204, '/upgrades': 426 }
+    for (const [path, status] of Object.entries(expected))
+      assert.equal((await send(port, `GET ${path}`)).status, status, path)
   })
 
   for (const path of ['/misfit', '/misfit-reply', '/misfit-later']) {
     test(`${path} is 500: logged, and never sent`, async t => {
-      const { port, log } = await serve(t, { controllers: [Outputs] })
+      const { port, log } = await serve(t, { controllers: [Outputs, Upgraded] })
       const answer = await send(port, `GET ${path}`)
       assert.equal(answer.status, 500)
       assert.doesNotMatch(answer.text, /secret|issues/)
