@@ -22,6 +22,8 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
   const items = new Items(source)
   const leave = () => items.letGo(error => told(logger, route, error))
   response.once('close', leave)
+  // What is longer or shorter than its Content-Length says is cut: it would be taken for a part of another reply.
+  response.strictContentLength = true
   pump(items, response, head).catch((error: unknown) => {
     const hasLeft = response.destroyed
     leave()

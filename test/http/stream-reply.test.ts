@@ -164,6 +164,15 @@ describe('a source that fails', () => {
       yield { fine: true }
       yield undefined
     }
+    @Get('/longer') longer() {
+      return reply(now('abc', 'HTTP/1.1 200 OK'), { headers: { 'Content-Length': 3 } })
+    }
+    @Get('/shorter') shorter() {
+      return reply(now('abc'), { headers: { 'Content-Length': 5 } })
+    }
+    @Get('/exact') exact() {
+      return reply(now('ab', 'c'), { headers: { 'Content-Length': 3 } })
+    }
   }
 
   const early: [path: string, status: number, logged: number][] = [
@@ -196,6 +205,22 @@ describe('a source that fails', () => {
       assert.match(log[0]?.message ?? '', /^GET Failing\./)
     })
   }
+
+  for (const path of ['/longer', '/shorter']) {
+    test(`${path} than its Content-Length says: the reply is cut, and nothing is taken for the next one`, async t => {
+      const { port, log } = await serve(t, { controllers: [Failing] })
+      const requests = [path, '/exact'].map(asked => `GET ${asked} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      const raw = await rawRequest(port, requests.join(''))
+      assert.match(raw, /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nabc$/s)
+      assert.match(String(log[0]?.details), /content-length/i)
+    })
+  }
+
+  test('as long as its Content-Length says: it is not chunked', async t => {
+    const { port } = await serve(t, { controllers: [Failing] })
+    const { text: body, headers } = await send(port, 'GET /exact')
+    assert.deepEqual([body, headers['content-length'], headers['transfer-encoding']], ['abc', '3', undefined])
+  })
 
   test('HEAD does not even begin it', async t => {
     const { port, log } = await serve(t, { controllers: [Failing] })
