@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError } from '../errors.js'
+import { readTarget } from '../pipeline/context.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
@@ -57,8 +58,9 @@ export function mount(path: string, handler: Middleware): Middleware {
   const root = path.endsWith('/') ? path.slice(0, -1) : path
   return (request: IncomingMessage & { originalUrl?: string }, response, next) => {
     const url = request.url ?? '/'
-    if (!url.startsWith(root) || !['', '/', '?'].includes(url.charAt(root.length))) return next()
-    const rest = url.slice(root.length)
+    const { path: asked, queryString } = readTarget(url)
+    if (!asked.startsWith(root) || !['', '/'].includes(asked.charAt(root.length))) return next()
+    const rest = `${asked.slice(root.length)}${queryString === '' ? '' : `?${queryString}`}`
     const prototypes = [Object.getPrototypeOf(request), Object.getPrototypeOf(response)]
     request.originalUrl ??= url
     request.url = rest.startsWith('/') ? rest : `/${rest}`

@@ -161,6 +161,7 @@ describe('with another application under a path', () => {
   test('it answers there, and sees the path without the mount’s', async t => {
     const { port } = await serve(t, { controllers }, { use })
     assert.deepEqual((await send(port, 'GET /old/page?a=1')).json(), ['/page?a=1', '/old/page?a=1'])
+    assert.deepEqual((await send(port, 'GET http://a.example/old/page')).json(), ['/page', 'http://a.example/old/page'])
     assert.equal((await send(port, 'POST /old/things')).text, 'old things')
   })
 
