@@ -110,17 +110,18 @@ function surroundingsOf(listed: ListedClass): Surrounding[] {
     .map(owner => ({ owner, module: listed.module }))
 }
 
-/** Controllers, and the classes that surround handlers, exist without being listed as providers. */
+/** Controllers, the classes that surround handlers, and modules with hooks exist without being listed as providers. */
 function implicit(
   classes: readonly ListedClass[],
   surrounding: readonly Surrounding[],
-  { providers }: ModuleGraph,
+  { providers, hooked }: ModuleGraph,
 ): { provider: Provider; module: string }[] {
   const provided = new Set(
     providers.map(({ provider }) => (typeof provider === 'function' ? provider : provider?.token)),
   )
   const controllers = classes.filter(({ owner }) => kindOf(owner)?.as === 'controller')
-  return [...controllers, ...surrounding]
+  const modules = hooked.map(owner => ({ owner, module: owner.name }))
+  return [...controllers, ...surrounding, ...modules]
     .filter(({ owner }) => !provided.has(owner))
     .map(({ owner, module }) => ({ provider: owner as Class, module }))
 }

@@ -23,6 +23,8 @@ export interface ModuleGraph {
   readonly classes: readonly ListedClass[]
   /** Providers in the same order; of two for one token the later counts, so a module overrides its imports. */
   readonly providers: readonly { readonly provider: Provider; readonly module: string }[]
+  /** Modules that have something to do themselves, imports first: those are made, behind what all of them list. */
+  readonly hooked: readonly AbstractClass[]
   readonly problems: readonly string[]
 }
 
@@ -45,12 +47,14 @@ export function walkModules(root: AbstractClass, application: Surroundings & { r
 class Walk {
   readonly classes: ListedClass[] = []
   readonly providers: { provider: Provider; module: string }[] = []
+  readonly hooked: AbstractClass[] = []
   readonly problems: string[] = []
   readonly #visits = new Map<AbstractClass, Visit>()
 
   from(root: AbstractClass, place: Place): ModuleGraph {
     this.#visit(root, place)
-    return { classes: this.classes, providers: this.providers, problems: this.problems }
+    const { classes, providers, hooked, problems } = this
+    return { classes, providers, hooked, problems }
   }
 
   /** Whether the module, or one that it imports, lists controllers. */
@@ -76,6 +80,7 @@ class Walk {
       const inner = { ...place, prefix: joinPrefixes(prefix, String(imported.prefix ?? '')) }
       visit.serves = this.#visit(imported.module, inner) || visit.serves
     }
+    if (['onStart', 'onStop'].some(hook => hook in module.prototype)) this.hooked.push(module)
     for (const provider of listOf(options.providers)) this.providers.push({ provider, module: module.name })
     for (const owner of listOf(options.controllers)) this.classes.push({ ...place, owner, module: module.name })
     return visit.serves

@@ -9,6 +9,7 @@ import {
   Get,
   Injectable,
   inject,
+  Module,
   type Provider,
 } from '../../src/index.js'
 import { answering, moduleOf, serve } from '../support/apps.js'
@@ -94,6 +95,35 @@ describe('singletons', () => {
     for (const _ of [1, 2]) assert.deepEqual(await (await fetch(`${app.url}/a`)).json(), ['started'])
     await app.listen({ port: 0 })
     assert.deepEqual(seen, ['started'])
+  })
+
+  test('P7: a module that has hooks is one of them, behind what it lists, and is given what it asks for', async () => {
+    const log: string[] = []
+    class Hooked {
+      constructor(readonly name: string) {}
+      onStart() {
+        log.push(`start ${this.name}`)
+      }
+      onStop() {
+        log.push(`stop ${this.name}`)
+      }
+    }
+    @Module({ providers: [{ token: 'name', useValue: 'inner' }] })
+    class Inner extends Hooked {
+      constructor(@inject('name') name: string) {
+        super(name)
+      }
+    }
+    @Module({ imports: [Inner, moduleOf({ imports: [Inner] })], providers: [recorded(log, 'listed')] })
+    class Outer extends Hooked {
+      constructor() {
+        super('outer')
+      }
+    }
+    const app = await bootstrap(Outer, off)
+    await app.close()
+    const up = ['make listed', 'start listed', 'start inner', 'start outer']
+    assert.deepEqual(log, [...up, 'stop outer', 'stop inner', 'stop listed', 'dispose listed'])
   })
 
   test('P7: B2: start and stop once, by whatever factory they are known, too', async () => {
