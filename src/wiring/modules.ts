@@ -125,7 +125,7 @@ function notAModule(module: AbstractClass, importer: string | undefined): string
     other === undefined
       ? 'mark it @Module({ … })'
       : `list it among the ${other.as === 'registry' || other.as === 'injectable' ? 'providers' : 'controllers'} of a module`
-  return `${module.name} is used as a module but is ${other === undefined ? 'not one' : `marked ${other.written}`}: ${cure}`
+  return `${show(module)} is used as a module but is ${other === undefined ? 'not one' : `marked ${other.written}`}: ${cure}`
 }
 
 /** A module is served once: at one prefix, with what surrounds it there. */

@@ -34,7 +34,7 @@ testBootErrors('a module', {
   },
   'is given to bootstrap': {
     module: () => Object.assign(() => {}, {}) as unknown as Class,
-    problems: [' is used as a module but is not one: mark it @Module({ … })'],
+    problems: ['a function is used as a module but is not one: mark it @Module({ … })'],
   },
   'imports modules, and no classes of another kind': {
     module: () => ({ imports: [Users, Ticks, Service] }),

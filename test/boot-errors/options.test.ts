@@ -194,6 +194,11 @@ describe('the options of bootstrap', () => {
     }
   })
 
+  test('come behind a module', async () => {
+    const problems = ['bootstrap was given undefined, which is no module: give it a class marked @Module({ … })']
+    await assert.rejects(bootstrap(undefined as never, { port: 0 }), { problems })
+  })
+
   test('may be undefined, as where they are read from the environment', async () => {
     const app = await bootstrap(AppModule, { port: 0, prefix: undefined, deadline: undefined } as never)
     assert.equal(app.routes[0]?.pattern, '/a')
