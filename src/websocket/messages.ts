@@ -80,11 +80,17 @@ function isRefusal(value: unknown): boolean {
 /** What acknowledges a message: the value that the handler returned, in the form its output schema gives it. */
 function checked(row: MessageRow, value: unknown): unknown {
   const answer = value instanceof Reply ? value.body : value
-  if (typeof answer === 'object' && answer !== null && Symbol.asyncIterator in answer)
+  if (isIterable(answer))
     throw new TypeError(
       `${row.name} returned an iterable, but a message has one answer: send its items with socket.send`,
     )
   return row.output === undefined ? answer : readOutput(row.output, answer, row.name)
+}
+
+/** What is sent item by item elsewhere; an array has a JSON form, as bytes have. */
+function isIterable(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || ArrayBuffer.isView(answer)) return false
+  return Symbol.asyncIterator in answer || Symbol.iterator in answer
 }
 
 /** Guards and mappers may answer with a reply, of which a message has only the status. */

@@ -140,6 +140,9 @@ class Failing {
   @On('iterable') async *iterable() {
     yield 1
   }
+  @On('generator') *generator() {
+    yield 1
+  }
   @On('output', undefined, { output: z.object({ a: z.int().transform(a => a + 1) }) }) output(@Data() data: unknown) {
     return data
   }
@@ -166,13 +169,13 @@ describe('an error', () => {
   test('of any other kind is 500 without detail, and logged; the socket lives on', async t => {
     const { ask, log } = await talk(t, Failing)
     const internal = { type: 'about:blank', title: 'Internal Server Error', status: 500 }
-    for (const event of ['broken', 'cyclic', 'function', 'iterable'])
+    for (const event of ['broken', 'cyclic', 'function', 'iterable', 'generator'])
       assert.deepEqual((await ask(event)).error, internal)
     assert.deepEqual(await ask('output', { a: 1 }), { ack: 1, data: { a: 2 } })
     assert.deepEqual((await ask('output', { a: 'x' })).error, internal)
     assert.deepEqual(
       log.messages,
-      ['broken', 'cyclic', 'function', 'iterable', 'output'].map(name => `Failing.${name} failed`),
+      ['broken', 'cyclic', 'function', 'iterable', 'generator', 'output'].map(name => `Failing.${name} failed`),
     )
     assert.match(String(log.errors[0]?.details), /the password is 1234/)
   })
