@@ -277,16 +277,26 @@ describe('a walk with event streams', () => {
     bad.peer.destroy()
   })
 
-  test('B6: boot warns of a stream without keep-alives', async t => {
+  test('B6: boot warns of a stream whose keep-alives are off, or rarer than proxies wait', async t => {
     const warnings: string[] = []
-    @Sse('/', { keepAlive: 0 })
+    @Sse('/silent', { keepAlive: 0 })
     class Silent {
       open() {}
     }
+    @Sse('/rare', { keepAlive: 60_000 })
+    class Rare {
+      open() {}
+    }
+    @Sse('/often', { keepAlive: 59_999 })
+    class Often {
+      open() {}
+    }
     const logger = { debug() {}, info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
-    await serve(t, [Silent], { logger })
-    assert.equal(warnings.length, 1)
-    assert.match(warnings[0] ?? '', /^Silent: keepAlive is off, so proxies will cut the stream/)
+    await serve(t, [Silent, Rare, Often], { logger })
+    assert.deepEqual(warnings, [
+      'Silent: keepAlive is off, so proxies will cut the stream when it is silent, and a lost peer is not noticed',
+      'Rare: keepAlive is 60000, and most proxies cut a stream after 60000 ms of silence',
+    ])
   })
 
   test('B15: P44: a stream that was idle goes on as if nothing had been', async t => {
