@@ -23,6 +23,13 @@ const within = (value: unknown, least: number, most: number) =>
 const isSchema = (value: unknown): boolean =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
 
+/** Whether a browser may say so in `Origin` (RFC 6454 §6.2): a scheme and a host in lower case, and nothing behind them. */
+function isOrigin(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return value === 'null'
+  const { origin } = new URL(value)
+  return origin === value || (origin === 'null' && /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+$/.test(value))
+}
+
 export const check = {
   milliseconds: expect(`milliseconds, from 0 to ${LONGEST}`, value => within(value, 0, LONGEST)),
   bytes: expect('a number of bytes, above 0', value => within(value, 1, Number.POSITIVE_INFINITY)),
@@ -31,7 +38,10 @@ export const check = {
   text: expect('a string', value => typeof value === 'string'),
   list: expect('an array', value => Array.isArray(value)),
   texts: expect('an array of strings', value => Array.isArray(value) && value.every(each => typeof each === 'string')),
-  origins: expect("an array of strings, or '*'", value => value === '*' || Array.isArray(value)),
+  origins: expect(
+    "an array of origins, such as 'https://app.example', or '*'",
+    value => value === '*' || (Array.isArray(value) && value.every(isOrigin)),
+  ),
   method: expect('a function', value => typeof value === 'function'),
   methods: expect(
     'an array of functions',

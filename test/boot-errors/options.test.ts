@@ -84,7 +84,7 @@ testBootErrors('the options of', {
     problems: [
       "A: @WebSocket('/a') has no option maxPayLoad: did you mean maxPayload?",
       "A: @WebSocket('/a'): perMessageDeflate should be true or false, not 'yes'",
-      "A: @WebSocket('/a'): origins should be an array of strings, or '*', not 'https://a.example'",
+      "A: @WebSocket('/a'): origins should be an array of origins, such as 'https://app.example', or '*', not 'https://a.example'",
       "A: @WebSocket('/a'): protocols should be an array of strings, not 'v1'",
       "A.x: @On('x') has no option outputs: did you mean output?",
       "A.y: @On('y'): its schema should be a Standard Schema, such as one of zod, valibot or arktype, not Dto",
@@ -186,6 +186,19 @@ describe('the options of bootstrap', () => {
     test(`P3: that are { ${shown} } are refused`, async () =>
       assert.deepEqual(await problemsOf(AppModule, options as ApplicationOptions), problems))
   }
+
+  const strange = ['app.example', 'https://app.example/', 'https://App.example', 'https://app.example:443', '*', 7]
+  for (const origin of strange) {
+    test(`P3: P9: no browser has the origin ${origin}`, async () =>
+      assert.deepEqual(await problemsOf(AppModule, { origins: [origin] } as ApplicationOptions), [
+        "bootstrap: origins should be an array of origins, such as 'https://app.example', or '*', not an array",
+      ]))
+  }
+
+  test('P9: origins have a scheme, a host, and a port that is not the usual one; or they are null', async () => {
+    const origins = ['https://app.example', 'http://localhost:5173', 'http://[::1]:8080', 'app://own', 'null']
+    await (await bootstrap(AppModule, { listen: false, origins })).close()
+  })
 
   test('P3: are an object', async () => {
     for (const options of [3000, null]) {
