@@ -177,7 +177,7 @@ export class Dispatcher {
     const allowed = methodsOf(leaves)
     if (allowed.length === 0) return this.#refuse(context, notFound())
     if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
-    const isWebSocket = method === 'GET' && leaves.some(leaf => leaf.websocket !== undefined)
+    const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
     this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
   }
 

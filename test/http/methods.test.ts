@@ -135,6 +135,7 @@ describe('methods', () => {
     ['GET /things/own-head', 405, { allow: 'HEAD, OPTIONS' }],
     ['POST /events', 405, { allow: 'GET, HEAD, OPTIONS' }],
     ['GET /socket', 426, { upgrade: 'websocket', 'sec-websocket-version': '13' }],
+    ['HEAD /socket', 426, { upgrade: 'websocket' }],
     ['POST /socket', 405, { allow: 'GET, HEAD, OPTIONS' }],
     ['GET /things/%zz', 400, {}],
   ]
