@@ -236,6 +236,7 @@ export class Application {
 
   async #close(deadline: number): Promise<void> {
     await this.#drain(deadline)
+    this.#live.gone = true
     const stops = [...this.#registries.map(registry => () => registry.stop()), () => this.#container.stop()]
     const failures: unknown[] = []
     for (const stop of stops) await stop().catch(error => failures.push(error))

@@ -4,6 +4,8 @@ export class LiveConnections<C> implements Iterable<C> {
   #emptied: (() => void)[] = []
   /** The application is going away: nothing opens any more. */
   draining = false
+  /** It has gone: what its handlers need is being stopped, and a server of somebody else may still ask them. */
+  gone = false
 
   get size(): number {
     return this.#connections.size

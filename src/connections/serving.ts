@@ -77,6 +77,6 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
   }
 }
 
-function goingAway(): Error {
+export function goingAway(): Error {
   return unavailable('the server is going away', { headers: { 'Retry-After': '1', Connection: 'close' } })
 }

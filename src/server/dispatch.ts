@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ConnectionServing } from '../connections/serving.js'
+import { type ConnectionServing, goingAway } from '../connections/serving.js'
 import { badRequest, methodNotAllowed, notFound } from '../errors.js'
 import type { Params } from '../pipeline/context.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
@@ -81,6 +81,7 @@ export class Dispatcher {
     response.on('error', this.#spoilt)
     const arrival = { request, response, next }
     if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
+    if (this.serving.live.gone) return this.#refuse(this.#context(unmatched, arrival), goingAway())
     if (this.options.use.length === 0) return this.#route(arrival)
     this.#runMiddleware(this.options.use, arrival, () => this.#route(arrival))
   }

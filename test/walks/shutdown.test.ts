@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { SocketPeer, StreamPeer } from '../support/peers.js'
 import { RawPeer } from '../support/raw-peer.js'
+import { send } from '../support/send.js'
 
 /** Lets the guarded ones in. */
 let admit: (() => void) | undefined
@@ -246,6 +247,17 @@ describe('any time', () => {
     const { app } = await serve(t, controllers, { providers: [Stage], listen: false })
     await app.close()
     await assert.rejects(app.listen({ port: 0 }), /closed/)
+  })
+
+  test('afterwards, whoever still asks its handler through another server hears 503', async t => {
+    const { app } = await serve(t, controllers, { providers: [Stage], listen: false })
+    const server = createServer(app.handler).listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    const { port } = await eventually('it listens', () => server.address() as AddressInfo | null)
+    assert.equal((await send(port, 'GET /quick')).text, 'quick')
+    await app.close()
+    const { status, headers } = await send(port, 'GET /quick')
+    assert.deepEqual([status, headers['retry-after'], headers.connection], [503, '1', 'close'])
   })
 
   test('the port is free again at once, and nothing is left behind', async t => {
