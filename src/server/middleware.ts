@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError } from '../errors.js'
-import { readTarget } from '../pipeline/context.js'
+import { readTarget } from '../pipeline/request-context.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
