@@ -24,10 +24,13 @@ import { attachHandlers, type ListenAddress, Listener } from './server/listener.
 import { onSignals } from './server/signals.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
+import { within } from './wiring/patience.js'
 
 const BODY_LIMIT = 1_048_576
 const DEADLINE = 10_000
 const PORT = 3000
+/** Milliseconds that each end has at the least, when the connections are gone. */
+const STOP_PATIENCE = 5000
 
 /**
  * Reads the modules, makes what they declare, and serves it.
@@ -225,7 +228,8 @@ export class Application {
 
   /**
    * Stops: no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
-   * left is cut. Then `onStop` and disposal, in reverse, each to its end. A second call waits for the first.
+   * left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
+   * longer. A second call waits for the first.
    * @param options.deadline milliseconds until what is left is cut. @default the application's `deadline`, 10_000
    * @throws the first failure of a registry's log, an `onStop` or a disposal; all had their turn
    */
@@ -237,9 +241,13 @@ export class Application {
   async #close(deadline: number): Promise<void> {
     await this.#drain(deadline)
     this.#live.gone = true
-    const stops = [...this.#registries.map(registry => () => registry.stop()), () => this.#container.stop()]
+    const patience = Math.max(deadline, STOP_PATIENCE)
+    const logs = this.#registries.map(
+      registry => () => within(patience, `the log of ${registry.constructor.name}`, () => registry.stop()),
+    )
     const failures: unknown[] = []
-    for (const stop of stops) await stop().catch(error => failures.push(error))
+    for (const stop of [...logs, () => this.#container.stop(patience)])
+      await stop().catch(error => failures.push(error))
     this.#forgetSignals()
     if (failures.length > 0) throw failures[0]
   }

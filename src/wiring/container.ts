@@ -11,6 +11,7 @@ import { type AbstractClass, type Class, readConstructor, type Token } from '../
 import { type Logger } from '../logger.js'
 import { type Definition, nameToken } from './definitions.js'
 import { resolveAlias } from './graph.js'
+import { within } from './patience.js'
 
 /** Runs when the application starts, after everything it needs has started. */
 export interface OnStart {
@@ -73,21 +74,24 @@ export class Container {
   }
 
   /**
-   * Stops what has started and disposes of what was made, in reverse. Every instance gets its turn.
+   * Stops what has started and disposes of what was made, in reverse. Every instance gets its turn, and `patience`
+   * milliseconds for each of the two.
    * @throws the failure at the end; an AggregateError, where there are several
    */
-  async stop(): Promise<void> {
+  async stop(patience: number): Promise<void> {
     const failures: unknown[] = []
-    const attempt = async (end: () => unknown) => {
+    const attempt = async (what: string, end: () => unknown) => {
       try {
-        await end()
+        await within(patience, what, end)
       } catch (error) {
         failures.push(error)
       }
     }
     for (const instance of this.#made.splice(0).reverse()) {
-      if (this.#started.delete(instance) && 'onStop' in instance) await attempt(() => (instance as OnStop).onStop())
-      await attempt(() => dispose(instance))
+      const { name } = instance.constructor
+      if (this.#started.delete(instance) && 'onStop' in instance)
+        await attempt(`${name}.onStop`, () => (instance as OnStop).onStop())
+      await attempt(`the disposal of ${name}`, () => dispose(instance))
     }
     if (failures.length > 1) throw new AggregateError(failures, `${failures.length} instances did not stop cleanly`)
     if (failures.length > 0) throw failures[0]

@@ -97,7 +97,17 @@ function classDefinition(
   problems.push(...declaration.marks.flatMap(mark => markProblems(useClass.name, mark)))
   const said = declaration.marks.find(mark => mark.as === 'injectable')?.options as InjectableOptions | undefined
   const needs = constructorTokens(useClass, problems)
-  return { kind: 'class', token, useClass, scope: scope ?? said?.scope ?? 'singleton', needs, from }
+  const lives = scope ?? said?.scope ?? 'singleton'
+  problems.push(...unheardHooks(useClass, lives))
+  return { kind: 'class', token, useClass, scope: lives, needs, from }
+}
+
+/** Hooks are for what is made at boot. */
+function unheardHooks({ name, prototype }: Class, scope: Scope): string[] {
+  const hooks = scope === 'singleton' ? [] : ['onStart', 'onStop'].filter(hook => hook in prototype)
+  return hooks.map(
+    hook => `${name} has the scope '${scope}' and an ${hook}, which never runs: only singletons start and stop`,
+  )
 }
 
 /** The tokens of a constructor's parameters: `@inject` where it is written, else the classes the compiler emitted. */

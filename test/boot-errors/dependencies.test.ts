@@ -239,6 +239,20 @@ testBootErrors('a provider', {
       "AppModule: the provider of 'x' says nothing of what it is: add useClass, useValue, useFactory or useToken",
     ],
   },
+  'has hooks only as a singleton': {
+    module: () => {
+      @Injectable({ scope: 'transient' })
+      class Fleeting {
+        onStart() {}
+        onStop() {}
+      }
+      return { providers: [Fleeting] }
+    },
+    problems: [
+      "Fleeting has the scope 'transient' and an onStart, which never runs: only singletons start and stop",
+      "Fleeting has the scope 'transient' and an onStop, which never runs: only singletons start and stop",
+    ],
+  },
   'knows its options, each form its own': {
     module: providing(
       { token: 'a', useVale: 1 },

@@ -12,6 +12,8 @@ import {
   Module,
   type Provider,
 } from '../../src/index.js'
+import { Container } from '../../src/wiring/container.js'
+import { define } from '../../src/wiring/definitions.js'
 import { answering, moduleOf, serve } from '../support/apps.js'
 
 /** A class that writes down what becomes of it, and what it asks for. */
@@ -196,6 +198,28 @@ describe('disposal', () => {
     const app = await bootstrap(moduleOf({ providers: [{ token: 'value', useValue }] }), off)
     await app.close()
     assert.deepEqual(log, [])
+  })
+
+  test('P6: gives up what does not settle, and goes on', async () => {
+    const log: string[] = []
+    class Hanging {
+      onStop() {
+        log.push('stop hanging')
+        return new Promise(() => {})
+      }
+    }
+    const problems: string[] = []
+    const definitions = define(
+      [recorded(log, 'first'), Hanging].map(provider => ({ provider, module: 'Hangs' })),
+      problems,
+    )
+    assert.deepEqual(problems, [])
+    const container = new Container(definitions, [], console)
+    await container.make([...definitions.values()])
+    await container.start()
+    log.splice(0)
+    await assert.rejects(container.stop(20), { message: 'Hanging.onStop has not settled within 20 ms: it is given up' })
+    assert.deepEqual(log, ['stop hanging', 'stop first', 'dispose first'])
   })
 
   test('goes on past a failure, which close then rejects with', async () => {
