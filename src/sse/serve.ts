@@ -51,7 +51,7 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
         },
         answer(stream, returned) {
           const plain = stream.begun ? replyInstead(stream, returned) : returned
-          if (plain === undefined && stream.begun) return false
+          if (plain === undefined && (stream.begun || stream.closed)) return false
           if (stream.begun) (stream as EventStream).decline()
           serving.reply(context, plain)
           return true
@@ -109,6 +109,7 @@ function openInstance(route: Route, serving: ConnectionServing): Open {
   const construct = serving.construct(route.owner)
   return (stream, args) => {
     const instance = construct(stream) as ConnectionHandlers & { open?: Handler }
+    if (stream.closed) return undefined
     stream.begin(instance)
     return instance.open?.(...args)
   }

@@ -50,7 +50,14 @@ export function compileWebSocket(
       {
         context,
         endpoint,
-        make: () => new Socket(context.handshake(keep), plan, handleFrame),
+        make() {
+          const socket = new Socket(context.handshake(keep), plan, handleFrame)
+          // What was refused, or left before the 101, ends with its response: what belongs to it must not outlive it.
+          response.once('close', () => {
+            if (!socket.started) socket.end({ kind: 'lost' })
+          })
+          return socket
+        },
         open(connection, args) {
           if (response.headersSent) return undefined
           const socket = connection as Socket
@@ -58,12 +65,13 @@ export function compileWebSocket(
           const wire = accept(response, head, socket)
           if (wire === undefined) return undefined
           socket.attach(wire)
+          if (socket.closed) return undefined
           socket.begin(instance)
           watch(socket)
           return instance.open?.(...args)
         },
         answer(socket, returned) {
-          if (socket.begun) return false
+          if (socket.started) return false
           if (!response.destroyed) serving.reply(context, returned)
           return true
         },

@@ -70,10 +70,11 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
     if (!this.closed) this.#wire?.ping(bytes)
   }
 
-  /** @internal */
+  /** The handshake is answered; where the constructor has ended the connection, the close frame follows. @internal */
   attach(wire: Wire): void {
     this.#wire = wire
-    this.queue.open(wire.sink)
+    if (this.closeReason === undefined) this.queue.open(wire.sink)
+    else this.finish(this.closeReason)
   }
 
   override send(value: unknown): Promise<boolean> {
