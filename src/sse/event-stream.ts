@@ -103,8 +103,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
-    if (this.closed) return super.sendFirst(() => undefined)
-    if (this.started) return super.sendFirst(send)
+    if (this.closed || this.started) return super.sendFirst(send)
     this.#socket.cork()
     try {
       this.queue.setAside()

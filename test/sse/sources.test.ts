@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Controller, EventStream, Param, Sse, stop } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
-import type { RawPeer } from '../support/raw-peer.js'
+import { RawPeer } from '../support/raw-peer.js'
 import { ask, type Served, serve } from './app.js'
 
 /** How often the generators below were left, by the path they were asked under. */
@@ -100,6 +102,50 @@ describe("a generator's finally runs exactly once, however it is left", () => {
       })
     }
   }
+})
+
+test('a source that open gives when its peer has left is let go', async t => {
+  const streams: PassThrough[] = []
+  let subscribed = 0
+  let released = 0
+  const late = (signal: AbortSignal, source: () => unknown) => once(signal, 'abort').then(source)
+  const stream = () => {
+    streams.push(new PassThrough())
+    return streams.at(-1)
+  }
+  const subscribe = () => {
+    subscribed++
+    return () => void released++
+  }
+
+  @Controller('/late')
+  class Late {
+    @Sse('/stream')
+    stream(signal: AbortSignal) {
+      return late(signal, stream)
+    }
+    @Sse('/observable')
+    observable(signal: AbortSignal) {
+      return late(signal, () => ({ '@@observable': () => ({ subscribe }) }))
+    }
+  }
+  @Sse('/late/class')
+  class LateClass {
+    open({ signal }: EventStream) {
+      return late(signal, stream)
+    }
+  }
+
+  const { port, app, errors } = await serve(t, [Late, LateClass])
+  for (const path of ['/late/stream', '/late/observable', '/late/class']) {
+    const peer = await RawPeer.connect(port)
+    await peer.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await eventually('it opens', () => app.connections === 1)
+    peer.reset()
+    await eventually('it ends', () => app.connections === 0)
+  }
+  await eventually('both streams are destroyed', () => streams.filter(({ destroyed }) => destroyed).length === 2)
+  assert.deepEqual([subscribed, released, errors], [1, 1, []])
 })
 
 describe('backpressure', () => {
