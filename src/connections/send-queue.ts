@@ -114,7 +114,7 @@ export class SendQueue {
     if (this.#stagedBytes + bytes.length > JOIN_LIMIT && !this.#held) this.flushStaged()
     if (this.options.overflow === 'disconnect' && this.#isOver(bytes)) return false
     if (this.#sink === undefined) this.#write(bytes, key)
-    else if (!this.#held || !this.#isOver(bytes)) {
+    else if (!this.#held || this.#makeRoom(this.#staged, { bytes, key })) {
       if (this.#staged.length === 0) flushAtEndOfTurn(this)
       this.#staged.push({ bytes, key })
       this.#stagedBytes += bytes.length
@@ -194,23 +194,34 @@ export class SendQueue {
   }
 
   #enqueue(item: Waiting): void {
-    const { overflow } = this.options
-    if (overflow === 'latest') this.#remove(index => this.#waiting[index]?.key === item.key && item.key !== undefined)
-    while (this.#isOver(item.bytes)) {
-      if (overflow === 'disconnect') return this.overflowed()
-      if (overflow === 'drop-newest' || this.#waiting.length === 0) return
-      this.#remove(index => index === 0)
-    }
+    if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.overflowed()
+    if (!this.#makeRoom(this.#waiting, item)) return
     this.#waiting.push(item)
     this.#waitingBytes += item.bytes.length
     this.#awaitDrain()
   }
 
-  #remove(matches: (index: number) => boolean): void {
-    const index = this.#waiting.findIndex((_, at) => matches(at))
+  /** Removes from a line what the policy gives up for an item behind it; `false` where that is the item itself. */
+  #makeRoom(line: Waiting[], { bytes, key }: Waiting): boolean {
+    const { overflow } = this.options
+    if (overflow === 'latest' && key !== undefined)
+      this.#remove(
+        line,
+        line.findIndex(item => item.key === key),
+      )
+    while (this.#isOver(bytes)) {
+      if (overflow === 'drop-newest' || line.length === 0) return false
+      this.#remove(line, 0)
+    }
+    return true
+  }
+
+  #remove(line: Waiting[], index: number): void {
     if (index === -1) return
-    const [removed] = this.#waiting.splice(index, 1)
-    this.#waitingBytes -= removed?.bytes.length ?? 0
+    const [removed] = line.splice(index, 1)
+    const size = removed?.bytes.length ?? 0
+    if (line === this.#staged) this.#stagedBytes -= size
+    else this.#waitingBytes -= size
   }
 
   #awaitDrain(): void {

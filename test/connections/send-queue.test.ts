@@ -176,13 +176,32 @@ describe('order', () => {
   })
 
   for (const overflow of Object.keys(policies) as Overflow[]) {
-    test(`what is staged while the opening runs is bounded (${overflow})`, () => {
+    test(`what is staged while the opening runs is bounded, and the policy says what stays (${overflow})`, () => {
       const queue = new SendQueue({ limit: 1000, overflow }, () => {})
-      queue.open(new Wire())
+      const wire = new Wire()
+      queue.open(wire)
       for (let n = 0; n < 100; n++) queue.stage(line(`n${n}`))
       assert.ok(queue.size <= 1000, `${queue.size} bytes`)
+      queue.release()
+      const isNewest = overflow === 'latest' || overflow === 'drop-oldest'
+      assert.deepEqual(
+        wire.frames.map(frame => frame.event),
+        Array.from({ length: 10 }, (_, n) => `n${isNewest ? n + 90 : n}`),
+      )
     })
   }
+
+  test('what is staged while the opening runs is the latest of each name', () => {
+    const queue = new SendQueue({ limit: 1000, overflow: 'latest' }, () => {})
+    const wire = new Wire()
+    queue.open(wire)
+    for (let n = 0; n < 100; n++) for (const key of ['x', 'y']) queue.stage(line(`${key}${n}`), key)
+    queue.release()
+    assert.deepEqual(
+      wire.frames.map(frame => frame.event),
+      ['x99', 'y99'],
+    )
+  })
 
   test('what was set aside comes back behind what was sent meanwhile', async () => {
     const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, () => {})
