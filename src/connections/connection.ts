@@ -282,8 +282,8 @@ export abstract class Connection<Names extends string = string> implements Recei
   abstract readonly started: boolean
   /** @internal */
   abstract readonly codec: Codec
-  /** Encodes and queues one value. @internal */
-  abstract push(value: unknown): boolean
+  /** Encodes and queues one value, of a producer that `waits` when it is told to. @internal */
+  abstract push(value: unknown, waits?: boolean): boolean
   /** Says goodbye on the wire as the reason asks, and lets go of it. */
   protected abstract finish(reason: CloseReason): void
 }

@@ -215,14 +215,14 @@ export class Membership {
     this.#unplaced = entry.except.includes(connection.id)
     if (this.#unplaced) return true
     const id = connection.noteId(registry.name, this.#id())
-    return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event)
+    return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event, true)
   }
 
   /** An event with an id and nothing else, so that a peer that is cut before the next event loses nothing, and gets nothing twice. */
   #place(): void {
     this.#unplaced = false
     const id = this.connection.noteId(this.registry.name, this.#id())
-    this.connection.queue.push(this.connection.codec.encode({ id }))
+    this.connection.queue.push(this.connection.codec.encode({ id }), undefined, true)
   }
 
   /** One `gap` event, without an id, for what the log cannot give any more. */
@@ -232,6 +232,6 @@ export class Membership {
     if (rooms.length === 0) return
     this.#unplaced = true
     const data = JSON.stringify({ registry: this.registry.name, rooms })
-    this.connection.queue.push(this.connection.codec.encode({ event: 'gap', data }))
+    this.connection.queue.push(this.connection.codec.encode({ event: 'gap', data }), undefined, true)
   }
 }

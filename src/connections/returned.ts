@@ -6,8 +6,8 @@ import { type Source, sourceOf } from './sources.js'
 /** What this file needs of a connection. */
 export interface Receiver {
   readonly closed: boolean
-  /** Sends one value; `false` where the producer should wait for `drained`. */
-  push(value: unknown): boolean
+  /** Sends one value; `false` where the producer should wait for `drained`, `waits` where it does. */
+  push(value: unknown, waits: boolean): boolean
   drained(): Promise<unknown>
   /** Its `together` runs `send`, and what that pushes leaves in one write. */
   readonly queue: { together<T>(send: () => T): T }
@@ -29,19 +29,19 @@ export function sendReturned(to: Receiver, returned: unknown): Done {
   if (isPromise(returned)) return Promise.resolve(returned).then(value => sendReturned(to, value))
   const source = sourceOf(returned)
   if (source !== undefined) return new Pump(to, source).run()
-  const sent = sendOne(to, returned)
+  const sent = sendOne(to, returned, false)
   return isPromise(sent) ? Promise.resolve(sent).then(() => undefined) : undefined
 }
 
 /** `false` where the producer should wait. */
-function sendOne(to: Receiver, value: unknown): boolean | PromiseLike<boolean> {
+function sendOne(to: Receiver, value: unknown, waits: boolean): boolean | PromiseLike<boolean> {
   if (to.closed || value === undefined) return true
   if (value instanceof Stop) {
     to.close(value.options)
     return true
   }
-  if (to.check === undefined) return to.push(value)
-  return then(to.check(value), checked => to.closed || to.push(checked))
+  if (to.check === undefined) return to.push(value, waits)
+  return then(to.check(value), checked => to.closed || to.push(checked, waits))
 }
 
 /**
@@ -147,7 +147,7 @@ class Pump {
       this.#finished = true
       return undefined
     }
-    const sent = sendOne(this.to, result.value)
+    const sent = sendOne(this.to, result.value, true)
     if (isPromise(sent)) return Promise.resolve(sent).then(goOn => (goOn ? this.#breathe() : this.#behind()))
     return sent ? this.#breathe() : this.#behind()
   }

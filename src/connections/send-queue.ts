@@ -29,7 +29,7 @@ const JOIN_LIMIT = 65_536
 /**
  * The bounded queue in front of a peer. While the peer keeps up it holds nothing: bytes go to the sink at once. What a
  * slow peer has not taken waits here, in order, under the limit; the limit is checked before a write, so that it is
- * never passed, except by a single message that is larger than it.
+ * never passed, except by a single message that is larger than it, and by what the sink holds for producers that wait.
  */
 export class SendQueue {
   #sink: Sink | undefined
@@ -98,10 +98,14 @@ export class SendQueue {
     this.#flushWaiting()
   }
 
-  /** Queues bytes behind all that was queued before; `true` where the producer may go on, `false` where it should wait. */
-  push(bytes: Buffer, key?: string): boolean {
+  /**
+   * Queues bytes behind all that was queued before; `true` where the producer may go on, `false` where it should wait.
+   * @param waits whether it does: then it is paused where others overflow, and one message of its own may be too much
+   */
+  push(bytes: Buffer, key?: string, waits = false): boolean {
     if (!this.#held) this.flushStaged()
-    this.#write(bytes, key)
+    if (waits && !this.#dropped && this.#isOver(bytes)) this.#wait({ bytes, key })
+    else this.#write(bytes, key)
     return this.keepsUp
   }
 
@@ -195,7 +199,10 @@ export class SendQueue {
 
   #enqueue(item: Waiting): void {
     if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.overflowed()
-    if (!this.#makeRoom(this.#waiting, item)) return
+    if (this.#makeRoom(this.#waiting, item)) this.#wait(item)
+  }
+
+  #wait(item: Waiting): void {
     this.#waiting.push(item)
     this.#waitingBytes += item.bytes.length
     this.#awaitDrain()

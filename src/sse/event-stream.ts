@@ -131,9 +131,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   /** @internal */
-  push(value: unknown): boolean {
+  push(value: unknown, waits?: boolean): boolean {
     const event = toEvent(value)
-    return this.queue.push(this.codec.frame(encodeEvent(event)), event.event ?? event.type)
+    return this.queue.push(this.codec.frame(encodeEvent(event)), event.event ?? event.type, waits)
   }
 
   protected override checkOutput(output: StandardSchemaV1, value: unknown): unknown {

@@ -87,8 +87,8 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
   }
 
   /** @internal */
-  push(value: unknown): boolean {
-    return this.queue.push(encodeFrame(value))
+  push(value: unknown, waits?: boolean): boolean {
+    return this.queue.push(encodeFrame(value), undefined, waits)
   }
 
   /** @internal */

@@ -159,3 +159,63 @@ describe('a slow peer that is cut', () => {
     back.ws.terminate()
   })
 })
+
+/** Less than what the kernel takes at once, and than what Node.js holds before it asks for a pause. */
+const SMALL = 4 * KIB
+const PAST = 100
+
+for (const overflow of ['disconnect', 'drop-oldest', 'drop-newest', 'latest'] as const) {
+  test(`a replay and a generator are paced, however small the queue: nothing is dropped, nobody is cut (${overflow})`, async t => {
+    const past = (n: number) => `${n} ${'.'.repeat(200)}`
+    function* generated() {
+      for (let n = 0; n < PAST; n++) yield { event: 'wave', data: past(n) }
+    }
+
+    @Sse('/replayed', { sendLimit: SMALL, overflow })
+    class ReplayedStream {
+      constructor(private readonly flood: Flood) {}
+      open(stream: EventStream) {
+        return this.flood.join(stream, 'all', { history: PAST })
+      }
+    }
+    @Sse('/generated', { sendLimit: SMALL, overflow })
+    class GeneratedStream {
+      open() {
+        return generated()
+      }
+    }
+    @WebSocket('/replayed', { sendLimit: SMALL, overflow })
+    class ReplayedSocket {
+      constructor(private readonly flood: Flood) {}
+      open(socket: Socket) {
+        return this.flood.join(socket, 'all', { history: PAST })
+      }
+    }
+    @WebSocket('/generated', { sendLimit: SMALL, overflow })
+    class GeneratedSocket {
+      open() {
+        return generated()
+      }
+    }
+
+    const classes = [ReplayedStream, GeneratedStream, ReplayedSocket, GeneratedSocket]
+    const { app, port } = await serve(t, classes, { providers: [Flood] })
+    for (let n = 0; n < PAST; n++) await app.get(Flood).to('all').send('wave', past(n))
+    for (const path of ['/replayed', '/generated']) {
+      const stream = await StreamPeer.open(port, path)
+      const socket = await SocketPeer.open(port, path)
+      await eventually(
+        'all comes on the stream',
+        () => stream.read().events.filter(name => name === 'wave').length === PAST,
+      )
+      await eventually(
+        'all comes on the socket',
+        () => socket.messages.filter(text => text.includes('wave')).length === PAST,
+      )
+      assert.equal(app.connections, 2)
+      stream.raw.destroy()
+      socket.reset()
+      await eventually('both have left', () => app.connections === 0)
+    }
+  })
+}
