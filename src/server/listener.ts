@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
 import { holdContinue } from '../http/body.js'
-import { asksForWebSocket } from '../websocket/upgrade.js'
+import { asksForWebSocket, refuseUpgrade } from '../websocket/upgrade.js'
 
 /** How a listener treats those who connect. */
 export interface ListenerLimits {
@@ -119,7 +119,7 @@ function bounded({ handle, upgrade }: Handlers, maxHeaders: number): Handlers {
       else handle(request, response)
     },
     upgrade(request, socket, head) {
-      if (hasTooMany(request)) socket.end('HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n')
+      if (hasTooMany(request)) refuseUpgrade(socket, '431 Request Header Fields Too Large')
       else upgrade(request, socket, head)
     },
   }

@@ -26,12 +26,22 @@ export function declineUpgrade(
 ) {
   const { server } = socket as Socket & { readonly server?: Server }
   if (server === undefined || rawHeaders.length >= 2 * (server.maxHeadersCount || MAX_HEADERS))
-    return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    return refuseUpgrade(socket, '400 Bad Request')
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let at = 0; at < rawHeaders.length; at += 2)
     if (rawHeaders[at]?.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
   server.emit('connection', socket)
+}
+
+/**
+ * Answers an upgrade request without reading it. Node.js has let go of its socket: nobody else hears that the peer has
+ * left, which would end the process, or closes it behind the answer.
+ */
+export function refuseUpgrade(socket: Socket, status: string): void {
+  socket.on('error', () => {})
+  socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  socket.resume().destroySoon()
 }
 
 /** What Node.js drops fields behind, where the server does not say: among them may be those that frame the body. */

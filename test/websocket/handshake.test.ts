@@ -191,13 +191,27 @@ describe('the opening handshake (RFC 6455 §4.2.1)', () => {
   }
 
   test('an upgrade with more fields than are kept is 431, wherever its own fields stand, and the server lives', async t => {
-    const { port } = await serve(t, [Echo], { maxHeaders: 20 })
+    const { app, port } = await serve(t, [Echo], { maxHeaders: 20 })
     const many = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`X-${index}`, 'x']))
     const behind = handshake('/echo', many)
     const before = behind.replace('Upgrade: websocket\r\n', '').replace('\r\n\r\n', '\r\nUpgrade: websocket\r\n\r\n')
     for (const request of [behind, before]) assert.equal((await ask(port, request)).status, 431)
+    for (let times = 0; times < 20; times++) {
+      const gone = await RawPeer.connect(port)
+      await gone.write(`${behind}${' '.repeat(1000)}`)
+      gone.reset()
+    }
     const peer = await WebSocketPeer.open(port, '/echo')
     peer.raw.destroy()
+    const unmoved = await RawPeer.connect(port)
+    t.after(() => unmoved.destroy())
+    unmoved.pause()
+    await unmoved.write(behind)
+    let closed = false
+    app.close().then(() => {
+      closed = true
+    })
+    await eventually('nobody is left to wait for', () => closed)
   })
 
   test('long lists of spaces in its fields cost no time', async t => {
