@@ -175,9 +175,15 @@ export class EventStream<Names extends string = string> extends Connection<Names
   protected finish(reason: CloseReason): void {
     const response = this.#response
     if (response === undefined || response.writableEnded) return
-    if (reason.kind === 'peer' || reason.kind === 'lost') response.destroy()
-    else if (this.started) this.#sayGoodbye(response, reason)
-    else this.#endBeforeHead(response, reason)
+    try {
+      if (reason.kind === 'peer' || reason.kind === 'lost') response.destroy()
+      else if (this.started) this.#sayGoodbye(response, reason)
+      else this.#endBeforeHead(response, reason)
+    } catch (error) {
+      // What stands in front of the response failed, or has written a head of its own: there is no end but a cut.
+      this.plan.logger.error(`${this.plan.route.name}: its end could not be told`, error)
+      response.destroy()
+    }
     this.#response = undefined
     this.#refuse = undefined
   }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import { type CloseReason, ConnectionRegistry, EventStream, event, Registry, Sse, stop } from '../../src/index.js'
+import {
+  type CloseReason,
+  ConnectionRegistry,
+  EventStream,
+  event,
+  type Middleware,
+  Registry,
+  Sse,
+  stop,
+} from '../../src/index.js'
 import { ask, Closes, parse, serve, wholeStream } from './app.js'
 
 @Registry('all')
@@ -198,5 +208,32 @@ describe('how a stream ends on the wire, once', () => {
       assert.equal(done.reasons.length, 1)
       assert.deepEqual(errors, [])
     }
+  })
+
+  test('a drain while open runs behind middleware that has written a head of its own: a cut, one close, and a server that stops', async t => {
+    const done = new Closes()
+    @Sse('/')
+    class Opening {
+      async open({ signal }: EventStream) {
+        await once(signal, 'abort')
+      }
+      close(reason: CloseReason) {
+        done.note(reason)
+      }
+    }
+    const early: Middleware = (_request, response, next) => {
+      response.flushHeaders()
+      next()
+    }
+    const { app, port, errors } = await serve(t, [Opening], { use: [early] })
+    const { peer } = await ask(port, '/')
+    await app.close()
+    assert.equal(await done.first(), 'drain')
+    await peer.closed
+    assert.equal(app.connections, 0)
+    assert.deepEqual(
+      errors.map(([message]) => message),
+      ['Opening: its end could not be told'],
+    )
   })
 })
