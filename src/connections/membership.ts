@@ -27,6 +27,8 @@ export class Membership {
   liveAfter = Number.POSITIVE_INFINITY
   /** How far the peer has come in each room, and in what is sent to all. Up to date only while it catches up. */
   readonly #positions = new Map<string, number>()
+  /** Rooms that begin for the peer at a position, where it has not come in the others: until then they have none. */
+  readonly #starts = new Map<string, number>()
   /** Rooms it was in at some time: what it missed before this connection was replayed then. */
   readonly #known = new Set<string>()
   /** Where the peer says that it stood when it came: undefined for a newcomer, `foreign` where that is no place in this log. */
@@ -63,7 +65,7 @@ export class Membership {
     }
     this.#leaveLive(this.registry.place.position)
     this.#enterAt(room, position)
-    if (!this.#positions.has(EVERYWHERE)) this.#enterAt(EVERYWHERE, position)
+    if (!this.#positions.has(EVERYWHERE) && !this.#starts.has(EVERYWHERE)) this.#enterAt(EVERYWHERE, position)
     this.connection.noteId(this.registry.name, this.#id())
   }
 
@@ -71,7 +73,7 @@ export class Membership {
     const cursor = this.#known.has(room) ? undefined : this.#cursor
     this.#known.add(room)
     if (cursor === undefined) {
-      this.#positions.set(room, position)
+      this.#starts.set(room, position)
       this.#unplaced = true
     } else if (cursor === 'foreign') {
       this.#positions.set(room, 0)
@@ -92,6 +94,7 @@ export class Membership {
 
   #forget(room: string): void {
     this.#positions.delete(room)
+    this.#starts.delete(room)
     this.#unchecked.delete(room)
     this.#gaps.delete(room)
   }
@@ -116,6 +119,7 @@ export class Membership {
       this.#resets++
       if (this.#cursor !== undefined) this.#cursor = 'foreign'
       this.#unchecked.clear()
+      this.#begin(Number.POSITIVE_INFINITY)
       for (const room of this.#positions.keys()) {
         this.#positions.set(room, 0)
         this.#gaps.add(room)
@@ -147,13 +151,37 @@ export class Membership {
   }
 
   /**
+   * Lets rooms begin up to a position. What was sent before to such a room and to another one, the peer may yet have from
+   * the other: it would not, if the room were said to be seen up to there.
+   */
+  #begin(upTo: number): void {
+    for (const [room, position] of this.#starts) {
+      if (position > upTo) continue
+      this.#starts.delete(room)
+      this.#positions.set(room, position)
+    }
+  }
+
+  /** How far the peer has come; where no room has begun, from where it will. */
+  get #begun(): ReadonlyMap<string, number> {
+    return this.#positions.size > 0 ? this.#positions : this.#starts
+  }
+
+  /** Where the next room begins: what lies behind it is not given before. */
+  get #ceiling(): number {
+    return this.#starts.size === 0 ? Number.POSITIVE_INFINITY : Math.min(...this.#starts.values())
+  }
+
+  /**
    * Whether there is nothing left to read: it has come equally far in all rooms, and at least as far as the node. No
    * await between this and what comes next, which the registry delivers.
    */
   #arrive(): boolean {
+    if (this.#starts.size > 0) this.#begin(Math.min(...this.#begun.values()))
     const positions = [...this.#positions.values()]
     const furthest = Math.max(...positions)
-    const isBehind = this.#unchecked.size > 0 || this.#gaps.size > 0 || furthest < this.registry.place.position
+    const isUnsure = this.#unchecked.size > 0 || this.#gaps.size > 0 || this.#starts.size > 0
+    const isBehind = isUnsure || furthest < this.registry.place.position
     if (positions.length > 0 && (isBehind || positions.some(position => position < furthest))) return false
     this.#catchingUp = undefined
     if (positions.length === 0) return true
@@ -178,12 +206,13 @@ export class Membership {
       await this.connection.drained()
       if (this.connection.closed || resets !== this.#resets) return
     }
-    this.#advance(asked, page.upTo)
+    this.#advance(asked, Math.min(page.upTo, this.#ceiling))
   }
 
   /** Pushes entries until the peer does not keep up, or has ended: `true` where it took all. */
   #pushAll(entries: Iterator<LogEntry>, asked: ReadonlyMap<string, number>): boolean {
     for (let next = entries.next(); !next.done; next = entries.next()) {
+      if (next.value.position > this.#ceiling) return true
       const misses = this.#misses(next.value)
       this.#advance(asked, next.value.position)
       if (misses && !this.#push(next.value)) return false
@@ -206,7 +235,7 @@ export class Membership {
   }
 
   #id(): string {
-    return formatId(this.registry.place.epoch, this.#positions)
+    return formatId(this.registry.place.epoch, this.#begun)
   }
 
   /** `false` where the peer does not keep up. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MemoryEventLog } from '../../src/index.js'
+import { eventually } from '../support/eventually.js'
 import { plenty, RemoteLog, startRegistry, TestConnection, type TestRegistry, turn } from '../support/registry-peers.js'
 
 async function said(registry: TestRegistry, room: string | string[], ...data: unknown[]) {
@@ -149,6 +150,52 @@ describe('coming back', () => {
     await registry.join(back, 'b')
     await said(registry, 'b', 3)
     assert.deepEqual(back.data, [2, 3])
+  })
+
+  test('what went to two rooms comes through the one whose past is given, though the other is joined behind it', async () => {
+    const registry = await startRegistry()
+    await said(registry, 'a', 1)
+    await said(registry, ['a', 'b'], 2)
+    await said(registry, 'a', 3)
+    const newcomer = new TestConnection({ opening: true })
+    await registry.join(newcomer, 'a', { history: 3 })
+    await registry.join(newcomer, 'b')
+    newcomer.opened()
+    await turn(2)
+    await said(registry, ['a', 'b'], 4)
+    assert.deepEqual(newcomer.data, [1, 2, 3, 4])
+  })
+
+  test('the past of several rooms is the last events of each, those that went to two of them once', async () => {
+    const registry = await startRegistry()
+    await said(registry, 'b', 1)
+    await said(registry, ['a', 'b'], 2)
+    await said(registry, 'a', 3, 4)
+    const newcomer = new TestConnection({ opening: true })
+    await registry.join(newcomer, ['a', 'b'], { history: 2 })
+    newcomer.opened()
+    await turn(2)
+    assert.deepEqual(newcomer.data, [1, 2, 3, 4])
+    assert.deepEqual((await comeBack(registry, newcomer.lastId, ['a', 'b'])).data, [])
+  })
+
+  test('who leaves one room while it is being given the past, and joins it again, misses nothing of the others', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined, ['a', 'b'])
+    peer.close()
+    await said(registry, 'a', 1)
+    await said(registry, ['a', 'b'], 2)
+    await said(registry, 'b', 3)
+    log.slow(2)
+    const back = new TestConnection({ lastEventId: peer.lastId })
+    const joined = registry.join(back, ['a', 'b'])
+    registry.leave(back, 'b')
+    await Promise.all([registry.join(back, 'b'), joined])
+    await said(registry, 'b', 4)
+    await eventually('all has come', () => back.data.length === 3)
+    assert.deepEqual(back.data, [1, 2, 4])
+    assert.deepEqual(back.gaps, [])
   })
 
   test('a join right behind the moment another one is done waits for nothing in vain', async () => {
