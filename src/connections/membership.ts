@@ -37,6 +37,8 @@ export class Membership {
   readonly #unchecked = new Set<string>()
   /** Rooms in which the peer is to be told that it missed what cannot be given. */
   readonly #gaps = new Set<string>()
+  /** Where the node stood when a newcomer began to catch up: what was lost before, it did not miss. */
+  #since: number | undefined
   /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
@@ -74,6 +76,7 @@ export class Membership {
     this.#known.add(room)
     if (cursor === undefined) {
       this.#starts.set(room, position)
+      this.#since ??= this.registry.place.position
       this.#unplaced = true
     } else if (cursor === 'foreign') {
       this.#positions.set(room, 0)
@@ -117,6 +120,7 @@ export class Membership {
     this.#leaveLive(last.position)
     if (this.registry.place.epoch !== last.epoch) {
       this.#resets++
+      this.#since = undefined
       if (this.#cursor !== undefined) this.#cursor = 'foreign'
       this.#unchecked.clear()
       this.#begin(Number.POSITIVE_INFINITY)
@@ -184,6 +188,7 @@ export class Membership {
     const isBehind = isUnsure || furthest < this.registry.place.position
     if (positions.length > 0 && (isBehind || positions.some(position => position < furthest))) return false
     this.#catchingUp = undefined
+    this.#since = undefined
     if (positions.length === 0) return true
     this.liveAfter = furthest
     if (this.#unplaced) this.#place()
@@ -196,7 +201,8 @@ export class Membership {
     for (const room of asked.keys()) this.#unchecked.delete(room)
     for (const [room, known] of page.gaps) {
       if (!this.#positions.has(room)) continue
-      this.#gaps.add(room)
+      const isBefore = this.#since !== undefined && known <= this.#since && known > (asked.get(room) ?? known)
+      if (this.#cursor !== undefined || !isBefore) this.#gaps.add(room)
       this.#positions.set(room, known)
       asked.set(room, known)
     }

@@ -152,6 +152,32 @@ describe('coming back', () => {
     assert.deepEqual(back.data, [2, 3])
   })
 
+  test('a newcomer that asks for more of the past than there is missed nothing: it is told of no gap', async () => {
+    const registry = await startRegistry({ log: new MemoryEventLog({ ...plenty, count: 3 }) })
+    await registry.broadcast('said', 0)
+    await said(registry, 'a', 1, 2, 3, 4)
+    const newcomer = new TestConnection({ opening: true })
+    await registry.join(newcomer, 'a', { history: 10 })
+    const asked = new TestConnection({ opening: true })
+    await registry.join(asked, 'a', { history: 3 })
+    await said(registry, 'a', 5)
+    for (const peer of [newcomer, asked]) peer.opened()
+    await turn(2)
+    assert.deepEqual([newcomer.data, newcomer.gaps], [[0, 3, 4, 5], []])
+    assert.deepEqual([asked.data, asked.gaps], [[3, 4, 5], []])
+  })
+
+  test('a newcomer is told of a gap in what was sent since it joined', async () => {
+    const registry = await startRegistry({ log: new MemoryEventLog({ ...plenty, count: 3 }) })
+    await said(registry, 'a', 1, 2)
+    const newcomer = new TestConnection({ opening: true })
+    await registry.join(newcomer, 'a', { history: 1 })
+    await said(registry, 'a', 3, 4, 5, 6)
+    newcomer.opened()
+    await turn(2)
+    assert.deepEqual([newcomer.data, newcomer.gaps.length], [[4, 5, 6], 1])
+  })
+
   test('what went to two rooms comes through the one whose past is given, though the other is joined behind it', async () => {
     const registry = await startRegistry()
     await said(registry, 'a', 1)
