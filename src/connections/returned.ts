@@ -72,7 +72,8 @@ class Pump {
     try {
       running = this.to.queue.together(() => this.#step())
     } catch (error) {
-      cleanUp()
+      // One failure is told; that its `return` failed, too, is nobody's to hear.
+      cleanUp()?.catch(() => {})
       throw error
     }
     if (running === undefined) return cleanUp()

@@ -20,7 +20,7 @@ before(async () => {
 })
 after(async () => {
   await served.app.close()
-  assert.deepEqual(served.log.messages, Array(failing.length + 2).fill('Streams failed'))
+  assert.deepEqual(served.log.messages, Array(failing.length + 3).fill('Streams failed'))
 })
 
 let names = 0
@@ -175,6 +175,24 @@ describe('a source that fails ends its connection', () => {
 })
 
 describe('a generator', () => {
+  test('that fails once more when it is let go for what it yielded ends its connection, not the process', async () => {
+    const unsendable = () => {}
+    const { peer, actor } = await open({
+      *info() {
+        try {
+          yield unsendable
+        } finally {
+          // biome-ignore lint/correctness/noUnsafeFinally: it is what is tested
+          throw boom
+        }
+      },
+    })
+    actor.connection.tell('go')
+    assert.equal((await peer.end()).whole, false)
+    const { kind } = await actor.ended()
+    assert.equal(kind, 'failed')
+  })
+
   test('that closes its own connection is finished, and fails nobody', async () => {
     let finals = 0
     const { peer, actor } = await open({
