@@ -212,7 +212,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** The end without the final chunk: the peer knows that it did not get everything. */
   #cutAfterFlush(): void {
     this.queue.finish()
-    this.#socket.destroySoon()
+    this.#outlet.letOut(() => this.#socket.destroySoon())
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 

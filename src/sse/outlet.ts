@@ -8,7 +8,12 @@ import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 export interface Outlet {
   readonly sink: Sink
   readonly codec: StreamCodec
+  /** Calls back when what was written has come as far as the socket. */
+  letOut(done: () => void): void
 }
+
+/** Milliseconds that middleware has to let out what it holds back, before a cut: nothing tells when it has. */
+const LET_OUT = 100
 
 /**
  * The socket itself, past the response, so that one buffer, chunk framing included, serves all streams; the response,
@@ -20,8 +25,9 @@ export function chooseOutlet(response: ServerResponse, socket: Socket): Outlet {
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
   if (!chunked) response.useChunkedEncodingByDefault = false
   const direct = response.write === ServerResponse.prototype.write && response.socket === socket
-  if (!direct) return { sink: new ResponseSink(response), codec: plainCodec }
-  return { sink: socket, codec: chunked ? chunkedCodec : plainCodec }
+  if (direct) return { sink: socket, codec: chunked ? chunkedCodec : plainCodec, letOut: done => done() }
+  const sink = new ResponseSink(response)
+  return { sink, codec: plainCodec, letOut: done => sink.letOut(done) }
 }
 
 /** A response as a sink, whatever middleware has put in front of its `write`, its `drain` and its `flush`. */
@@ -64,6 +70,12 @@ class ResponseSink implements Sink {
 
   once(_event: 'drain', listener: () => void): void {
     this.#waiting.push(listener)
+  }
+
+  letOut(done: () => void): void {
+    if (this.#flush === undefined) return done()
+    this.#flush()
+    setTimeout(done, LET_OUT).unref()
   }
 
   #flushSoon(): void {

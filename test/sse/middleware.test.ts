@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createGzip } from 'node:zlib'
+import { constants, createGzip, gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import { EventStream, type Middleware, Sse } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
-import { serve } from './app.js'
+import { ask, serve, wholeStream } from './app.js'
 
 describe('middleware in front', () => {
   const item = `${'words '.repeat(50)}\n`
@@ -107,4 +107,31 @@ describe('middleware in front', () => {
     await reader?.cancel()
     await eventually('it is gone', () => app.connections === 0)
   })
+
+  for (const [title, use] of [
+    ['compression', compression({ threshold: 0 })],
+    ['a careless one', careless],
+  ] as const) {
+    test(`a failure is told through ${title}, behind what was sent, and then comes the cut`, async t => {
+      @Sse('/')
+      class Failing {
+        open(stream: EventStream) {
+          stream.setHeader('Cache-Control', 'no-cache')
+          stream.after(20, 'fail')
+          return 'first'
+        }
+        async info(_message: string, stream: EventStream) {
+          await stream.send('last')
+          throw new Error('no')
+        }
+      }
+      const { port } = await serve(t, [Failing], { use: [use as Middleware] })
+      const { peer, head } = await ask(port, '/', { headers: { 'Accept-Encoding': 'gzip' } })
+      assert.match(head, /Content-Encoding: gzip/i)
+      const { text, complete } = await wholeStream(peer)
+      const heard = gunzipSync(Buffer.from(text, 'latin1'), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+      assert.match(heard, /^data: first\n\ndata: last\n\nevent: error\ndata: .*\n\n$/)
+      assert.equal(complete, false)
+    })
+  }
 })
