@@ -71,10 +71,13 @@ export class EventStream<Names extends string = string> extends Connection<Names
     return this
   }
 
-  /** Sets a header field of the head, also one that streams have by themselves. @throws Error once the head is out */
+  /**
+   * Sets a header field of the head, also one that streams have by themselves; but `Connection` is `close`, whatever is
+   * set, since nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
+   */
   setHeader(name: string, value: HeaderValue): this {
     this.#head('setHeader').setHeader(name, value)
-    this.#fields.add(name.toLowerCase())
+    if (name.toLowerCase() !== 'connection') this.#fields.add(name.toLowerCase())
     return this
   }
 

@@ -52,6 +52,20 @@ describe('the head', () => {
     peer.destroy()
   })
 
+  test('a Connection that open asks for is not kept: nothing would be answered on it', async t => {
+    @Sse('/')
+    class Source {
+      open(stream: EventStream) {
+        stream.setHeader('connection', 'keep-alive')
+        return ['last', stop()]
+      }
+    }
+    const { port } = await serve(t, [Source])
+    const all = await rawRequest(port, requestText('/'))
+    assert.match(all, /\r\nConnection: close\r\n/)
+    assert.doesNotMatch(all, /keep-alive/i)
+  })
+
   test('P25: the first event is in the same packet as the head', async t => {
     @Sse('/', { retry: 250 })
     class Source {
