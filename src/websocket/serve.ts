@@ -72,7 +72,7 @@ export function compileWebSocket(
         },
         answer(socket, returned) {
           if (socket.started) return false
-          if (!response.destroyed) serving.reply(context, returned)
+          if (returned !== undefined || !request.socket.destroyed) serving.reply(context, returned)
           return true
         },
       },

@@ -174,7 +174,7 @@ describe('the opening handshake (RFC 6455 §4.2.1)', () => {
           seen.push('close')
         }
       }
-      const { port, app } = await serve(t, [Slow])
+      const { port, app, log } = await serve(t, [Slow])
       const before = activeHandles()
       const peer = await RawPeer.connect(port)
       await peer.write(handshake('/slow'))
@@ -187,6 +187,7 @@ describe('the opening handshake (RFC 6455 §4.2.1)', () => {
       await noHandlesLeft(before)
       assert.ok(['', 'open,close'].includes(seen.join()), seen.join())
       assert.equal(app.connections, 0)
+      assert.deepEqual(log.errors, [])
     })
   }
 
