@@ -14,7 +14,7 @@ import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate } from './opening-gate.js'
 import { type Receiver, sendReturned } from './returned.js'
 import { type QueueOptions, SendQueue } from './send-queue.js'
-import { repeat, tie } from './timers.js'
+import { LONGEST, repeat, tie } from './timers.js'
 
 /** What an event source or a socket class may do when its connection hears something. */
 export interface ConnectionHandlers {
@@ -154,10 +154,11 @@ export abstract class Connection<Names extends string = string> implements Recei
   after(ms: number, message: unknown): () => void {
     const due = () => {
       cancel()
-      this.tell(message)
+      if (ms > LONGEST) cancel = this.after(ms - LONGEST, message)
+      else this.tell(message)
     }
-    const cancel = tie(setTimeout(due, ms), this)
-    return cancel
+    let cancel = tie(setTimeout(due, Math.min(ms, LONGEST)), this)
+    return () => cancel()
   }
 
   #inform(message: unknown): unknown {

@@ -5,6 +5,9 @@ export interface Lifetime {
   onEnd(listener: () => void): () => void
 }
 
+/** Milliseconds that a timer of Node.js can wait, some 24 days; asked for more it does not wait at all. */
+export const LONGEST = 2_147_483_647
+
 /** Ties a timer to a lifetime; answers a function that stops it before. It keeps no process alive. */
 export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
   timer.unref()
@@ -18,12 +21,15 @@ export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
 /** Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. */
 export function repeat(ms: number, task: Task, to: { post(task: Task): void }): NodeJS.Timeout {
   let waiting = false
-  return setInterval(() => {
-    if (waiting) return
-    waiting = true
-    to.post(() => {
-      waiting = false
-      return task()
-    })
-  }, ms)
+  return setInterval(
+    () => {
+      if (waiting) return
+      waiting = true
+      to.post(() => {
+        waiting = false
+        return task()
+      })
+    },
+    Math.min(ms, LONGEST),
+  )
 }

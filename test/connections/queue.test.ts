@@ -165,6 +165,18 @@ describe('timers', () => {
     peer.raw.destroy()
   })
 
+  test('a time longer than a timer of Node.js can wait is waited for, not over at once', async () => {
+    const { peer, actor } = await openStream()
+    const month = 30 * 24 * 60 * 60 * 1000
+    const cancel = actor.connection.after(month, 'late')
+    actor.connection.every(month, 'late')
+    actor.connection.after(20, 'soon')
+    await eventually('what is due', () => actor.heard.length > 0)
+    assert.deepEqual(actor.heard, ['soon'])
+    cancel()
+    peer.raw.destroy()
+  })
+
   test('ticks that find the last one still waiting are left out', async () => {
     let release = () => {}
     const busy = new Promise<void>(resolve => {
