@@ -60,11 +60,14 @@ function parseBehind(text: string): [string, number][] {
     })
 }
 
+/** A name with half a surrogate pair has no UTF-8: behind a `!` it goes as its code units, in base64. */
 function escapeRoom(room: string): string {
-  return encodeURIComponent(room.toWellFormed()).replaceAll('~', '%7E')
+  if (!room.isWellFormed()) return `!${Buffer.from(room, 'utf16le').toString('base64url')}`
+  return encodeURIComponent(room).replaceAll('~', '%7E').replaceAll('!', '%21')
 }
 
 function unescapeRoom(text: string): string {
+  if (text.startsWith('!')) return Buffer.from(text.slice(1), 'base64url').toString('utf16le')
   try {
     return decodeURIComponent(text)
   } catch {

@@ -121,6 +121,20 @@ describe('coming back', () => {
     assert.deepEqual((await comeBack(registry, behind, ['a', 'b~:,'])).data, [3])
   })
 
+  for (const room of ['', '!', '~:,', '__proto__', 'a\ud800', '\ufffd'])
+    test(`an id places its peer in the room ${JSON.stringify(room)}, as in any other`, async () => {
+      const registry = await startRegistry()
+      const peer = await comeBack(registry, undefined)
+      peer.close()
+      await said(registry, room, 1, 2)
+      await said(registry, 'a', 3)
+      const late = await comeBack(registry, peer.lastId)
+      await registry.join(late, room)
+      assert.deepEqual(late.data, [3, 1, 2])
+      const behind = late.frames.find(frame => frame.data === 1)?.id
+      assert.deepEqual((await comeBack(registry, behind, ['a', room])).data, [2])
+    })
+
   test('who leaves a room and joins it again missed what came between', async () => {
     const registry = await startRegistry()
     const peer = await comeBack(registry, undefined, ['a', 'b'])
