@@ -88,11 +88,11 @@ export class Mailbox {
   }
 }
 
-/** Waits for a promise, but not for ever: whether it settled in time. */
+/** Waits for a promise, but not for ever, and keeps no process alive for it: whether it settled in time. */
 async function settled(ms: number, promise: PromiseLike<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<boolean>(resolve => {
-    timer = setTimeout(resolve, ms, false)
+    timer = setTimeout(resolve, ms, false).unref()
   })
   const inTime = await Promise.race([promise.then(() => true), limit])
   clearTimeout(timer)
