@@ -12,7 +12,7 @@ import type { AbstractClass, Class, Token } from './declare/metadata.js'
 import { listOf } from './declare/options.js'
 import type { RegistryOptions } from './declare/registry.js'
 import type { SseOptions } from './declare/routes.js'
-import { readBody } from './http/body.js'
+import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
 import { type ApplicationOptions, optionProblems } from './options.js'
@@ -207,7 +207,7 @@ export class Application {
       logger,
       live: this.#live,
       problems: [],
-      readBody,
+      readBody: bodyReader(this.options.uploads),
       resolve: <T>(token: Class<T>) => this.#container.get<T>(token as Token<T>),
       construct: owner =>
         this.#container.construct(owner as Class, this.blueprint.needs.get(owner) ?? []) as ReturnType<

@@ -13,7 +13,7 @@ import {
 } from './declare/metadata.js'
 import type { Provider } from './declare/module.js'
 import { ConfigurationError } from './errors.js'
-import { readBody } from './http/body.js'
+import { bodyReader } from './http/body.js'
 import { routeProblems } from './routing/conflicts.js'
 import { rowsOf } from './routing/rows.js'
 import type { Route } from './routing/table.js'
@@ -83,7 +83,7 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     ...registryProblems(definitions),
   )
   const routes = classes.flatMap(listed => rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }))
-  problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, readBody))
+  problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return { routes: Object.freeze(routes), definitions, order: sorted.order, needs }
 }

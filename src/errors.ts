@@ -54,18 +54,20 @@ export class HttpError extends Error {
 
 /** One thing that a schema refused, and where. */
 export interface Issue {
-  /** `param`, `query`, `header`, `body` or `data`. */
+  /** `param`, `query`, `header`, `body`, `file` or `data`. */
   readonly in: string
   readonly path: readonly (string | number)[]
   readonly message: string
 }
+
+const CONTENT: ReadonlySet<string> = new Set(['body', 'file', 'data'])
 
 /** An input that its schema refused: 422 for content, 400 for the request line and the header fields. */
 export class ValidationError extends HttpError {
   override readonly name = 'ValidationError'
 
   constructor(readonly issues: readonly Issue[]) {
-    const content = issues.every(issue => issue.in === 'body' || issue.in === 'data')
+    const content = issues.every(issue => CONTENT.has(issue.in))
     super(content ? 422 : 400, issues.map(describeIssue).join('; '), { extensions: { issues } })
   }
 }

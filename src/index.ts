@@ -51,6 +51,7 @@ export {
   type WebSocketOptions,
 } from './declare/routes.js'
 export { boolean, int, number, oneOf, optional, type Range, type Schema } from './declare/schemas.js'
+export { File, type FileOptions, Files, type FilesOptions, type UploadOptions } from './declare/uploads.js'
 export { describeRoute, formatRoutes, type RouteDescription } from './describe/text.js'
 export {
   AddressInUseError,
@@ -77,6 +78,7 @@ export {
   unsupportedMediaType,
   ValidationError,
 } from './errors.js'
+export { type Fields, Upload, Uploads } from './http/upload.js'
 export type { Logger } from './logger.js'
 export type { ApplicationOptions } from './options.js'
 export { Context, ContextKey, type Handshake, type Params, type QueryValues } from './pipeline/context.js'
@@ -94,7 +96,7 @@ export {
   text,
   upgrade,
 } from './pipeline/reply.js'
-export { RequestContext } from './pipeline/request-context.js'
+export { type Progress, RequestContext } from './pipeline/request-context.js'
 export {
   type Admission,
   type ErrorMapper,

@@ -1,6 +1,7 @@
 import type { OpenEventLog } from './connections/event-log.js'
 import type { Provider } from './declare/module.js'
-import { type Checks, check, wrongOptions } from './declare/options.js'
+import { type Checks, check, wrongOptions, wrongUploads } from './declare/options.js'
+import type { UploadOptions } from './declare/uploads.js'
 import type { Logger } from './logger.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
 import type { ListenerLimits } from './server/listener.js'
@@ -37,6 +38,8 @@ export interface ApplicationOptions extends ListenerLimits {
   readonly origins?: readonly string[] | '*'
   /** Bytes of a request body at the most; more is 413. @default 1_048_576 (1 MiB) */
   readonly bodyLimit?: number
+  /** Limits of multipart bodies, and where their temporary files go; a route's own are nearer. @default those of `UploadOptions` */
+  readonly uploads?: UploadOptions
   /** @default warnings and errors to standard error */
   readonly logger?: Logger
   /** Whether SIGTERM and SIGINT close the application, and then end the process. @default true where `bootstrap` listens */
@@ -45,7 +48,7 @@ export interface ApplicationOptions extends ListenerLimits {
   readonly deadline?: number
 }
 
-const { milliseconds, bytes, count, flag, text, list, method, methods } = check
+const { milliseconds, bytes, count, flag, text, list, method, methods, nested } = check
 
 const known: Checks<ApplicationOptions> = {
   port: () => undefined,
@@ -63,6 +66,7 @@ const known: Checks<ApplicationOptions> = {
   eventLog: method,
   origins: check.origins,
   bodyLimit: bytes,
+  uploads: nested,
   logger: check.logger,
   signals: flag,
   deadline: milliseconds,
@@ -77,7 +81,7 @@ const known: Checks<ApplicationOptions> = {
 }
 
 export function optionProblems(options: ApplicationOptions): string[] {
-  const problems = wrongOptions('bootstrap', options, known)
+  const problems = [...wrongOptions('bootstrap', options, known), ...wrongUploads('bootstrap', options?.uploads)]
   const port = options?.port
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)

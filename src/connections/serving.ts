@@ -49,10 +49,12 @@ export interface Opening {
 export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: ConnectionServing): void {
   let made: Connection | undefined
   const settle = (returned: unknown) => {
+    context.settle()
     if (made === undefined) return
     made.settleOpening(answer(made, returned) ? undefined : returned)
   }
   const fail = (error: unknown) => {
+    context.settle()
     const mapped = endpoint.map(error, context)
     if (made?.begun) made.failOpening(mapped)
     else serving.refuse(context, mapped)

@@ -4,6 +4,7 @@ import type { Mark } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
 import type { RegistryOptions, Retention } from './registry.js'
 import type { HttpOptions, OnOptions, SseOptions, WebSocketOptions } from './routes.js'
+import type { UploadOptions } from './uploads.js'
 
 /** Says what a value should be, where it is not. */
 export type Check = (value: unknown) => string | undefined
@@ -36,6 +37,7 @@ export const check = {
   count: expect('a whole number, above 0', value => Number.isInteger(value) && within(value, 1, LONGEST)),
   flag: expect('true or false', value => typeof value === 'boolean'),
   text: expect('a string', value => typeof value === 'string'),
+  nested: expect('an object of options', value => typeof value === 'object' && value !== null),
   list: expect('an array', value => Array.isArray(value)),
   texts: expect('an array of strings', value => Array.isArray(value) && value.every(each => typeof each === 'string')),
   origins: expect(
@@ -62,7 +64,19 @@ const connection = {
   overflow: check.oneOf('disconnect', 'drop-oldest', 'drop-newest', 'latest'),
   keepHeaders: check.texts,
 } as const
-const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list }
+/** Limits of multipart bodies: of an application, and of a route. */
+const uploads: Checks<UploadOptions> = {
+  fileSize: check.bytes,
+  files: check.count,
+  fields: check.count,
+  parts: check.count,
+  fieldNameSize: check.bytes,
+  fieldSize: check.bytes,
+  headerSize: expect('a number of bytes, from 1 to 16384', value => within(value, 1, 16_384)),
+  totalSize: check.bytes,
+  directory: check.text,
+}
+const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list, uploads: check.nested }
 const on: Checks<OnOptions> = { output: check.schema }
 const sse: Checks<SseOptions> = {
   ...connection,
@@ -71,6 +85,7 @@ const sse: Checks<SseOptions> = {
   retry: check.milliseconds,
   idleTimeout: check.milliseconds,
   output: check.schema,
+  uploads: check.nested,
 }
 const websocket: Checks<WebSocketOptions> = {
   ...connection,
@@ -110,9 +125,16 @@ const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
 /** What is wrong with a decorator's options. */
 export function markProblems(where: string, mark: Mark): string[] {
   const problems = wrongOptions(`${where}: ${mark.written}`, mark.options, known[mark.as])
+  if (mark.as === 'http' || mark.as === 'sse')
+    return [...problems, ...wrongUploads(`${where}: ${mark.written}`, (mark.options as HttpOptions | null)?.uploads)]
   const history = (mark.options as RegistryOptions | null)?.history
   if (mark.as !== 'registry' || typeof history !== 'object' || history === null) return problems
   return [...problems, ...wrongOptions(`${where}: ${mark.written}: history`, history, retention)]
+}
+
+/** What is wrong with the limits of multipart bodies; that they are no object has been told. */
+export function wrongUploads(where: string, given: UploadOptions | undefined): string[] {
+  return typeof given === 'object' && given !== null ? wrongOptions(`${where}: uploads`, given, uploads) : []
 }
 
 export function wrongScope(where: string, value: unknown): string[] {

@@ -1,11 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type AbstractClass, type Class, type Mark, openDeclaration, openMember, refuseStandard } from './metadata.js'
+import type { UploadOptions } from './uploads.js'
 
 export interface HttpOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
   readonly output?: StandardSchemaV1
   /** Socket classes that this `@Get` handler may answer an upgrade request with, by `upgrade(SocketClass)`. @default none */
   readonly upgrade?: readonly Class[]
+  /** Limits of multipart bodies. @default the application's `uploads` */
+  readonly uploads?: UploadOptions
 }
 
 /** What happens to what a slow peer has not taken, once its send queue is full. */
@@ -37,6 +40,8 @@ export interface SseOptions extends ConnectionOptions {
   readonly idleTimeout?: number
   /** Checks, and may transform, the data of each event that the handlers return. @default none */
   readonly output?: StandardSchemaV1
+  /** Limits of multipart bodies, where the method has any. @default the application's `uploads` */
+  readonly uploads?: UploadOptions
 }
 
 export interface WebSocketOptions extends ConnectionOptions {

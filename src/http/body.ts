@@ -1,12 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import { parse as parseForm } from 'node:querystring'
+import type { ParamDeclaration } from '../declare/metadata.js'
 import type { BodyOptions } from '../declare/params.js'
+import type { FileOptions, FilesOptions, UploadOptions } from '../declare/uploads.js'
 import { badRequest, contentTooLarge, unsupportedMediaType } from '../errors.js'
+import type { Parameters } from '../pipeline/bind.js'
 import { parseJson } from '../pipeline/json.js'
-import type { RequestContext } from '../pipeline/request-context.js'
+import type { OpenBody, RequestContext } from '../pipeline/request-context.js'
+import { noUploads } from './upload.js'
+import { limitsOf, refused } from './upload-limits.js'
 
 /** Fields of a form at the most. */
 const FORM_FIELDS = 1000
+const MULTIPART = 'multipart/form-data'
 
 const awaitingContinue = new WeakSet<IncomingMessage>()
 
@@ -16,33 +22,62 @@ export function holdContinue(request: IncomingMessage): void {
 }
 
 /**
- * The request's body, read when it is first asked for, and once. Undefined where the request has none.
- * @throws HttpError 400, 413 or 415
+ * Compiles how bodies are read: when they are first asked for, and once. Undefined where a request has none.
+ * @throws HttpError 400, 413, 415 or 422
  */
-export function readBody(context: RequestContext, options: BodyOptions): Promise<unknown> {
-  context.body ??= read(context, options)
-  return context.body
+export function bodyReader(uploads: UploadOptions = {}): Parameters['readBody'] {
+  return async (context, ask, asks) => {
+    context.body ??= open(context, asks, uploads)
+    return (await context.body).give(ask)
+  }
 }
 
-async function read(context: RequestContext, options: BodyOptions): Promise<unknown> {
+/** A body that is one value. Who asks for a file in it is told that there is none. */
+class WholeBody implements OpenBody {
+  constructor(private readonly value: unknown) {}
+
+  give({ source, name = '', options = {} }: ParamDeclaration): unknown {
+    if (source === 'body') return this.value
+    if (source === 'files') return (options as FilesOptions).to === 'stream' ? noUploads() : []
+    if ((options as FileOptions).optional === true) return undefined
+    if (this.value === undefined) throw refused(name, 'a file is required')
+    throw notMultipart()
+  }
+}
+
+async function open(
+  context: RequestContext,
+  asks: readonly ParamDeclaration[],
+  uploads: UploadOptions,
+): Promise<OpenBody> {
   const request: IncomingMessage & { readonly body?: unknown } = context.request
-  const limit = options.limit ?? context.bodyLimit
   const length = Number(request.headers['content-length'] ?? 0)
-  if (length === 0 && request.headers['transfer-encoding'] === undefined) return undefined
-  if (request.readableEnded) return readEarlier(request)
-  const as = options.as ?? kindOf(request.headers['content-type'])
+  if (length === 0 && request.headers['transfer-encoding'] === undefined) return new WholeBody(undefined)
+  if (request.readableEnded) return new WholeBody(readEarlier(request))
+  const body = asks.find(ask => ask.source === 'body')
+  const { limit = context.bodyLimit, as = kindOf(request.headers['content-type']) } = (body?.options ??
+    {}) as BodyOptions
   if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
     throw unsupportedMediaType('the body is encoded: send it without Content-Encoding', {
       headers: { 'Accept-Encoding': 'identity' },
     })
   }
+  const goOn = () => void (awaitingContinue.delete(request) && context.response.writeContinue())
+  if (as === 'multipart') {
+    const { readForm } = await import('./form.js') // busboy is loaded when the first form comes
+    return readForm(context, { asks, limits: limitsOf(context.route, uploads), goOn })
+  }
+  if (body === undefined) throw notMultipart()
   if (length > limit) throw tooLarge(limit)
-  if (awaitingContinue.delete(request)) context.response.writeContinue()
-  const bytes = await collect(request, limit)
+  goOn()
+  return new WholeBody(read(await collect(context, limit), as))
+}
+
+function read(bytes: Buffer, as: BodyOptions['as']): unknown {
   if (as === 'raw') return bytes
   const text = decode(bytes)
   if (as === 'text') return text
-  if (as === 'form') return readForm(text)
+  if (as === 'form') return readFields(text)
   return bytes.length === 0 ? undefined : parseJson(text)
 }
 
@@ -52,12 +87,16 @@ function readEarlier(request: { readonly body?: unknown }): unknown {
   throw new Error('middleware has read the body and left no request.body: do not read it, or leave it there')
 }
 
+function notMultipart(): Error {
+  return unsupportedMediaType(`files are taken here: send ${MULTIPART}`, { headers: { Accept: MULTIPART } })
+}
+
 function tooLarge(limit: number): Error {
   return contentTooLarge(`the body is larger than ${limit} bytes`, { extensions: { limit } })
 }
 
 /** @throws HttpError 415 for a type that is not read without being asked for, and for other charsets than UTF-8 */
-function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' {
+function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' | 'multipart' {
   const [type = '', ...parameters] = (contentType ?? '')
     .toLowerCase()
     .split(';')
@@ -71,15 +110,17 @@ function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' {
     throw unsupportedMediaType(`the charset ${charset} is not read here: send UTF-8`)
   if (type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type)) return 'json'
   if (type === 'application/x-www-form-urlencoded') return 'form'
+  if (type === MULTIPART) return 'multipart'
   if (type.startsWith('text/')) return 'text'
   throw unsupportedMediaType(
     type === '' ? 'the body needs a Content-Type' : `${type} is not read here: send application/json`,
-    { headers: { Accept: 'application/json, application/x-www-form-urlencoded, text/plain' } },
+    { headers: { Accept: 'application/json, application/x-www-form-urlencoded, multipart/form-data, text/plain' } },
   )
 }
 
 /** All bytes of the request. Past the limit it stops keeping them; Node reads over the rest, so that the reply is heard. */
-function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+function collect(context: RequestContext, limit: number): Promise<Buffer> {
+  const { request } = context
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -89,8 +130,16 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
     }
     const take = (chunk: Buffer) => {
       size += chunk.length
-      if (size <= limit) chunks.push(chunk)
-      else settle(() => reject(tooLarge(limit)))
+      if (size > limit) return settle(() => reject(tooLarge(limit)))
+      chunks.push(chunk)
+      hear(size)
+    }
+    const hear = (received: number) => {
+      try {
+        context.hearProgress(received)
+      } catch (error) {
+        settle(() => reject(error))
+      }
     }
     const end = () =>
       settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
@@ -111,7 +160,7 @@ function decode(bytes: Buffer): string {
 }
 
 /** Flat: a repeated name gives an array, and brackets in names mean nothing. */
-function readForm(text: string): Record<string, unknown> {
+function readFields(text: string): Record<string, unknown> {
   if (text.split('&', FORM_FIELDS + 1).length > FORM_FIELDS)
     throw contentTooLarge(`the form has more than ${FORM_FIELDS} fields`)
   return parseForm(text, '&', '=', { maxKeys: FORM_FIELDS })

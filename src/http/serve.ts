@@ -1,15 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { ParamSource } from '../declare/metadata.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
 import { Reply, Upgrade } from '../pipeline/reply.js'
-import { type Binding, bindMember, hasBody, type Serve, type Serving } from '../pipeline/serving.js'
+import { type Binding, bindMember, bodySources, type Serve, type Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
 
 export function bindHttp(route: Route, binding: Binding): Bind {
-  const sources: readonly ParamSource[] = hasBody(route.method) ? ['body'] : []
+  const sources = bodySources(route.method)
   return bindMember({ route, name: route.name, key: route.member ?? '' }, { sources }, binding)
 }
 
@@ -22,8 +21,14 @@ export function compileHttp(route: Route, serving: Serving): Serve {
   const method = (instance[member] as Handler).bind(instance)
   const handler = output === undefined ? method : checked(method, output, route.name)
   return context => {
-    const fail = (error: unknown) => serving.refuse(context, endpoint.map(error, context))
-    const answer = (value: unknown) => serving.reply(context, value, fail)
+    const fail = (error: unknown) => {
+      context.settle()
+      serving.refuse(context, endpoint.map(error, context))
+    }
+    const answer = (value: unknown) => {
+      context.settle()
+      serving.reply(context, value, fail)
+    }
     try {
       const result = then(endpoint.admit(context), () => endpoint.call(context, handler))
       if (isPromise(result)) Promise.resolve(result).then(answer).catch(fail)

@@ -1,7 +1,7 @@
 /** Fills a handler's parameters: compiled once into one closure for each of them. */
 import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
-import type { BodyOptions } from '../declare/params.js'
 import { ValidationError } from '../errors.js'
+import { asksForBody, bodyProblems } from './body-asks.js'
 import { Context } from './context.js'
 import { MessageContext } from './message-context.js'
 import { RequestContext } from './request-context.js'
@@ -26,7 +26,12 @@ export interface Parameters {
   readonly connections: readonly Token[]
   /** Whether the first parameter, when nothing else is said of it, is the connection. */
   readonly connectionFirst: boolean
-  readonly readBody: (context: RequestContext, options: BodyOptions) => Promise<unknown>
+  /** The part of the body that a parameter asks for; `asks` are all that ask for one. */
+  readonly readBody: (
+    context: RequestContext,
+    ask: ParamDeclaration,
+    asks: readonly ParamDeclaration[],
+  ) => Promise<unknown>
 }
 
 type Read = (context: Context) => unknown
@@ -42,17 +47,14 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
   const bodies: number[] = []
   for (let index = 0; index < count; index++) {
     const declaration = parameters.declared.get(index)
-    if (declaration?.source === 'body') bodies.push(index)
+    if (declaration !== undefined && asksForBody(declaration)) bodies.push(index)
     const read =
       declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
     if (declaration !== undefined) problems.push(...uncoerced(parameters, declaration, index))
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
-  if (bodies.length > 1)
-    problems.push(
-      `${parameters.name}: the body is asked for ${bodies.length} times; it can be read once, so use one @Body`,
-    )
+  problems.push(...bodyProblems(parameters.name, parameters.declared))
   const order = [...reads.keys()].filter(index => !bodies.includes(index)).concat(bodies)
   return { bind: count === 0 ? noArguments : bindAll(reads, order), problems }
 }
@@ -121,8 +123,8 @@ function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read 
   if (source === 'context') return context => context
   if (source === 'custom') return declaration.read as Read
   if (source === 'token') return byToken(parameters, token) ?? (() => undefined)
-  const options = (declaration.options ?? {}) as BodyOptions
-  return context => parameters.readBody(context as RequestContext, options)
+  const asks = [...parameters.declared.values()].filter(asksForBody)
+  return context => parameters.readBody(context as RequestContext, declaration, asks)
 }
 
 function byType(parameters: Parameters, index: number): Read | undefined {
@@ -172,6 +174,8 @@ function uncoerced(
 
 function misplaced(name: string, source: ParamSource): string {
   if (source === 'data') return `${name}: @Data is for @On handlers; here use @Body or @Query`
+  if (source === 'file' || source === 'files')
+    return `${name}: @${source === 'file' ? 'File' : 'Files'} on what has no body, as GET, HEAD, OPTIONS, handshakes and messages have none: use another method`
   if (source === 'body')
     return `${name}: @Body on what has no body, as GET, HEAD, OPTIONS, handshakes and messages have none: use @Query, on messages @Data, or another method`
   return `${name}: @${source} does not exist here`

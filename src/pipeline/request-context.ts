@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { parse as parseQuery } from 'node:querystring'
+import type { ParamDeclaration } from '../declare/metadata.js'
 import { behindPrefix } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
 import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+import { ExchangeEnd } from './exchange-end.js'
 
 /** What a request asked for, taken apart once. @internal */
 export interface RequestTarget {
@@ -18,6 +20,18 @@ export function readTarget(url: string): RequestTarget {
   return { path: mark === 0 ? '/' : local.slice(0, mark), queryString: local.slice(mark + 1) }
 }
 
+/** A body that was read: what each parameter that asks for a part of it is given. @internal */
+export interface OpenBody {
+  give(asked: ParamDeclaration): unknown
+}
+
+/** How much of a body has come. */
+export interface Progress {
+  readonly received: number
+  /** What the peer said in `Content-Length`; undefined where it did not. */
+  readonly total: number | undefined
+}
+
 /** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
 export class RequestContext extends Context {
   #query: QueryValues | undefined
@@ -25,7 +39,10 @@ export class RequestContext extends Context {
   #state: State | undefined
   #connection: Carrier | undefined
   /** What the body was read as, so that it is read once. @internal */
-  body: Promise<unknown> | undefined
+  body: Promise<OpenBody> | undefined
+  #progress: ((progress: Progress) => void)[] | undefined
+  #end: ExchangeEnd | undefined
+  #isSettled = false
   /** On an upgrade request, what came right behind its head. @internal */
   upgradeHead: Buffer | undefined
 
@@ -107,6 +124,35 @@ export class RequestContext extends Context {
     if (controller === undefined) return
     const { signal } = connection
     signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true })
+  }
+
+  /**
+   * Has the body's progress told while it is read, which begins when the guards have admitted the request: once for each
+   * piece that comes. A listener that throws ends the reading, and fails the exchange.
+   */
+  onProgress(listener: (progress: Progress) => void): void {
+    this.#progress ??= []
+    this.#progress.push(listener)
+  }
+
+  /** @internal */
+  hearProgress(received: number): void {
+    if (this.#progress === undefined) return
+    const length = this.request.headers['content-length']
+    const progress = { received, total: length === undefined ? undefined : Number(length) }
+    for (const listener of this.#progress) listener(progress)
+  }
+
+  /** Runs something when the exchange is over: its response is closed, and its handler has settled. @internal */
+  atEnd(run: () => void): void {
+    this.#end ??= new ExchangeEnd(this.response, this.#isSettled)
+    this.#end.add(run)
+  }
+
+  /** The handler has settled, or will not be called. @internal */
+  settle(): void {
+    this.#isSettled = true
+    this.#end?.settle()
   }
 
   /** What a connection keeps of this exchange. @internal */

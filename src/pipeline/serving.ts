@@ -55,7 +55,7 @@ export function bindMember(
   return bind
 }
 
-/** Whether requests of a method have content to be read (RFC 9110 §9.3). */
-export function hasBody(method: string): boolean {
-  return !['GET', 'HEAD', 'OPTIONS'].includes(method)
+/** What parameters may ask for where requests of this method have content to be read (RFC 9110 §9.3). */
+export function bodySources(method: string): readonly ParamSource[] {
+  return ['GET', 'HEAD', 'OPTIONS'].includes(method) ? [] : ['body', 'file', 'files']
 }

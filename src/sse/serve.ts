@@ -4,14 +4,13 @@ import { lastEventIdOf } from '../connections/cursor.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
 import { type Source, sourceOf } from '../connections/sources.js'
-import type { ParamSource } from '../declare/metadata.js'
 import type { SseOptions } from '../declare/routes.js'
 import { HttpError, notAcceptable } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
 import { noContent, Reply, reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
-import { type Binding, bindMember, hasBody, type Serve } from '../pipeline/serving.js'
+import { type Binding, bindMember, bodySources, type Serve } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
 import { acceptsEventStream } from './accept.js'
@@ -25,7 +24,7 @@ type Open = (stream: EventStream, args: unknown[]) => unknown
 export function bindSse(route: Route, binding: Binding): Bind {
   const isClass = route.member === undefined
   const member = { route, name: isClass ? `${route.name}.open` : route.name, key: route.member ?? 'open' }
-  const sources: readonly ParamSource[] = hasBody(route.method) ? ['body'] : []
+  const sources = bodySources(route.method)
   return bindMember(member, { sources, connections: [Connection, EventStream], connectionFirst: isClass }, binding)
 }
 

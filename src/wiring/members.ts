@@ -10,10 +10,19 @@ import {
 import type { Checks } from '../declare/options.js'
 import { check, markProblems, show, wrongOptions } from '../declare/options.js'
 import type { BodyOptions } from '../declare/params.js'
+import type { FileOptions, FilesOptions } from '../declare/uploads.js'
 import { callbacks } from '../routing/table.js'
 import { markedTwice, pathProblems } from './marks.js'
 import { surroundingProblems } from './surroundings.js'
 
+const files: Checks<FilesOptions> = {
+  to: check.oneOf('file', 'memory', 'stream'),
+  types: check.texts,
+  maxSize: check.bytes,
+  maxCount: check.count,
+}
+const { maxCount: _, ...one } = files
+const file: Checks<FileOptions> = { ...one, optional: check.flag }
 const body: Checks<BodyOptions> = { as: check.oneOf('json', 'form', 'text', 'raw'), limit: check.bytes }
 
 export function memberProblems(owner: AbstractClass, kind: Mark, { members }: ClassDeclaration): string[] {
@@ -61,7 +70,18 @@ function schemaProblems(where: string, said: MemberDeclaration): string[] {
     return expected === undefined ? [] : [`${where}: ${of}: its schema should be ${expected}, not ${show(schema)}`]
   })
   const bodies = [...said.params.values()].filter(param => param.source === 'body' && param.options !== undefined)
-  return [...schemas, ...bodies.flatMap(param => bodyProblems(where, param.options))]
+  const uploads = [...said.params.values()].flatMap(param => uploadProblems(where, param))
+  return [...schemas, ...bodies.flatMap(param => bodyProblems(where, param.options)), ...uploads]
+}
+
+function uploadProblems(where: string, param: ParamDeclaration): string[] {
+  const { source, name, options = {} } = param
+  if (source !== 'file' && source !== 'files') return []
+  const nameless =
+    source === 'file' && (typeof name !== 'string' || name === '')
+      ? [`${where}: @File() needs the name of its field: write @File('name')`]
+      : []
+  return [...nameless, ...wrongOptions(`${where}: ${nameParam(param)}`, options, source === 'file' ? file : files)]
 }
 
 /** A class is a slip for the schema that it was hoped to be. */
