@@ -157,11 +157,14 @@ describe('P18: each limit of a multipart form is a 413 of its own', () => {
     const { status, ...answer } = await post(served.port, '/two', same(3))
     assert.equal(status, 413)
     const { detail, limit, exceeded } = answer.json() as Record<string, unknown>
-    assert.deepEqual({ detail, limit, exceeded }, {
-      detail: 'the form has more than 2 files of the name a',
-      limit: 2,
-      exceeded: 'maxCount',
-    })
+    assert.deepEqual(
+      { detail, limit, exceeded },
+      {
+        detail: 'the form has more than 2 files of the name a',
+        limit: 2,
+        exceeded: 'maxCount',
+      },
+    )
   })
 
   test('a file in memory has the same limit', async () => {
@@ -193,7 +196,11 @@ describe('P18: each limit of a multipart form is a 413 of its own', () => {
 })
 
 test('the application has limits for all of its routes, and a route its own', async t => {
-  const { port } = await serve(t, { controllers: [Limited] }, { uploads: { files: 1, fileSize: 3, directory: temporary.path } })
+  const { port } = await serve(
+    t,
+    { controllers: [Limited] },
+    { uploads: { files: 1, fileSize: 3, directory: temporary.path } },
+  )
   assert.equal((await post(port, '/usual', many(2, file))).status, 413)
   assert.equal((await post(port, '/usual', [upload('a', 'x', '1234')])).status, 413)
   assert.equal((await post(port, '/limited', [upload('a', 'x', '1234'), file(1)])).status, 200)
@@ -203,5 +210,8 @@ test('a disk that takes nothing is our fault: 500, and the next request is serve
   const { port, log } = await serve(t, { controllers: [Limited] }, { uploads: { directory: '/dev/null/nowhere' } })
   assert.equal((await post(port, '/usual', [upload('a', 'x', 'y')])).status, 500)
   assert.equal((await post(port, '/usual', [field('a', 'x')])).status, 200)
-  assert.deepEqual(log.map(line => line.message), ['POST Limited.usual failed'])
+  assert.deepEqual(
+    log.map(line => line.message),
+    ['POST Limited.usual failed'],
+  )
 })

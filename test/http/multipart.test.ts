@@ -71,7 +71,7 @@ const filenames: Record<string, string> = {
   "filename*=UTF-8''n%C3%A4me.txt": 'näme.txt',
   "filename*=UTF-8'de'%e2%82%ac%20rates": '€ rates',
   "filename*=iso-8859-1''%e4.txt": 'ä.txt',
-  "filename=\"plain.txt\"; filename*=UTF-8''sch%C3%B6n.txt": 'schön.txt',
+  'filename="plain.txt"; filename*=UTF-8\'\'sch%C3%B6n.txt': 'schön.txt',
   "filename*=UTF-8''..%2F..%2Fetc%2Fpasswd": 'passwd',
   "filename*=UTF-8''a%00b%0D%0Ac.txt": 'abc.txt',
   "filename*=UTF-8''%2e%2e": '',
@@ -120,7 +120,10 @@ describe('P18: multipart bodies as they come', () => {
 
   test('every kind of quoted boundary', async () => {
     for (const boundary of ['a b', "'()+_,-./:=?", 'x'.repeat(70), '----WebKitFormBoundaryTB2MiQ36fnSJlrhY']) {
-      const answer = await take({ type: `Multipart/Form-Data; boundary="${boundary}"`, body: body([field('a', 'b')], boundary) })
+      const answer = await take({
+        type: `Multipart/Form-Data; boundary="${boundary}"`,
+        body: body([field('a', 'b')], boundary),
+      })
       assert.deepEqual(answer.json(), { fields: { a: 'b' }, files: [] })
     }
   })
@@ -150,7 +153,10 @@ describe('P18: multipart bodies as they come', () => {
       take({ body: Buffer.concat([Buffer.from(part(': broken')), Buffer.alloc(6 << 20)]) }),
       take({ body: Buffer.concat([Buffer.from(part(`${named}; filename="x"`).slice(0, -2)), Buffer.alloc(34 << 20)]) }),
     ])
-    assert.deepEqual(answers.map(answer => answer.status), [400, 400, 413])
+    assert.deepEqual(
+      answers.map(answer => answer.status),
+      [400, 400, 413],
+    )
   })
 
   test('nothing of what peers send is logged', () => assert.deepEqual(served.log, []))

@@ -129,7 +129,12 @@ describe('P18: uploads that go to the handler as they come', () => {
   })
 
   test('the handler is called while the body arrives, with the fields that came before', async () => {
-    const form = body([field('a', 'before'), upload('f', 'x', 'half, and the rest'), field('b', 'behind'), upload('g', 'y', '')])
+    const form = body([
+      field('a', 'before'),
+      upload('f', 'x', 'half, and the rest'),
+      field('b', 'behind'),
+      upload('g', 'y', ''),
+    ])
     const cut = form.indexOf(', and the rest')
     const peer = await RawPeer.connect(served.port)
     await peer.write(`${postHead('/all', `Content-Length: ${form.length}`)}${form.subarray(0, cut)}`)
@@ -152,7 +157,10 @@ describe('P18: uploads that go to the handler as they come', () => {
   test('a form without files calls it at its end, and so does a body that is no form, or none', async () => {
     const { status, ...answer } = await post(served.port, '/optional', [field('a', 'b')])
     assert.deepEqual([status, answer.json()], [200, { length: 0, fields: { a: 'b' } }])
-    assert.deepEqual((await send(served.port, 'POST /optional', { body: { c: 1 } })).json(), { length: 0, fields: { c: 1 } })
+    assert.deepEqual((await send(served.port, 'POST /optional', { body: { c: 1 } })).json(), {
+      length: 0,
+      fields: { c: 1 },
+    })
     assert.deepEqual((await send(served.port, 'POST /optional')).json(), { length: 0 })
   })
 
@@ -175,7 +183,9 @@ describe('P18: uploads that go to the handler as they come', () => {
 
   test('moveTo writes it as it comes', async () => {
     const content = Buffer.alloc(300_000, 'x')
-    assert.deepEqual((await post(served.port, '/one', [field('a', 'b'), upload('f', 'x', content)])).json(), { size: 300_000 })
+    assert.deepEqual((await post(served.port, '/one', [field('a', 'b'), upload('f', 'x', content)])).json(), {
+      size: 300_000,
+    })
     assert.deepEqual(kept.list(), ['one'])
   })
 
@@ -234,9 +244,12 @@ describe('P18: uploads that go to the handler as they come', () => {
   test('a peer that never ends is heard out for a while, has its reply, and is cut', async () => {
     const peer = await RawPeer.connect(served.port)
     await peer.write(postHead('/first', 'Transfer-Encoding: chunked'))
-    const chunk = (bytes: Buffer) => Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
+    const chunk = (bytes: Buffer) =>
+      Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
     await peer.write(chunk(body([upload('a', 'x', 'the first')]).subarray(0, -BOUNDARY.length - 6)))
-    await peer.write(chunk(Buffer.from(`--${BOUNDARY}\r\nContent-Disposition: form-data; name="b"; filename="c"\r\n\r\n`)))
+    await peer.write(
+      chunk(Buffer.from(`--${BOUNDARY}\r\nContent-Disposition: form-data; name="b"; filename="c"\r\n\r\n`)),
+    )
     assert.match(await peer.readUntil('the first'), /^HTTP\/1\.1 200 OK/)
     const more = chunk(Buffer.alloc(65_536))
     let sent = 0
@@ -263,5 +276,4 @@ describe('P18: uploads that go to the handler as they come', () => {
   })
 
   test('nothing of this is logged', () => assert.deepEqual(served.log, []))
-
 })

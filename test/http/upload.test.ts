@@ -103,7 +103,12 @@ describe('P18: multipart forms', () => {
   const files = async () => (await import('node:fs/promises')).readdir(options.uploads.directory)
 
   test('fields go to @Body and a file to @File: a temporary file that is there while the exchange lasts', async () => {
-    const form = [field('title', 'Ada'), upload('avatar', 'ada.png', 'PNG', 'image/png'), field('tag', 'a'), field('tag', 'é')]
+    const form = [
+      field('title', 'Ada'),
+      upload('avatar', 'ada.png', 'PNG', 'image/png'),
+      field('tag', 'a'),
+      field('tag', 'é'),
+    ]
     const answer = await post(served.port, '/avatar', form)
     assert.deepEqual(answer.json(), {
       avatar: { name: 'avatar', filename: 'ada.png', type: 'image/png', size: 3, text: 'PNG' },
@@ -126,7 +131,11 @@ describe('P18: multipart forms', () => {
   })
 
   test('in memory, they are in no file', async () => {
-    const answer = await post(served.port, '/memory', [upload('a', 'x', 'first'), upload('b', 'y', ''), upload('a', 'z', 'third')])
+    const answer = await post(served.port, '/memory', [
+      upload('a', 'x', 'first'),
+      upload('b', 'y', ''),
+      upload('a', 'z', 'third'),
+    ])
     assert.deepEqual(answer.json(), [
       { name: 'a', filename: 'x', type: 'text/plain', size: 5, text: 'first', path: 'none' },
       { name: 'b', filename: 'y', type: 'text/plain', size: 0, text: '', path: 'none' },
@@ -135,7 +144,10 @@ describe('P18: multipart forms', () => {
   })
 
   test('each is a stream, from a file and from memory', async () => {
-    const answer = await post(served.port, '/streams', [upload('two', 'x', 'from a file'), upload('one', 'y', 'from memory')])
+    const answer = await post(served.port, '/streams', [
+      upload('two', 'x', 'from a file'),
+      upload('one', 'y', 'from memory'),
+    ])
     assert.deepEqual(answer.json(), { one: 'from memory', two: 'from a file' })
   })
 
@@ -164,7 +176,11 @@ describe('P18: multipart forms', () => {
   })
 
   test('__proto__ and its kin are names like any other', async () => {
-    const answer = await post(served.port, '/any', [field('__proto__', '1'), field('constructor', '2'), field('__proto__', '3')])
+    const answer = await post(served.port, '/any', [
+      field('__proto__', '1'),
+      field('constructor', '2'),
+      field('__proto__', '3'),
+    ])
     assert.equal(answer.text, '{"fields":{"__proto__":["1","3"],"constructor":"2"},"prototype":true}')
     assert.equal((await post(served.port, '/memory', [upload('__proto__', '__proto__', 'x')])).status, 200)
   })
@@ -172,7 +188,10 @@ describe('P18: multipart forms', () => {
   test('what may be missing is undefined, in a form, in JSON and without a body', async () => {
     const none = { a: 'none', b: [] }
     assert.deepEqual((await post(served.port, '/optional', [field('c', 'd')])).json(), { ...none, fields: { c: 'd' } })
-    assert.deepEqual((await send(served.port, 'POST /optional', { body: { c: 1 } })).json(), { ...none, fields: { c: 1 } })
+    assert.deepEqual((await send(served.port, 'POST /optional', { body: { c: 1 } })).json(), {
+      ...none,
+      fields: { c: 1 },
+    })
     assert.deepEqual((await send(served.port, 'POST /optional')).json(), none)
   })
 
@@ -226,12 +245,10 @@ describe('P18: multipart forms', () => {
     assert.equal(fits.text, 'image/png')
     const { status, ...answer } = await post(served.port, '/image', [upload('a', 'a.png', '0123456789+', 'image/png')])
     const problem = answer.json() as Record<string, unknown>
-    assert.deepEqual([status, problem.detail, problem.limit, problem.exceeded], [
-      413,
-      'the upload a is larger than 10 bytes',
-      10,
-      'fileSize',
-    ])
+    assert.deepEqual(
+      [status, problem.detail, problem.limit, problem.exceeded],
+      [413, 'the upload a is larger than 10 bytes', 10, 'fileSize'],
+    )
     await emptied()
   })
 
@@ -241,7 +258,10 @@ describe('P18: multipart forms', () => {
     for (const type of ['text/html', 'imagex/png', 'application/pdfx']) {
       const answer = await post(served.port, '/image', [upload('a', 'x', 'y', type)])
       assert.equal(answer.status, 415)
-      assert.match(answer.text, new RegExp(`the file a is ${type}, which is not taken here: send image/\\* or application/pdf`))
+      assert.match(
+        answer.text,
+        new RegExp(`the file a is ${type}, which is not taken here: send image/\\* or application/pdf`),
+      )
     }
     for (const path of ['/image', '/checked']) {
       const json = await send(served.port, `POST ${path}`, { body: { title: 'x' } })
@@ -252,11 +272,17 @@ describe('P18: multipart forms', () => {
   test('a form that middleware or nobody else has read is not kept from others: the next request is served', async () => {
     const { port } = served
     const answers = await Promise.all([1, 2, 3].map(n => post(port, '/memory', [upload(`a${n}`, 'x', `${n}`)])))
-    assert.deepEqual(answers.map(answer => answer.status), [200, 200, 200])
+    assert.deepEqual(
+      answers.map(answer => answer.status),
+      [200, 200, 200],
+    )
   })
 
   test('what is logged is what the handler threw, and nothing of what peers send', () =>
-    assert.deepEqual(served.log.map(line => line.message), ['POST Uploading.fails failed']))
+    assert.deepEqual(
+      served.log.map(line => line.message),
+      ['POST Uploading.fails failed'],
+    ))
 
   test('the whole of a body that is written by fetch is understood', async () => {
     const form = new FormData()
@@ -266,7 +292,14 @@ describe('P18: multipart forms', () => {
     assert.equal(response.status, 422, 'there is no file of that name')
     const memory = await fetch(`http://127.0.0.1:${served.port}/memory`, { method: 'POST', body: form })
     assert.deepEqual(await memory.json(), [
-      { name: 'file', filename: 'fi%22le ünïcode.txt', type: 'application/octet-stream', size: 4, text: 'blob', path: 'none' },
+      {
+        name: 'file',
+        filename: 'fi%22le ünïcode.txt',
+        type: 'application/octet-stream',
+        size: 4,
+        text: 'blob',
+        path: 'none',
+      },
     ])
   })
 })
