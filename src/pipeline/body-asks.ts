@@ -8,7 +8,8 @@ export function asksForBody({ source }: ParamDeclaration): boolean {
 }
 
 export function bodyProblems(where: string, declared: ReadonlyMap<number, ParamDeclaration>): string[] {
-  const asks = [...declared.values()].filter(asksForBody)
+  const inOrder = [...declared].sort(([one], [other]) => one - other)
+  const asks = inOrder.map(([, declaration]) => declaration).filter(asksForBody)
   const bodies = asks.filter(ask => ask.source === 'body')
   const files = asks.filter(ask => ask.source !== 'body')
   const twice =

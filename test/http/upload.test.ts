@@ -3,7 +3,19 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
-import { Body, Controller, type Fields, File, Files, Post, Sse, type Upload } from '../../src/index.js'
+import {
+  Body,
+  Controller,
+  type Fields,
+  File,
+  Files,
+  Guard,
+  Post,
+  type Progress,
+  RequestContext,
+  Sse,
+  type Upload,
+} from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { body, field, type Part, post, temporaryDirectory, upload } from '../support/multipart.js'
 import { send } from '../support/send.js'
@@ -15,6 +27,17 @@ const kept = await temporaryDirectory()
 /** What was seen of the temporary files while the handler ran. */
 let seen: { path: string; mode: number }[] = []
 let left: Upload | undefined
+
+let told: Progress[] = []
+
+function follow(context: RequestContext) {
+  told = []
+  context.onProgress(progress => {
+    if (context.query.fails !== undefined) throw new Error('a listener that fails')
+    told.push(progress)
+  })
+  return true
+}
 
 async function describeUpload(upload: Upload) {
   const { name, filename, type, size } = upload
@@ -86,6 +109,12 @@ class Uploading {
     return 'fine'
   }
 
+  @Post('/progress')
+  @Guard(follow)
+  progress(@Body() body: unknown) {
+    return { progress: told, body }
+  }
+
   @Sse('/sse', { method: 'POST' })
   async *sse(@File('a') a: Upload) {
     yield a.filename
@@ -141,6 +170,22 @@ describe('P18: multipart forms', () => {
       { name: 'b', filename: 'y', type: 'text/plain', size: 0, text: '', path: 'none' },
       { name: 'a', filename: 'z', type: 'text/plain', size: 5, text: 'third', path: 'none' },
     ])
+  })
+
+  test('progress is told of every kind of body, and a listener that fails, fails the exchange', async () => {
+    const progress = [{ received: 7, total: 7 }]
+    assert.deepEqual((await send(served.port, 'POST /progress', { body: { a: 1 } })).json(), {
+      progress,
+      body: { a: 1 },
+    })
+    const form = [field('a', 'b')]
+    const { length } = body(form)
+    assert.deepEqual((await post(served.port, '/progress', form)).json(), {
+      progress: [{ received: length, total: length }],
+      body: { a: 'b' },
+    })
+    assert.equal((await post(served.port, '/progress?fails', form)).status, 500)
+    assert.equal((await send(served.port, 'POST /progress?fails', { body: {} })).status, 500)
   })
 
   test('each is a stream, from a file and from memory', async () => {
@@ -269,7 +314,7 @@ describe('P18: multipart forms', () => {
     }
   })
 
-  test('a form that middleware or nobody else has read is not kept from others: the next request is served', async () => {
+  test('forms that come at once are kept apart', async () => {
     const { port } = served
     const answers = await Promise.all([1, 2, 3].map(n => post(port, '/memory', [upload(`a${n}`, 'x', `${n}`)])))
     assert.deepEqual(
@@ -278,10 +323,10 @@ describe('P18: multipart forms', () => {
     )
   })
 
-  test('what is logged is what the handler threw, and nothing of what peers send', () =>
+  test('what is logged is what a handler or a listener threw, and nothing of what peers send', () =>
     assert.deepEqual(
       served.log.map(line => line.message),
-      ['POST Uploading.fails failed'],
+      ['progress', 'progress', 'fails'].map(name => `POST Uploading.${name} failed`),
     ))
 
   test('the whole of a body that is written by fetch is understood', async () => {

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { after, test } from 'node:test'
+import { eventually } from '../support/eventually.js'
+import { BOUNDARY, multipartType, temporaryDirectory } from '../support/multipart.js'
+
+const SIZE = 2 ** 30
+const MOST = 64 * 2 ** 20
+
+const temporary = await temporaryDirectory()
+const program = fork(new URL('./upload-memory-program.js', import.meta.url), [temporary.path], { stdio: 'inherit' })
+const exited = once(program, 'exit')
+after(async () => {
+  program.send('end')
+  await exited
+})
+const ask = async (message: string): Promise<Record<string, number>> => {
+  program.send(message)
+  return (await once(program, 'message'))[0] as Record<string, number>
+}
+const { port } = (await once(program, 'message'))[0] as { port: number }
+
+const block = Buffer.alloc(2 ** 20, 'content, of which there is a lot. ')
+const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="large"\r\n\r\n`
+const tail = `\r\n--${BOUNDARY}--\r\n`
+
+/** Sends a form with one file of 1 GiB, at the pace of the server, and answers what is replied. */
+async function sendLarge(path: string, size: number): Promise<unknown> {
+  const headers = { 'Content-Type': multipartType(), 'Content-Length': head.length + size + tail.length }
+  const sent = request({ host: '127.0.0.1', port, method: 'POST', path, headers, agent: false })
+  const answered = once(sent, 'response')
+  sent.write(head)
+  for (let left = size; left > 0; left -= block.length)
+    if (!sent.write(block.subarray(0, Math.min(left, block.length)))) await once(sent, 'drain')
+  sent.end(tail)
+  const [response] = await answered
+  return JSON.parse((await response.setEncoding('utf8').toArray()).join(''))
+}
+
+for (const path of ['/file', '/stream']) await sendLarge(path, 2 ** 20) // what is loaded once is loaded
+
+for (const [path, expected] of [
+  ['/file', { size: SIZE, onDisk: SIZE }],
+  ['/stream', { size: SIZE }],
+] as const) {
+  test(`P18: an upload of 1 GiB to ${path} takes less than 64 MiB above idle`, async t => {
+    await ask('begin')
+    const began = performance.now()
+    assert.deepEqual(await sendLarge(path, SIZE), expected)
+    const seconds = (performance.now() - began) / 1000
+    const { idle = 0, peak = 0 } = await ask('told')
+    const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1)
+    t.diagnostic(
+      `1 GiB to ${path} in ${seconds.toFixed(1)} s: ${mebibytes(peak)} MiB at the most, ${mebibytes(peak - idle)} above idle`,
+    )
+    assert.ok(peak - idle < MOST, `${peak - idle} bytes above idle`)
+    await eventually('no temporary file', () => temporary.list().length === 0)
+  })
+}
