@@ -4,6 +4,7 @@ import { Assets, page } from './assets.js'
 import { Chat } from './chat/chat.js'
 import { Quickstart } from './quickstart/quickstart.js'
 import { Slides } from './slides/slides.js'
+import { Uploading } from './upload/upload.js'
 
 @Controller('/')
 class Landing {
@@ -27,6 +28,7 @@ class Landing {
     { module: Quickstart, prefix: '/quickstart' },
     { module: Slides, prefix: '/slides' },
     { module: Chat, prefix: '/chat' },
+    { module: Uploading, prefix: '/upload' },
   ],
   controllers: [Landing],
 })

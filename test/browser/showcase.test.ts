@@ -20,7 +20,7 @@ browserTest('the landing page is live, and leads to every example, which needs n
     .evaluateAll(all => all.map(link => (link as unknown as { href: string }).href))
   assert.deepEqual(
     links.map(link => new URL(link).pathname),
-    ['/quickstart/', '/slides/', '/slides/presenter/', '/chat/'],
+    ['/quickstart/', '/slides/', '/slides/presenter/', '/chat/', '/upload/'],
   )
   for (const link of links) {
     await page.goto(link)
@@ -34,7 +34,7 @@ browserTest('the landing page is live, and leads to every example, which needs n
   )
 })
 
-for (const path of ['/quickstart', '/slides', '/slides/presenter']) {
+for (const path of ['/quickstart', '/slides', '/slides/presenter', '/upload']) {
   browserTest(`${path} works under its prefix, with and without a closing slash`, async page => {
     for (const address of [path, `${path}/`]) {
       await page.goto(server.origin + address)
@@ -58,7 +58,7 @@ for (const [width, scheme] of [
   browserTest(`no page is wider than a window of ${width} pixels, ${scheme}`, async page => {
     await page.emulateMedia({ colorScheme: scheme })
     await page.setViewportSize({ width, height: 700 })
-    for (const path of ['/', '/quickstart/', '/slides/', '/slides/presenter/', '/chat/']) {
+    for (const path of ['/', '/quickstart/', '/slides/', '/slides/presenter/', '/chat/', '/upload/']) {
       await page.goto(server.origin + path)
       const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
       assert.ok(overflow <= 0, `${path} is ${overflow} pixels too wide`)

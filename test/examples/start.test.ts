@@ -27,6 +27,7 @@ const ROUTES = {
   'main.js': /^WS {5,}\/chat\/rooms\/:room\S+ +RoomSocket +inboxes, rooms|^SSE +\/quickstart\/time +TimeEvents/m,
   'quickstart/main.js': /^SSE +\/time +TimeEvents/m,
   'slides/main.js': /^WS +\/talks\/:talk\/remote +Remote +audience, presenters · on goto, remark, call/m,
+  'upload/main.js': /^POST +\/transfers\/:id +Files.take +guard Followed/m,
   'chat/main.js': /^GET +\/me +Door.me +guard SignedIn/m,
 }
 
