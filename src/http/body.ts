@@ -53,8 +53,8 @@ async function open(
   const request: IncomingMessage & { readonly body?: unknown } = context.request
   const length = Number(request.headers['content-length'] ?? 0)
   if (length === 0 && request.headers['transfer-encoding'] === undefined) return new WholeBody(undefined)
-  if (request.readableEnded) return new WholeBody(readEarlier(request))
   const body = asks.find(ask => ask.source === 'body')
+  if (request.readableEnded) return new WholeBody(readEarlier(request, asks.length > (body === undefined ? 0 : 1)))
   const { limit = context.bodyLimit, as = kindOf(request.headers['content-type']) } = (body?.options ??
     {}) as BodyOptions
   if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
@@ -82,7 +82,8 @@ function read(bytes: Buffer, as: BodyOptions['as']): unknown {
 }
 
 /** Middleware has read the body already, and left it where Express's parsers do. */
-function readEarlier(request: { readonly body?: unknown }): unknown {
+function readEarlier(request: { readonly body?: unknown }, withFiles: boolean): unknown {
+  if (withFiles) throw new Error('middleware has read the body, and its files: do not read it, or take them from there')
   if ('body' in request) return request.body
   throw new Error('middleware has read the body and left no request.body: do not read it, or leave it there')
 }

@@ -6,7 +6,7 @@ import { unsupportedMediaType } from '../errors.js'
 import type { OpenBody, RequestContext } from '../pipeline/request-context.js'
 import { PartReader, type PartTaker } from './multipart.js'
 import { FileReceiver, MemoryReceiver, type Receiver, StreamReceiver } from './receivers.js'
-import { readOver } from './unread.js'
+import { readOverAtEnd } from './unread.js'
 import { type Fields, type Upload, type UploadHead, Uploads } from './upload.js'
 import { checkTotal, exceeds, refused, type UploadLimits } from './upload-limits.js'
 
@@ -24,15 +24,13 @@ interface FormOptions {
  * @throws HttpError 400, 413, 415 or 422
  */
 export async function readForm(context: RequestContext, { asks, limits, goOn }: FormOptions): Promise<OpenBody> {
-  const { request, response } = context
+  const { request } = context
+  const whenReplied = readOverAtEnd(context)
   checkTotal(Number(request.headers['content-length'] ?? 0), limits)
   const form = new Form(asks, limits, context.bodyLimit)
   const reader = new PartReader(request, limits, form, received => context.hearProgress(received))
   form.fail = error => reader.fail(error)
-  response.once('finish', () => {
-    reader.fail(new Error('the exchange is over'))
-    readOver(request)
-  })
+  whenReplied(() => reader.fail(new Error('the exchange is over')))
   context.atEnd(() => form.removeFiles())
   goOn()
   const read = reader.done.then(
@@ -125,7 +123,7 @@ class Form implements PartTaker, OpenBody {
     const count = this.#received.filter(each => each.ask === ask).length
     if (ask.source === 'file' && count > 0) throw refused(name, 'one file is taken, not several')
     if (maxCount !== undefined && count >= maxCount)
-      throw exceeds(`the form has more than ${maxCount} files of the name ${name}`, maxCount, 'maxCount')
+      throw exceeds(`the form has more than ${maxCount} files for ${ask.name ?? 'one parameter'}`, maxCount, 'maxCount')
     if (types !== undefined && !types.some(taken => fits(type, taken)))
       throw unsupportedMediaType(`the file ${name} is ${type}, which is not taken here: send ${types.join(' or ')}`)
     return ask

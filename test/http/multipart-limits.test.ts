@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Body, Controller, type Fields, File, Files, Post, type Upload } from '../../src/index.js'
 import { body, field, type Part, post, postHead, temporaryDirectory, upload } from '../support/multipart.js'
-import { rawRequest } from '../support/raw-peer.js'
+import { RawPeer, rawRequest } from '../support/raw-peer.js'
 import { serve, serveSuite } from '../support/serve.js'
 
 const temporary = await temporaryDirectory()
@@ -151,6 +151,19 @@ describe('P18: each limit of a multipart form is a 413 of its own', () => {
     assert.deepEqual(JSON.parse(chunked.slice(chunked.indexOf('{'))), expected)
   })
 
+  test('a body that says it is too large is heard out for a while, and is cut', async () => {
+    const peer = await RawPeer.connect(served.port)
+    await peer.write(postHead('/limited', `Content-Length: ${2 ** 40}`))
+    assert.match(await peer.readUntil('}'), /^HTTP\/1\.1 413 /)
+    const piece = Buffer.alloc(65_536)
+    let sent = 0
+    await assert.rejects(async () => {
+      for (; sent < 64 << 20; sent += piece.length) await peer.write(piece)
+    })
+    assert.ok(sent >= 8 << 20, `${sent} bytes`)
+    await peer.closed
+  })
+
   test('the number of files of one name', async () => {
     const same = (count: number) => many(count, () => upload('a', 'x', ''))
     assert.equal((await post(served.port, '/two', same(2))).text, '2')
@@ -160,7 +173,7 @@ describe('P18: each limit of a multipart form is a 413 of its own', () => {
     assert.deepEqual(
       { detail, limit, exceeded },
       {
-        detail: 'the form has more than 2 files of the name a',
+        detail: 'the form has more than 2 files for a',
         limit: 2,
         exceeded: 'maxCount',
       },

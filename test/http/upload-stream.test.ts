@@ -18,6 +18,7 @@ import {
   RequestContext,
   type Upload,
   type Uploads,
+  unauthorized,
 } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { BOUNDARY, body, field, post, postHead, temporaryDirectory, upload } from '../support/multipart.js'
@@ -97,6 +98,12 @@ class Streaming {
     let size = 0
     for await (const each of uploads) for await (const chunk of each) size += chunk.length
     return { size }
+  }
+
+  @Post('/guarded')
+  @Guard(watch, () => unauthorized())
+  guarded(@Files({ to: 'stream' }) _: Uploads) {
+    return 'admitted'
   }
 
   @Post('/optional')
@@ -273,6 +280,26 @@ describe('P18: uploads that go to the handler as they come', () => {
     assert.match(await peer.readUntil('}'), new RegExp(`"size":${size}`))
     await sending
     peer.destroy()
+  })
+
+  test('100 Continue is said when the guards have admitted the request, and not before', async () => {
+    const peer = await RawPeer.connect(served.port)
+    await peer.write(postHead('/guarded', `Content-Length: ${whole.length}`, 'Expect: 100-continue'))
+    const refused = await peer.readUntil('}')
+    assert.match(refused, /^HTTP\/1\.1 401 /)
+    await peer.closed
+    const other = await RawPeer.connect(served.port)
+    await other.write(postHead('/all', `Content-Length: ${whole.length}`, 'Expect: 100-continue'))
+    assert.equal(await other.readUntil('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n')
+    await other.write(whole)
+    assert.match(await other.readUntil('}}'), /^HTTP\/1\.1 200 OK/)
+    other.destroy()
+  })
+
+  test('what a guard refuses is not read', async () => {
+    const answer = await post(served.port, '/guarded', whole)
+    assert.equal(answer.status, 401)
+    assert.deepEqual(progress, [])
   })
 
   test('nothing of this is logged', () => assert.deepEqual(served.log, []))

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -10,6 +12,7 @@ import {
   File,
   Files,
   Guard,
+  type Middleware,
   Post,
   type Progress,
   RequestContext,
@@ -19,7 +22,7 @@ import {
 import { eventually } from '../support/eventually.js'
 import { body, field, type Part, post, temporaryDirectory, upload } from '../support/multipart.js'
 import { send } from '../support/send.js'
-import { serveSuite } from '../support/serve.js'
+import { serve, serveSuite } from '../support/serve.js'
 
 const temporary = await temporaryDirectory()
 const kept = await temporaryDirectory()
@@ -347,6 +350,25 @@ describe('P18: multipart forms', () => {
       },
     ])
   })
+})
+
+test('files that middleware has read are not mistaken for missing ones', async t => {
+  const readAll: Middleware = (request, _response, next) => void request.resume().once('end', () => next())
+  const { port, log } = await serve(t, { controllers: [Uploading] }, { use: [readAll] })
+  assert.equal((await post(port, '/echo', [upload('a', 'x', 'y')])).status, 500)
+  assert.match(String(log[0]?.details), /middleware has read the body, and its files/)
+})
+
+test('a process that ends in the midst of it leaves no temporary file', async () => {
+  const program = fork(new URL('./upload-exit-program.js', import.meta.url), [temporary.path], { stdio: 'inherit' })
+  const exited = once(program, 'exit')
+  const [port] = (await once(program, 'message')) as [number]
+  await assert.rejects(post(port, '/', [upload('f', 'x', 'y')]))
+  assert.deepEqual(await exited, [7, null])
+  assert.deepEqual(
+    temporary.list().filter(name => name.startsWith('palomino-')),
+    [],
+  )
 })
 
 test('a part is put together as it is expected to be', () => {
