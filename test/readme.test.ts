@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { on, once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
@@ -114,6 +115,28 @@ const DRIVES: Record<string, Drive> = {
     assert.equal(await (await fetch(at(module, '/users/export'))).text(), `${JSON.stringify({ id: 1, ...ada })}\n`)
     assert.equal((await fetch(at(module, '/users/1'), { method: 'DELETE' })).status, 204)
     assert.equal((await fetch(at(module, '/users/1'))).status, 404)
+  },
+
+  'albums.ts': async (module, t) => {
+    const log = t.mock.method(console, 'log', () => {})
+    const covers = String(module.covers)
+    t.after(() => rm(covers, { recursive: true }))
+    const cover = new FormData()
+    cover.set('title', 'Horses')
+    cover.set('cover', new Blob(['GIF'], { type: 'image/gif' }), 'horse.gif')
+    const kept = await fetch(at(module, '/albums/a%2Fb/cover'), { method: 'POST', body: cover })
+    assert.deepEqual(await kept.json(), { title: 'Horses', file: 'horse.gif', type: 'image/gif', size: 3 })
+    assert.equal(readFileSync(join(covers, 'a%2Fb'), 'utf8'), 'GIF')
+    cover.set('cover', new Blob(['text'], { type: 'text/plain' }), 'horse.txt')
+    assert.equal((await fetch(at(module, '/albums/a/cover'), { method: 'POST', body: cover })).status, 415)
+    cover.delete('cover')
+    assert.equal((await fetch(at(module, '/albums/a/cover'), { method: 'POST', body: cover })).status, 422)
+    const films = new FormData()
+    for (const name of ['one', 'two']) films.append('films', new Blob(['']), name)
+    const digests = await json(await fetch(at(module, '/albums/a/films'), { method: 'POST', body: films }))
+    assert.deepEqual(Object.keys(digests), ['one', 'two'])
+    assert.match(digests.one, /^e3b0c442/)
+    assert.match(String(log.mock.calls.at(-1)?.arguments[0]), /^(\d+) of \1 bytes$/)
   },
 
   'ticker.ts': async (module, t) => {
