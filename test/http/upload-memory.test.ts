@@ -10,7 +10,15 @@ const GIBIBYTE = 2 ** 30
 const MOST = 64 * 2 ** 20
 
 const temporary = await temporaryDirectory()
-const program = fork(new URL('./upload-memory-program.js', import.meta.url), [temporary.path], { stdio: 'inherit' })
+/**
+ * Node.js 24 collects what was read so late that a server which only counts the bytes of 1 GiB takes 70 to 100 MiB for it.
+ * There, garbage is collected as it comes, so that what is held is seen.
+ */
+const execArgv = Number.parseInt(process.versions.node, 10) < 24 ? [] : ['--expose-gc']
+const program = fork(new URL('./upload-memory-program.js', import.meta.url), [temporary.path], {
+  stdio: 'inherit',
+  execArgv,
+})
 const exited = once(program, 'exit')
 after(async () => {
   program.send('end')
