@@ -8,7 +8,7 @@ import type { Parameters } from '../pipeline/bind.js'
 import { parseJson } from '../pipeline/json.js'
 import type { OpenBody, RequestContext } from '../pipeline/request-context.js'
 import { noUploads } from './upload.js'
-import { limitsOf, refused } from './upload-limits.js'
+import { limitsOf, refused, withoutUploads } from './upload-limits.js'
 
 /** Fields of a form at the most. */
 const FORM_FIELDS = 1000
@@ -54,7 +54,8 @@ async function open(
   const length = Number(request.headers['content-length'] ?? 0)
   if (length === 0 && request.headers['transfer-encoding'] === undefined) return new WholeBody(undefined)
   const body = asks.find(ask => ask.source === 'body')
-  if (request.readableEnded) return new WholeBody(readEarlier(request, asks.length > (body === undefined ? 0 : 1)))
+  const takesUploads = asks.some(ask => ask !== body)
+  if (request.readableEnded) return new WholeBody(readEarlier(request, takesUploads))
   const { limit = context.bodyLimit, as = kindOf(request.headers['content-type']) } = (body?.options ??
     {}) as BodyOptions
   if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
@@ -65,7 +66,8 @@ async function open(
   const goOn = () => void (awaitingContinue.delete(request) && context.response.writeContinue())
   if (as === 'multipart') {
     const { readForm } = await import('./form.js') // busboy is loaded when the first form comes
-    return readForm(context, { asks, limits: limitsOf(context.route, uploads), goOn })
+    const limits = limitsOf(context.route, uploads)
+    return readForm(context, { asks, limits: takesUploads ? limits : withoutUploads(limits, limit), goOn })
   }
   if (body === undefined) throw notMultipart()
   if (length > limit) throw tooLarge(limit)

@@ -24,6 +24,10 @@ class Limited {
   limited(@Files() files: Upload[], @Body({ limit: 20 }) fields: Fields) {
     return { files: files.map(file => file.size), fields }
   }
+  @Post('/fields')
+  fields(@Body({ limit: 300 }) fields: Fields) {
+    return fields
+  }
   @Post('/two')
   two(@Files('a', { maxCount: 2 }) a: Upload[]) {
     return a.length
@@ -149,6 +153,13 @@ describe('P18: each limit of a multipart form is a 413 of its own', () => {
     const head = postHead('/limited', 'Transfer-Encoding: chunked', 'Connection: close')
     const chunked = await rawRequest(served.port, `${head}7d1\r\n${chunk}\r\n0\r\n\r\n`)
     assert.deepEqual(JSON.parse(chunked.slice(chunked.indexOf('{'))), expected)
+  })
+
+  test('where no uploads are taken, the whole body has the limit of a body', async () => {
+    const exceeds = [field('a', 'x'.repeat(60)), { head: ['X: y'], content: 'x'.repeat(200) }]
+    assert.deepEqual((await post(served.port, '/fields', exceeds.slice(0, 1))).json(), { a: 'x'.repeat(60) })
+    const answer = (await post(served.port, '/fields', exceeds)).json() as Record<string, unknown>
+    assert.deepEqual([answer.status, answer.limit, answer.exceeded], [413, 300, 'bodyLimit'])
   })
 
   test('a body that says it is too large is heard out for a while, and is cut', async () => {

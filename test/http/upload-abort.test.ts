@@ -45,6 +45,26 @@ class Aborted {
 const form = body([upload('f', 'x', Buffer.alloc(400_000, 'x'))])
 const cuts = [0, 40, 150, 70_000, 399_000, form.length - 10]
 
+test('P18: uploads that a deadline cuts leave no file, and their handlers hear of it', async t => {
+  const { port, app } = await serve(t, { controllers: [Aborted] }, { uploads: { directory: temporary.path } })
+  rejected.length = 0
+  arrived = 0
+  const peers = await Promise.all(
+    ['/file', '/stream', '/memory'].map(async path => {
+      const peer = await RawPeer.connect(port)
+      await peer.write(postHead(path, `Content-Length: ${form.length}`))
+      await peer.write(form.subarray(0, 200_000))
+      return peer
+    }),
+  )
+  await eventually('they are under way', () => arrived === 1 && temporary.list().length === 1)
+  await app.close({ deadline: 20 })
+  for (const peer of peers) await peer.closed
+  await eventually('the handler heard of it', () => rejected.length === 1)
+  await eventually('no file is left', () => temporary.list().length === 0)
+  rejected.length = 0
+})
+
 test('P18: 100 aborted uploads leave no file, no descriptor and no listener', async t => {
   const options = { uploads: { directory: temporary.path } }
   const { port, log, app } = await serve(t, { controllers: [Aborted] }, options)

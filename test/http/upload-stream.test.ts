@@ -86,6 +86,17 @@ class Streaming {
     return { names: all.map(each => each.name), text }
   }
 
+  @Post('/destroys')
+  async destroys(@Files({ to: 'stream' }) uploads: Uploads) {
+    const read: string[] = []
+    for await (const each of uploads) {
+      if (each.name === 'a') each.once('data', () => each.destroy())
+      else read.push(await each.text())
+      if (each.name === 'a') await new Promise(resolve => each.once('close', resolve))
+    }
+    return read
+  }
+
   @Post('/unread')
   unread(@Files({ to: 'stream' }) _: Uploads) {
     return 'not looked at'
@@ -230,6 +241,11 @@ describe('P18: uploads that go to the handler as they come', () => {
       names: ['a', 'b', 'c'],
       text: 'the upload a was passed over: read it before the next',
     })
+  })
+
+  test('a file that the handler destroys is read over, and the next one is taken', async () => {
+    const form = [upload('a', 'x', 'y'.repeat(500_000)), upload('b', 'x', 'the second')]
+    assert.deepEqual((await post(served.port, '/destroys', form)).json(), ['the second'])
   })
 
   test('what is left is read over, and the connection goes on', async () => {
