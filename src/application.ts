@@ -16,6 +16,7 @@ import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
 import { type ApplicationOptions, optionProblems } from './options.js'
+import { compileArrivals } from './pipeline/arrival.js'
 import { Upgrade } from './pipeline/reply.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
@@ -65,6 +66,7 @@ function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Ap
     errorMappers: listOf(options.errorMappers),
     prefix: String(options.prefix ?? ''),
     closingSlash: options.closingSlash ?? 'ignore',
+    versioning: options.versioning,
     overrides: listOf(options.overrides),
     problems: optionProblems(given),
   })
@@ -186,7 +188,8 @@ export class Application {
     const { bodyLimit = BODY_LIMIT, errorMappers = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
-    this.#dispatcher = new Dispatcher(compiled, serving, { use, useOnUpgrade, closingSlash, bodyLimit, errorMappers })
+    const dispatching = { use, useOnUpgrade, closingSlash, bodyLimit, errorMappers, ...compileArrivals(this.options) }
+    this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
 

@@ -15,8 +15,10 @@ import type { Provider } from './declare/module.js'
 import { ConfigurationError } from './errors.js'
 import { bodyReader } from './http/body.js'
 import { routeProblems } from './routing/conflicts.js'
+import { joinPrefixes } from './routing/pattern.js'
 import { rowsOf } from './routing/rows.js'
 import type { Route } from './routing/table.js'
+import type { Versioning } from './routing/versioning.js'
 import { handlerProblems } from './server/compile.js'
 import { EventStream } from './sse/event-stream.js'
 import { Socket } from './websocket/socket.js'
@@ -30,6 +32,7 @@ import { surroundingClasses, surroundingProblems } from './wiring/surroundings.j
 export interface BlueprintOptions extends Surroundings {
   readonly prefix: string
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
+  readonly versioning: Versioning | undefined
   readonly overrides: readonly Provider[]
   /** What exists without being listed. */
   readonly given: readonly Provider[]
@@ -82,7 +85,10 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     ...sharedProblems(classes, surrounding, definitions),
     ...registryProblems(definitions),
   )
-  const routes = classes.flatMap(listed => rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }))
+  const placing = { prefix: joinPrefixes(options.prefix), versioning: options.versioning ?? ({ by: 'path' } as const) }
+  const routes = classes.flatMap(listed =>
+    rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }, placing),
+  )
   problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return { routes: Object.freeze(routes), definitions, order: sorted.order, needs }

@@ -32,6 +32,7 @@ export {
   All,
   type ConnectionOptions,
   Controller,
+  type ControllerOptions,
   compose,
   Delete,
   Get,
@@ -42,6 +43,7 @@ export {
   Options,
   type Overflow,
   Patch,
+  type PlaceOptions,
   Post,
   Put,
   Sse,
@@ -81,8 +83,11 @@ export {
 export { type Fields, Upload, Uploads } from './http/upload.js'
 export type { Logger } from './logger.js'
 export type { ApplicationOptions } from './options.js'
+export { ConnectionContext } from './pipeline/connection-context.js'
 export { Context, ContextKey, type Handshake, type Params, type QueryValues } from './pipeline/context.js'
+export { currentContext } from './pipeline/current.js'
 export { MessageContext } from './pipeline/message-context.js'
+export type { ProxyFields, TrustAddress, TrustProxy } from './pipeline/proxy.js'
 export {
   created,
   type HeaderValue,
@@ -97,6 +102,7 @@ export {
   upgrade,
 } from './pipeline/reply.js'
 export { type Progress, RequestContext } from './pipeline/request-context.js'
+export type { RequestIdOptions } from './pipeline/request-id.js'
 export {
   type Admission,
   type ErrorMapper,
@@ -111,6 +117,7 @@ export {
   MapError,
 } from './pipeline/surroundings.js'
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
+export type { Versioning } from './routing/versioning.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
 export { type Middleware, mount } from './server/middleware.js'
 export { data, event, type ServerSentEvent } from './sse/encode.js'

@@ -15,3 +15,11 @@ export const defaultLogger: Logger = {
   warn: (message, details) => (details === undefined ? console.warn(message) : console.warn(message, details)),
   error: (message, details) => (details === undefined ? console.error(message) : console.error(message, details)),
 }
+
+/** How an exchange is spoken of in logs: what handles it, and its id where it has one. */
+export function nameExchange(
+  { name }: { readonly name: string },
+  { id }: { readonly id?: string | undefined },
+): string {
+  return id === undefined ? name : `${name} (${id})`
+}

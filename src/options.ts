@@ -3,11 +3,15 @@ import type { Provider } from './declare/module.js'
 import { type Checks, check, wrongOptions, wrongUploads } from './declare/options.js'
 import type { UploadOptions } from './declare/uploads.js'
 import type { Logger } from './logger.js'
+import type { ArrivalOptions } from './pipeline/arrival.js'
+import { trustProblems } from './pipeline/proxy.js'
+import { requestIdProblems } from './pipeline/request-id.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
+import { versioningProblems } from './routing/versioning.js'
 import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
 
-export interface ApplicationOptions extends ListenerLimits {
+export interface ApplicationOptions extends ListenerLimits, ArrivalOptions {
   /** The TCP port; 0 takes a spare one. A string of digits, as from the environment, is fine. @default 3000 */
   readonly port?: number | string
   /** The address to listen on. @default all addresses */
@@ -50,8 +54,11 @@ export interface ApplicationOptions extends ListenerLimits {
 
 const { milliseconds, bytes, count, flag, text, list, method, methods, nested } = check
 
+/** What has a check of its own. */
+const elsewhere = () => undefined
+
 const known: Checks<ApplicationOptions> = {
-  port: () => undefined,
+  port: elsewhere,
   host: text,
   path: text,
   listen: flag,
@@ -67,6 +74,11 @@ const known: Checks<ApplicationOptions> = {
   origins: check.origins,
   bodyLimit: bytes,
   uploads: nested,
+  trustProxy: elsewhere,
+  proxyFields: check.oneOf('x-forwarded', 'forwarded'),
+  versioning: elsewhere,
+  requestId: elsewhere,
+  asyncContext: flag,
   logger: check.logger,
   signals: flag,
   deadline: milliseconds,
@@ -82,7 +94,10 @@ const known: Checks<ApplicationOptions> = {
 
 export function optionProblems(options: ApplicationOptions): string[] {
   const problems = [...wrongOptions('bootstrap', options, known), ...wrongUploads('bootstrap', options?.uploads)]
-  const port = options?.port
+  if (typeof options !== 'object' || options === null) return problems
+  const { trustProxy, versioning, requestId } = options
+  problems.push(...trustProblems(trustProxy), ...versioningProblems(versioning), ...requestIdProblems(requestId))
+  const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)
   return problems

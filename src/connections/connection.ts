@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { HttpError } from '../errors.js'
-import type { Logger } from '../logger.js'
+import { type Logger, nameExchange } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
+import { runIn, type Scope } from '../pipeline/current.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
 import { onAbort } from './abort.js'
@@ -44,6 +45,8 @@ export abstract class Connection<Names extends string = string> implements Recei
   readonly queue: SendQueue
   /** @internal */
   state: State | undefined
+  /** Where `currentContext` finds this connection. @internal */
+  scope: Scope | undefined
   /** @internal */
   handlers: ConnectionHandlers | undefined
   /** @internal */
@@ -223,7 +226,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
   post(task: Task): void {
-    this.#mailbox.post(() => sendReturned(this, task()))
+    this.#mailbox.post(() => runIn(this.scope, () => sendReturned(this, task())))
   }
 
   /** The send queue is full. */
@@ -248,7 +251,8 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** A handler threw or rejected: the connection ends, the process lives. @internal */
   failed(error: unknown): void {
-    if (!this.#isExpected(error)) this.plan.logger.error(`${this.plan.route.name} failed`, error)
+    const { route, logger } = this.plan
+    if (!this.#isExpected(error)) logger.error(`${nameExchange(route, this.handshake)} failed`, error)
     this.end({ kind: 'failed', error })
   }
 
@@ -265,6 +269,10 @@ export abstract class Connection<Names extends string = string> implements Recei
   end(reason: CloseReason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
+    runIn(this.scope, () => this.#end(reason))
+  }
+
+  #end(reason: CloseReason): void {
     for (const cleanUp of this.#cleanups) cleanUp()
     this.#cleanups.clear()
     this.finish(reason)

@@ -1,3 +1,5 @@
+import { runOutside } from '../pipeline/current.js'
+
 /** One timer for all connections of a route, in place of one for each: it runs while there are any. */
 export class Pulse<C> {
   readonly #members = new Set<C>()
@@ -12,9 +14,11 @@ export class Pulse<C> {
   add(member: C): void {
     if (this.period <= 0) return
     this.#members.add(member)
-    this.#timer ??= setInterval(() => {
-      for (const each of this.#members) this.beat(each)
-    }, this.period).unref()
+    this.#timer ??= runOutside(() => setInterval(() => this.#beat(), this.period).unref())
+  }
+
+  #beat(): void {
+    for (const each of this.#members) this.beat(each)
   }
 
   delete(member: C): void {

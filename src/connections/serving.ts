@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from '../declare/routes.js'
 import { unavailable } from '../errors.js'
+import { ConnectionContext } from '../pipeline/connection-context.js'
 import type { Endpoint } from '../pipeline/endpoint.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Serving } from '../pipeline/serving.js'
@@ -70,6 +71,7 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
       const connection = make()
       made = connection
       context.connect(connection)
+      keepScope(context, connection)
       return endpoint.call(context, (...args) => commit(connection, args))
     })
     if (isPromise(result)) Promise.resolve(result).then(settle).catch(fail)
@@ -77,6 +79,13 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
   } catch (error) {
     fail(error)
   }
+}
+
+/** What runs from here on has the connection's context, which does not keep the request. */
+function keepScope({ scope, route }: RequestContext, connection: Connection): void {
+  if (scope === undefined) return
+  scope.moveTo(new ConnectionContext(route, connection))
+  connection.scope = scope
 }
 
 export function goingAway(): Error {

@@ -1,5 +1,5 @@
 import type { AbstractClass, Class, Token } from './metadata.js'
-import { markClass } from './routes.js'
+import { markClass, type PlaceOptions } from './routes.js'
 
 /**
  * How long an instance lives: with the application, for one injection, or with one connection (only event sources,
@@ -27,7 +27,8 @@ export interface PlacedModule {
   readonly prefix?: string
 }
 
-export interface ModuleOptions {
+/** `host` and `version` are for the routes of this module and of its imports that say none of their own. */
+export interface ModuleOptions extends PlaceOptions {
   /** Modules whose controllers and providers belong to the application too, each where it says or where you place it. @default none */
   readonly imports?: readonly (AbstractClass | PlacedModule)[]
   /** Controllers, event sources and socket classes. @default none */

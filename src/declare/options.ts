@@ -3,7 +3,7 @@
 import type { Mark } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
 import type { RegistryOptions, Retention } from './registry.js'
-import type { HttpOptions, OnOptions, SseOptions, WebSocketOptions } from './routes.js'
+import type { ControllerOptions, HttpOptions, OnOptions, PlaceOptions, SseOptions, WebSocketOptions } from './routes.js'
 import type { UploadOptions } from './uploads.js'
 
 /** Says what a value should be, where it is not. */
@@ -30,6 +30,9 @@ function isOrigin(value: unknown): boolean {
   const { origin } = new URL(value)
   return origin === value || (origin === 'null' && /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+$/.test(value))
 }
+const HOST = /^(?:(?::[A-Za-z_]\w*|[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)(?:\.(?!$)|$))+$|^\[[\da-f:.]+\]$/i
+const VERSION = /^[A-Za-z0-9](?:[\w.-]*\w)?$/
+const isVersion = (value: unknown): boolean => typeof value === 'string' && VERSION.test(value)
 
 export const check = {
   milliseconds: expect(`milliseconds, from 0 to ${LONGEST}`, value => within(value, 0, LONGEST)),
@@ -52,6 +55,14 @@ export const check = {
   logger: expect('an object with the methods debug, info, warn and error', value =>
     ['debug', 'info', 'warn', 'error'].every(name => typeof Object(value)[name] === 'function'),
   ),
+  host: expect(
+    "a host without a port, such as 'api.example.com' or ':tenant.example.com'",
+    value => typeof value === 'string' && HOST.test(value),
+  ),
+  versions: expect(
+    "a version, such as '2', or an array of them",
+    value => isVersion(value) || (Array.isArray(value) && value.length > 0 && value.every(isVersion)),
+  ),
   schema: expect('a Standard Schema, such as one of zod, valibot or arktype', isSchema),
   oneOf: (...values: readonly string[]): Check =>
     expect(values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)),
@@ -59,6 +70,8 @@ export const check = {
 
 const scope = check.oneOf('singleton', 'transient', 'connection')
 
+const place: Checks<PlaceOptions> = { host: check.host, version: check.versions }
+const controller: Checks<ControllerOptions> = place
 const connection = {
   sendLimit: check.bytes,
   overflow: check.oneOf('disconnect', 'drop-oldest', 'drop-newest', 'latest'),
@@ -76,7 +89,7 @@ const uploads: Checks<UploadOptions> = {
   totalSize: check.bytes,
   directory: check.text,
 }
-const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list, uploads: check.nested }
+const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list, uploads: check.nested, ...place }
 const on: Checks<OnOptions> = { output: check.schema }
 const sse: Checks<SseOptions> = {
   ...connection,
@@ -86,6 +99,7 @@ const sse: Checks<SseOptions> = {
   idleTimeout: check.milliseconds,
   output: check.schema,
   uploads: check.nested,
+  ...place,
 }
 const websocket: Checks<WebSocketOptions> = {
   ...connection,
@@ -95,12 +109,14 @@ const websocket: Checks<WebSocketOptions> = {
   perMessageDeflate: check.flag,
   heartbeat: check.milliseconds,
   idleTimeout: check.milliseconds,
+  ...place,
 }
 const module: Checks<ModuleOptions> = {
   imports: check.list,
   controllers: check.list,
   providers: check.list,
   prefix: check.text,
+  ...place,
 }
 const registry: Checks<RegistryOptions> = {
   history: expect(
@@ -119,7 +135,7 @@ const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
   module,
   registry,
   injectable,
-  controller: {},
+  controller,
 }
 
 /** What is wrong with a decorator's options. */

@@ -2,7 +2,20 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type AbstractClass, type Class, type Mark, openDeclaration, openMember, refuseStandard } from './metadata.js'
 import type { UploadOptions } from './uploads.js'
 
-export interface HttpOptions {
+/** Where a route stands besides its path. */
+export interface PlaceOptions {
+  /**
+   * The host it is bound to: `api.example.com`, or `:tenant.example.com`, whose parameter reaches `@Param`. The request's
+   * port does not matter. @default that of the class, or of the module; else any host
+   */
+  readonly host?: string
+  /** The version, or versions, it belongs to, as `versioning` says. @default that of the class, or of the module; else every version */
+  readonly version?: string | readonly string[]
+}
+
+export interface ControllerOptions extends PlaceOptions {}
+
+export interface HttpOptions extends PlaceOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
   readonly output?: StandardSchemaV1
   /** Socket classes that this `@Get` handler may answer an upgrade request with, by `upgrade(SocketClass)`. @default none */
@@ -14,7 +27,7 @@ export interface HttpOptions {
 /** What happens to what a slow peer has not taken, once its send queue is full. */
 export type Overflow = 'disconnect' | 'drop-oldest' | 'drop-newest' | 'latest'
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends PlaceOptions {
   /**
    * Bytes that may wait for a slow peer, at the most. It is at least twice what the socket buffers
    * by itself (16 KiB, and 64 KiB since Node.js 22). @default 1_048_576 (1 MiB)
@@ -90,8 +103,8 @@ function markMember(mark: Mark): DecorateMethod {
 }
 
 /** A class with HTTP routes, under a path of their own. */
-export function Controller(path = '/'): DecorateClass {
-  return markClass({ as: 'controller', written: written('Controller', path), path, options: {} })
+export function Controller(path = '/', options: ControllerOptions = {}): DecorateClass {
+  return markClass({ as: 'controller', written: written('Controller', path), path, options })
 }
 
 type Verb = (path?: string, options?: HttpOptions) => DecorateMethod

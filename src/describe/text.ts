@@ -6,6 +6,10 @@ export interface RouteDescription {
   /** `GET`, `POST` …, `ALL`, `SSE` or `WS`. */
   readonly verb: string
   readonly path: string
+  /** Absent where it answers on any host. */
+  readonly host?: string
+  /** The version that a header field asks for; absent where it has none, or has it in its path. */
+  readonly version?: string
   readonly handler: string
   /** Whether a request answers with an event stream, under a verb of its own. */
   readonly stream: boolean
@@ -18,6 +22,8 @@ export function describeRoute(route: Route): RouteDescription {
   return {
     verb: verbOf(route),
     path: route.pattern ?? '(by upgrade)',
+    ...(route.host === undefined ? {} : { host: route.host }),
+    ...(route.version === undefined ? {} : { version: route.version }),
     handler: route.name,
     stream: route.kind === 'sse',
     registries: route.registries,
@@ -33,6 +39,8 @@ export function formatRoutes(routes: readonly Route[]): string {
     .map(row => [
       row.verb,
       row.path,
+      row.host ?? '',
+      row.version === undefined ? '' : `version ${row.version}`,
       row.stream && row.verb !== 'SSE' ? 'sse' : '',
       row.handler,
       [
@@ -43,7 +51,7 @@ export function formatRoutes(routes: readonly Route[]): string {
         .filter(note => note !== '')
         .join(' · '),
     ])
-  const widths = [0, 1, 2, 3].map(column => Math.max(0, ...rows.map(row => row[column]?.length ?? 0)))
+  const widths = [0, 1, 2, 3, 4, 5].map(column => Math.max(0, ...rows.map(row => row[column]?.length ?? 0)))
   return rows
     .map(row =>
       row

@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { sourceOf } from '../connections/sources.js'
 import { HttpError, NotSentError } from '../errors.js'
-import type { Logger } from '../logger.js'
+import { type Logger, nameExchange } from '../logger.js'
 import { Refusal } from '../pipeline/endpoint.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
@@ -61,12 +61,13 @@ function writeWhole({ response }: RequestContext, head: Head, body: Buffer | und
  * the response is cut. Never throws.
  */
 export function refuse(context: RequestContext, error: unknown, logger: Logger): void {
-  const { response, route, method } = context
+  const { response, method } = context
+  const name = nameExchange(context.route, context)
   const answer = error instanceof Refusal ? error.reply : error
   const isMeant = answer instanceof Reply || answer instanceof HttpError
-  if (!isMeant) logger.error(`${method} ${route.name} failed`, error)
+  if (!isMeant) logger.error(`${method} ${name} failed`, error)
   else if (answer instanceof HttpError && answer.cause !== undefined)
-    logger[answer.status < 500 ? 'warn' : 'error'](`${method} ${route.name} answered ${answer.status}`, answer)
+    logger[answer.status < 500 ? 'warn' : 'error'](`${method} ${name} answered ${answer.status}`, answer)
   if (response.headersSent && !response.writableEnded) return cut(response)
   const tell = (refusal: HttpError | Reply) => {
     if (refusal instanceof Reply) return sendReply(context, refusal, logger, late => refuse(context, late, logger))
@@ -75,7 +76,7 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
   try {
     tell(isMeant ? answer : new HttpError(500))
   } catch (unwritable) {
-    logger.error(`${method} ${route.name}: its refusal cannot be written`, unwritable)
+    logger.error(`${method} ${name}: its refusal cannot be written`, unwritable)
     tell(new HttpError(500))
   }
 }

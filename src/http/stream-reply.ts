@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { toJson } from '../connections/codec.js'
 import type { Source } from '../connections/sources.js'
 import type { Logger } from '../logger.js'
+import { runIn } from '../pipeline/current.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
@@ -20,7 +21,7 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
     return void response.end()
   }
   const items = new Items(source)
-  const leave = () => items.letGo(error => told(logger, route, error))
+  const leave = () => runIn(context.scope, () => items.letGo(error => told(logger, route, error)))
   response.once('close', leave)
   // What is longer or shorter than its Content-Length says is cut: it would be taken for a part of another reply.
   response.strictContentLength = true

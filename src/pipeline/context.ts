@@ -22,6 +22,10 @@ export interface Handshake {
   /** The header fields that the route keeps, by their names in lower case. */
   readonly headers: Readonly<IncomingHttpHeaders>
   readonly remoteAddress: string | undefined
+  readonly protocol: 'http' | 'https'
+  readonly host: string | undefined
+  /** Names the opening in logs; absent without `requestId`. */
+  readonly id?: string
 }
 
 /** The values that an exchange carries; a connection goes on with those of its opening. */
@@ -34,12 +38,24 @@ export abstract class Context {
   abstract readonly path: string
   abstract readonly params: Params
   abstract readonly query: QueryValues
+  /** The peer's address: past the proxies that `trustProxy` trusts. Undefined where one of them hides it, and on a Unix socket. */
   abstract readonly remoteAddress: string | undefined
+  /** What the peer speaks, TLS or not: as a trusted proxy tells, or as the connection is. */
+  abstract readonly protocol: 'http' | 'https'
+  /** The host that the peer asked for, with its port where it says one: as a trusted proxy tells, or `Host`. */
+  abstract readonly host: string | undefined
+  /** Names the exchange in logs; undefined without `requestId`. */
+  abstract readonly id: string | undefined
   /** Aborts when the peer leaves or the connection ends. */
   abstract readonly signal: AbortSignal
   abstract readonly headers: Readonly<IncomingHttpHeaders>
 
   constructor(readonly route: Route) {}
+
+  /** Whether the peer speaks TLS. */
+  get secure(): boolean {
+    return this.protocol === 'https'
+  }
 
   /** A header field, by its name in any case; several of one name are joined as RFC 9110 §5.2 says. */
   header(name: string): string | undefined {

@@ -4,7 +4,9 @@ import type { ParamDeclaration } from '../declare/metadata.js'
 import { behindPrefix } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
 import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+import { runIn, type Scope } from './current.js'
 import { ExchangeEnd } from './exchange-end.js'
+import type { Front } from './front.js'
 
 /** What a request asked for, taken apart once. @internal */
 export interface RequestTarget {
@@ -43,6 +45,8 @@ export class RequestContext extends Context {
   #progress: ((progress: Progress) => void)[] | undefined
   #end: ExchangeEnd | undefined
   #isSettled = false
+  /** Where `currentContext` finds this context. @internal */
+  scope: Scope | undefined
   /** On an upgrade request, what came right behind its head. @internal */
   upgradeHead: Buffer | undefined
 
@@ -54,6 +58,8 @@ export class RequestContext extends Context {
     private readonly target: RequestTarget,
     /** @internal */
     readonly bodyLimit: number,
+    /** @internal */
+    readonly front: Front,
   ) {
     super(route)
   }
@@ -83,7 +89,19 @@ export class RequestContext extends Context {
   }
 
   get remoteAddress(): string | undefined {
-    return this.request.socket.remoteAddress
+    return this.front.remoteAddress
+  }
+
+  get protocol(): 'http' | 'https' {
+    return this.front.protocol
+  }
+
+  get host(): string | undefined {
+    return this.front.host
+  }
+
+  get id(): string | undefined {
+    return this.front.id
   }
 
   /** Aborts when the response is closed (sent whole, or the peer has left), or when the exchange's connection ends. */
@@ -93,7 +111,7 @@ export class RequestContext extends Context {
       const controller = new AbortController()
       const { response } = this
       if (response.destroyed) controller.abort()
-      else response.once('close', () => controller.abort())
+      else response.once('close', () => runIn(this.scope, () => controller.abort()))
       this.#controller = controller
     }
     return this.#controller.signal
@@ -162,7 +180,8 @@ export class RequestContext extends Context {
       const value = this.request.headers[name]
       if (value !== undefined) headers[name] = value
     }
-    const { method, path, params, query, remoteAddress } = this
-    return Object.freeze({ method, path, params, query, headers: Object.freeze(headers), remoteAddress })
+    const { method, path, params, query, remoteAddress, protocol, host, id } = this
+    const kept = { method, path, params, query, headers: Object.freeze(headers), remoteAddress, protocol, host }
+    return Object.freeze(id === undefined ? kept : { ...kept, id })
   }
 }

@@ -1,5 +1,6 @@
 import { findMethod, type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
 import type { Logger } from '../logger.js'
+import { parseHost } from '../routing/host.js'
 import { parsePattern } from '../routing/pattern.js'
 import type { MessageRow, Route } from '../routing/table.js'
 import { type Bind, compileBind, type Parameters } from './bind.js'
@@ -46,13 +47,19 @@ export function bindMember(
     declared: member.row?.params ?? member.route.params,
     types: paramTypes(owner, member.key),
     sources: new Set<ParamSource>(['param', 'query', 'header', 'context', 'custom', 'token', ...offers.sources]),
-    pathNames: member.route.pattern === undefined ? [] : parsePattern(member.route.pattern).names,
+    pathNames: namesOf(member.route),
     connections: offers.connections ?? [],
     connectionFirst: offers.connectionFirst ?? false,
     readBody: binding.readBody,
   })
   binding.problems.push(...problems)
   return bind
+}
+
+/** The names of the values that a route has from its host and its path. */
+function namesOf({ host, pattern }: Route): readonly string[] {
+  const inPath = pattern === undefined ? [] : parsePattern(pattern).names
+  return host === undefined ? inPath : [...parseHost(host).names, ...inPath]
 }
 
 /** What parameters may ask for where requests of this method have content to be read (RFC 9110 §9.3). */

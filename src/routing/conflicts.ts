@@ -1,3 +1,4 @@
+import { hostShape, parseHost } from './host.js'
 import { type Pattern, parsePattern, shapeOf, withoutClosingSlash } from './pattern.js'
 import { nameRoute, type Route, verbOf } from './table.js'
 
@@ -6,18 +7,41 @@ export function routeProblems(routes: readonly Route[], closingSlash: 'ignore' |
   const problems: string[] = []
   const taken = new Map<string, { route: Route; pattern: Pattern }>()
   for (const route of routes) {
-    if (route.pattern === undefined) continue
+    if (route.pattern === undefined) {
+      problems.push(...pathless(route))
+      continue
+    }
     const path = closingSlash === 'ignore' ? withoutClosingSlash(route.pattern) : route.pattern
     const parsed = parsePattern(path)
     problems.push(...parsed.problems.map(problem => `${route.name}: ${route.pattern}: ${problem}`))
+    problems.push(...namesTwice(route, parsed.names))
     for (const pattern of parsed.patterns) {
-      const key = `${route.kind} ${route.method} ${shapeOf(pattern)}`
+      const key = `${route.kind} ${route.method} ${placeOf(route)} ${shapeOf(pattern)}`
       const other = taken.get(key)
       if (other === undefined) taken.set(key, { route, pattern })
       else problems.push(conflict(route, other.route, parsed.patterns.length > 1 ? pattern : undefined))
     }
   }
   return [...problems, ...upgradeConflicts(routes)]
+}
+
+/** Two routes on one path are no conflict where their hosts or their versions differ. */
+function placeOf({ host, version = '' }: Route): string {
+  return `${hostShape(host)} ${version}`
+}
+
+/** A host or a version tells paths apart: what has no path has nothing to be told apart. */
+function pathless({ name, options }: Route): string[] {
+  return ['host', 'version']
+    .filter(option => options[option] !== undefined)
+    .map(option => `${name} has a ${option} but no path: give it a path, or take its ${option} away`)
+}
+
+function namesTwice({ name, host, pattern }: Route, names: readonly string[]): string[] {
+  const inHost = host === undefined ? [] : parseHost(host).names
+  return [...new Set(inHost.filter((each, index) => names.includes(each) || inHost.indexOf(each) < index))].map(
+    twice => `${name}: ${host}${pattern}: the name ${twice} stands twice`,
+  )
 }
 
 /** `part` is the pattern that is taken, where the route has others besides, since it has optional segments. */
@@ -32,7 +56,10 @@ function conflict(route: Route, first: Route, part: Pattern | undefined): string
 
 /** A socket class takes all upgrade requests of its path, so that a handler there can never upgrade. */
 function upgradeConflicts(routes: readonly Route[]): string[] {
-  const shapes = (route: Route) => parsePattern(withoutClosingSlash(route.pattern ?? '/')).patterns.map(shapeOf)
+  const shapes = (route: Route) =>
+    parsePattern(withoutClosingSlash(route.pattern ?? '/')).patterns.map(
+      pattern => `${placeOf(route)} ${shapeOf(pattern)}`,
+    )
   const sockets = new Map(
     routes
       .filter(route => route.kind === 'websocket' && route.pattern !== undefined)

@@ -29,7 +29,8 @@ interface Node<T> {
   leaf: Leaf<T> | undefined
 }
 
-type Pick<T> = (leaf: Leaf<T>) => Target<T> | undefined
+/** Which route of a leaf an exchange takes. */
+export type Pick<T> = (leaf: Leaf<T>) => Target<T> | undefined
 
 const node = <T>(): Node<T> => ({
   texts: new Map(),

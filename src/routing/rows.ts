@@ -6,21 +6,58 @@ import {
   type MemberDeclaration,
   readDeclaration,
 } from '../declare/metadata.js'
+import type { PlaceOptions } from '../declare/routes.js'
 import { joinPaths } from './pattern.js'
 import { type Listed, type MessageRow, noMember, type Route } from './table.js'
+import { placeVersions, type Versioning } from './versioning.js'
 
-/** The rows of one class. A class that declares nothing has none: boot reports that. */
-export function rowsOf(listed: Listed): readonly Route[] {
+/** How the application places all routes. */
+export interface Placing {
+  readonly prefix: string
+  readonly versioning: Versioning
+}
+
+/** The rows of one class, one for each version of a route. A class that declares nothing has none: boot reports that. */
+export function rowsOf(listed: Listed, placing: Placing): readonly Route[] {
   const declaration = readDeclaration(listed.owner)
   const mark = declaration.marks.find(each => each.as === 'controller' || each.as === 'sse' || each.as === 'websocket')
-  if (mark?.as === 'sse' || mark?.as === 'websocket') return [connectionRow(listed, declaration, mark)]
+  if (mark?.as === 'sse' || mark?.as === 'websocket')
+    return placesOf(listed, [mark], placing).map(place => connectionRow(place, declaration, mark))
   if (mark?.as !== 'controller') return []
   return [...declaration.members].flatMap(([member, said]) =>
-    said.marks.flatMap(route => (route.as === 'on' ? [] : [methodRow(listed, declaration, mark, member, said, route)])),
+    said.marks.flatMap(route => {
+      if (route.as === 'on') return []
+      const places = placesOf(listed, [route, mark], placing)
+      return places.map(place => methodRow(place, declaration, mark, member, said, route))
+    }),
   )
 }
 
-function connectionRow(listed: Listed, declaration: ClassDeclaration, mark: Mark): Route {
+/** A class whose routes stand in one version. */
+interface Placed extends Listed {
+  readonly version?: string
+}
+
+/** Where a route stands. The innermost of its marks that says a host, or versions, is the one that counts. */
+function placesOf(listed: Listed, marks: readonly Mark[], { prefix, versioning }: Placing): readonly Placed[] {
+  const said: readonly PlaceOptions[] = [...marks.map(({ options }) => options ?? {}), listed]
+  const { version: _, host: __, ...rest } = listed
+  if (marks[0]?.path === undefined) return [rest]
+  const host = said.find(each => typeof each.host === 'string')?.host
+  const versions = said.find(each => each.version !== undefined)?.version
+  return placeVersions(listed.prefix, versions, versioning, prefix).map(place => ({
+    ...rest,
+    ...(host === undefined ? {} : { host }),
+    ...place,
+  }))
+}
+
+/** The columns that only some tables have. */
+function placeColumns({ host, version }: Placed): Pick<Route, 'host' | 'version'> {
+  return { ...(host === undefined ? {} : { host }), ...(version === undefined ? {} : { version }) }
+}
+
+function connectionRow(listed: Placed, declaration: ClassDeclaration, mark: Mark): Route {
   const open = declaration.members.get('open') ?? noMember
   const surroundings = addSurroundings(listed, declaration)
   return freeze({
@@ -29,6 +66,7 @@ function connectionRow(listed: Listed, declaration: ClassDeclaration, mark: Mark
     method: mark.method ?? 'GET',
     pattern: mark.path === undefined ? undefined : joinPaths(listed.prefix, textOf(mark.path)),
     prefix: listed.prefix,
+    ...placeColumns(listed),
     name: listed.owner.name,
     owner: listed.owner,
     member: undefined,
@@ -60,7 +98,7 @@ function messageRows(listed: Listed, declaration: ClassDeclaration): readonly Me
 }
 
 function methodRow(
-  listed: Listed,
+  listed: Placed,
   declaration: ClassDeclaration,
   controller: Mark,
   member: string,
@@ -73,6 +111,7 @@ function methodRow(
     method: route.method ?? 'GET',
     pattern: joinPaths(listed.prefix, textOf(controller.path), textOf(route.path)),
     prefix: listed.prefix,
+    ...placeColumns(listed),
     name: `${listed.owner.name}.${member}`,
     owner: listed.owner,
     member,

@@ -22,6 +22,10 @@ export interface Route extends Surroundings {
   readonly pattern: string | undefined
   /** What the modules and the application put in front of the path. */
   readonly prefix: string
+  /** The host it is bound to, `:tenant.example.com`; absent where it answers on any. */
+  readonly host?: string
+  /** The version that requests ask for in a header field; absent where it has none, or has it in its path. */
+  readonly version?: string
   /** `Users.show`, or the name of the class. */
   readonly name: string
   readonly owner: AbstractClass
@@ -39,6 +43,9 @@ export interface Route extends Surroundings {
 export interface Listed extends Surroundings {
   readonly owner: AbstractClass
   readonly prefix: string
+  /** The host and the versions that the modules give to those who have none of their own. */
+  readonly host?: string | undefined
+  readonly version?: string | readonly string[] | undefined
   readonly registries: readonly string[]
 }
 
@@ -61,5 +68,6 @@ export function verbOf(route: Route): string {
 
 /** How a route is spoken of: `GET /users/:id`. */
 export function nameRoute(route: Route): string {
-  return `${verbOf(route)} ${route.pattern ?? '(by upgrade)'}`
+  const version = route.version === undefined ? '' : ` version ${route.version}`
+  return `${verbOf(route)} ${route.host ?? ''}${route.pattern ?? '(by upgrade)'}${version}`
 }

@@ -6,7 +6,7 @@ import { listOf, show } from '../declare/options.js'
 import type { HttpOptions } from '../declare/routes.js'
 import { bindHttp, compileHttp } from '../http/serve.js'
 import type { Binding, Serve } from '../pipeline/serving.js'
-import { Matcher } from '../routing/matcher.js'
+import { type Lookup, makeLookup } from '../routing/lookup.js'
 import { callbacks, type Route } from '../routing/table.js'
 import { bindSse, compileSse } from '../sse/serve.js'
 import { bindMessage } from '../websocket/messages.js'
@@ -24,7 +24,7 @@ export interface CompileOptions {
 }
 
 export interface Compiled {
-  readonly matcher: Matcher<Served>
+  readonly lookup: Lookup<Served>
   /** How socket classes are served, for `@Get` handlers that upgrade to them. */
   readonly upgrades: ReadonlyMap<unknown, ServeUpgrade>
 }
@@ -41,7 +41,7 @@ export function compileRoutes(routes: readonly Route[], serving: ConnectionServi
     upgrades.set(route.owner, serveUpgrade)
     return [route, { route, kind: 'websocket', serveUpgrade }]
   })
-  return { matcher: new Matcher(served, options.closingSlash), upgrades }
+  return { lookup: makeLookup(served, options.closingSlash), upgrades }
 }
 
 function upgradesOf(route: Route): readonly Class[] {

@@ -1,21 +1,25 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ConnectionServing, goingAway } from '../connections/serving.js'
-import { badRequest, methodNotAllowed, notFound } from '../errors.js'
+import { methodNotAllowed, notAcceptable, notFound } from '../errors.js'
+import type { Arrivals } from '../pipeline/arrival.js'
 import type { Params } from '../pipeline/context.js'
+import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
+import type { Front } from '../pipeline/front.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
 import type { ErrorMapping } from '../pipeline/surroundings.js'
+import type { Paths } from '../routing/lookup.js'
 import type { Leaf, Target } from '../routing/matcher.js'
 import { noSurroundings, type Route } from '../routing/table.js'
 import { prefersEventStream } from '../sse/accept.js'
 import { isOccupied, watchSocket } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
-import { type Middleware, runMiddleware } from './middleware.js'
+import { lend, type Middleware, runMiddleware } from './middleware.js'
 
-export interface DispatchOptions {
+export interface DispatchOptions extends Arrivals {
   readonly use: readonly Middleware[]
   readonly useOnUpgrade: readonly Middleware[]
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
@@ -58,6 +62,7 @@ interface Arrival {
   readonly response: ServerResponse
   /** Where the application is mounted in another one: who gets what has no route here. */
   readonly next: Next | undefined
+  readonly front: Front
   /** On an upgrade request, what came right behind its head. */
   readonly upgradeHead?: Buffer
 }
@@ -79,9 +84,8 @@ export class Dispatcher {
     if (isOccupied(request.socket)) return void request.resume()
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
     response.on('error', this.#spoilt)
-    const arrival = { request, response, next }
-    if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
-    if (this.serving.live.gone) return this.#refuse(this.#context(unmatched, arrival), goingAway())
+    const arrival = { request, response, next, front: this.options.receive(request, response) }
+    if (this.#isTurnedAway(arrival)) return
     if (this.options.use.length === 0) return this.#route(arrival)
     this.#runMiddleware(this.options.use, arrival, () => this.#route(arrival))
   }
@@ -106,9 +110,15 @@ export class Dispatcher {
       socket.resume()
       socket.destroySoon()
     })
-    const arrival = { request, response, next, upgradeHead: head }
-    if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
+    const arrival = { request, response, next, front: this.options.receive(request, response), upgradeHead: head }
+    if (this.#isTurnedAway(arrival)) return
     this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, head))
+  }
+
+  #isTurnedAway(arrival: Arrival): boolean {
+    const problem = arrival.front.problem ?? (this.serving.live.gone ? goingAway() : undefined)
+    if (problem !== undefined) this.#refuse(this.#context(unmatched, arrival), problem)
+    return problem !== undefined
   }
 
   /** Somebody writes to a response that is over: too late to be heard, and no reason to go down. */
@@ -123,6 +133,7 @@ export class Dispatcher {
       else if (!arrival.response.writableEnded) run()
     }
     const late = (error: unknown) => this.serving.logger.error('middleware failed when it had called next()', error)
+    if (use.length > 0) lend(arrival.request, arrival.front)
     runMiddleware(use, arrival.request, arrival.response, done, late)
   }
 
@@ -132,10 +143,13 @@ export class Dispatcher {
     const negotiated = () => arrival.response.appendHeader('Vary', 'Accept')
     try {
       const pick = pickFor(method, headers.accept, negotiated)
-      const match = path === '*' ? undefined : this.compiled.matcher.find(path, pick)
+      const paths = this.compiled.lookup.at(arrival.front)
+      const match = path === '*' ? undefined : paths.find(path, pick)
       if (match === undefined) return this.#miss(this.#context(unmatched, arrival), arrival)
       const { endpoint, params } = match
-      if (endpoint.kind !== 'websocket') endpoint.serve(this.#context(endpoint.route, arrival, params))
+      if (endpoint.kind === 'websocket') return
+      const context = this.#context(endpoint.route, arrival, params)
+      runIn(context.scope, () => endpoint.serve(context))
     } catch (error) {
       this.#refuse(this.#context(unmatched, arrival), error)
     }
@@ -143,57 +157,66 @@ export class Dispatcher {
 
   #upgrade(arrival: Arrival, head: Buffer): void {
     try {
-      const match = this.compiled.matcher.find(readTarget(arrival.request.url ?? '/').path, pickUpgrade)
+      const { path } = readTarget(arrival.request.url ?? '/')
+      const match = this.compiled.lookup.at(arrival.front).find(path, pickUpgrade)
       if (match === undefined) {
         if (arrival.next !== undefined) return leave(arrival.response, arrival.next)
         throw notFound('no WebSocket here')
       }
       const { endpoint, params } = match
       const context = this.#context(endpoint.route, arrival, params)
-      if (endpoint.kind === 'websocket') endpoint.serveUpgrade(context, head)
-      else endpoint.serve(context)
+      runIn(context.scope, () => {
+        if (endpoint.kind === 'websocket') endpoint.serveUpgrade(context, head)
+        else endpoint.serve(context)
+      })
     } catch (error) {
       this.#refuse(this.#context(unmatched, arrival), error)
     }
   }
 
-  #context(route: Route, { request, response, upgradeHead }: Arrival, params: Params = {}): RequestContext {
+  #context(route: Route, { request, response, upgradeHead, front }: Arrival, params: Params = {}): RequestContext {
     const target = readTarget(request.url ?? '/')
-    const context = new RequestContext(route, request, response, params, target, this.options.bodyLimit)
+    const context = new RequestContext(route, request, response, params, target, this.options.bodyLimit, front)
     context.upgradeHead = upgradeHead
+    if (this.options.asyncContext) context.scope = new Scope(context)
     return context
   }
 
   /** No route takes the request: why not, and what would (RFC 9110 §9.3.7, §15.5.5, §15.5.6). */
-  #miss(context: RequestContext, { request, next }: Arrival): void {
+  #miss(context: RequestContext, { request, next, front }: Arrival): void {
     const { method } = context
     const { path, queryString } = readTarget(request.url ?? '/')
     const tell = (status: number, headers: ReplyOptions['headers'] = {}) =>
       this.serving.reply(context, reply(undefined, { status, headers }))
-    const elsewhere = this.#redirected({ path, queryString }, method)
+    const paths = this.compiled.lookup.at(front)
+    const elsewhere = this.#redirected({ path, queryString }, method, paths)
     if (elsewhere !== undefined) return tell(308, { Location: elsewhere })
     if (next !== undefined) return next()
     if (path === '*' && method === 'OPTIONS') return tell(204)
-    const leaves = path === '*' ? [] : this.compiled.matcher.leaves(path)
+    const leaves = path === '*' ? [] : paths.leaves(path)
     const allowed = methodsOf(leaves)
-    if (allowed.length === 0) return this.#refuse(context, notFound())
+    if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path))
     if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
     const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
     this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
+  }
+
+  /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
+  #notHere(front: Front, path: string): Error {
+    const versions = path === '*' ? [] : this.compiled.lookup.versions(front, path)
+    if (versions.length === 0) return notFound()
+    const asked = front.version === undefined ? 'no version is asked for' : 'there is no such version'
+    return notAcceptable(`${asked}; here are ${versions.join(', ')}`, { extensions: { versions } })
   }
 
   /**
    * The same path with or without its closing slash, where that has a route and the policy is to send peers there. What
    * begins with two slashes (or what browsers take for two) would be another host.
    */
-  #redirected({ path, queryString }: RequestTarget, method: string): string | undefined {
+  #redirected({ path, queryString }: RequestTarget, method: string, paths: Paths<Served>): string | undefined {
     if (this.options.closingSlash !== 'redirect') return undefined
     const other = path.endsWith('/') ? path.slice(0, -1) : `${path}/`
-    if (
-      other === '' ||
-      /^\/[/\\]/.test(other) ||
-      this.compiled.matcher.find(other, pickFor(method, undefined)) === undefined
-    )
+    if (other === '' || /^\/[/\\]/.test(other) || paths.find(other, pickFor(method, undefined)) === undefined)
       return undefined
     return queryString === '' ? other : `${other}?${queryString}`
   }
@@ -202,20 +225,6 @@ export class Dispatcher {
   #refuse(context: RequestContext, error: unknown): void {
     this.serving.refuse(context, this.#map(error, context))
   }
-}
-
-/** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2). */
-function hasManyHosts({ rawHeaders }: IncomingMessage): boolean {
-  let hosts = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
-  }
-  return hosts > 1
-}
-
-function manyHosts(): Error {
-  return badRequest('the request has more than one Host', { headers: { Connection: 'close' } })
 }
 
 /**

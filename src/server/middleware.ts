@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError } from '../errors.js'
 import { readTarget } from '../pipeline/request-context.js'
+import type { Sight } from '../pipeline/front.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
@@ -42,6 +43,31 @@ export function runMiddleware(
   step(0)
 }
 
+/** What middleware that was written for Express reads of a request. */
+interface Lent {
+  ip?: string | undefined
+  protocol?: string
+  secure?: boolean
+}
+
+/** Lends a request what Express would give it, unless it comes from there: whose it is, past the trusted proxies. */
+export function lend(request: IncomingMessage & Lent, { remoteAddress, protocol }: Sight): void {
+  if ('ip' in request) return
+  request.ip = remoteAddress
+  request.protocol = protocol
+  request.secure = protocol === 'https'
+}
+
+/** Takes it back, for an application that has its own; answers how to lend it again. */
+function takeBack(request: IncomingMessage & Lent): () => void {
+  if (!Object.hasOwn(request, 'ip')) return () => {}
+  const { ip, protocol, secure } = request
+  delete request.ip
+  delete request.protocol
+  delete request.secure
+  return () => void Object.assign(request, { ip, protocol, secure })
+}
+
 /** An error with a 4xx `status` that it means to `expose` speaks to the peer: the convention of `http-errors`. */
 function readFailure(error: unknown): unknown {
   if (error === undefined || error === null) return new Error(`middleware failed with ${error}`)
@@ -64,10 +90,12 @@ export function mount(path: string, handler: Middleware): Middleware {
     const prototypes = [Object.getPrototypeOf(request), Object.getPrototypeOf(response)]
     request.originalUrl ??= url
     request.url = rest.startsWith('/') ? rest : `/${rest}`
+    const lendAgain = takeBack(request)
     return handler(request, response, error => {
       request.url = url
       Object.setPrototypeOf(request, prototypes[0])
       Object.setPrototypeOf(response, prototypes[1])
+      lendAgain()
       next(error)
     })
   }

@@ -3,7 +3,9 @@ import { Stop } from '../connections/close-reason.js'
 import { Connection } from '../connections/connection.js'
 import type { ConnectionServing } from '../connections/serving.js'
 import { HttpError, notFound } from '../errors.js'
+import { nameExchange } from '../logger.js'
 import type { Bind } from '../pipeline/bind.js'
+import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Handler, Refusal } from '../pipeline/endpoint.js'
 import { MessageContext } from '../pipeline/message-context.js'
 import { Reply } from '../pipeline/reply.js'
@@ -65,10 +67,11 @@ function compileMessage(route: Route, row: MessageRow, serving: ConnectionServin
     }
     const fail = (error: unknown) => {
       const heard = asHttpError(endpoint.map(error, context))
-      if (heard.status >= 500) serving.logger.error(`${row.name} failed`, error)
+      if (heard.status >= 500) serving.logger.error(`${nameExchange(row, context)} failed`, error)
       return answerError(ack, heard)
     }
-    return attempt(() => then(run(), answer), fail)
+    const scope = socket.scope && new Scope(context)
+    return runIn(scope, () => attempt(() => then(run(), answer), fail))
   }
 }
 

@@ -42,7 +42,7 @@ export function compileWebSocket(
     const { request, response } = context
     try {
       checkHandshake(request)
-      checkOrigin(request, allowed)
+      checkOrigin(context, allowed)
     } catch (error) {
       return serving.refuse(context, endpoint.map(error, context))
     }

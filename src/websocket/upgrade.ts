@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { badRequest, forbidden, HttpError } from '../errors.js'
+import type { Front } from '../pipeline/front.js'
+import type { RequestContext } from '../pipeline/request-context.js'
 
 /** 426: here a WebSocket is spoken (RFC 9110 §15.5.22, RFC 6455 §4.2.2). It closes: `Connection` cannot also ask to be kept. */
 export function upgradeRequired(): HttpError {
@@ -60,19 +62,19 @@ export function checkHandshake(request: IncomingMessage): void {
 /**
  * Browsers send cookies with a handshake from any page, and say which page in `Origin` (RFC 6455 §10.2). It must be the
  * host's own, to the port, or a listed one; over TLS, its scheme must be https, too. (Without TLS https is fine: a proxy
- * may stand in front.) Who is no browser sends no `Origin`, and is not stopped here.
+ * may stand in front. A trusted one says what its peer asked for, and how: then that is the own origin.) Who is no browser sends no `Origin`, and is not stopped here.
  * @throws HttpError 403
  */
-export function checkOrigin(request: IncomingMessage, allowed: readonly string[] | '*'): void {
+export function checkOrigin({ request, front }: RequestContext, allowed: readonly string[] | '*'): void {
   const { origin } = request.headers
-  if (origin === undefined || allowed === '*' || allowed.includes(origin) || isOwn(origin, request)) return
+  if (origin === undefined || allowed === '*' || allowed.includes(origin) || isOwn(origin, front)) return
   throw forbidden(`the origin ${origin} may not open this WebSocket`)
 }
 
-function isOwn(origin: string, { headers, socket }: IncomingMessage): boolean {
-  const schemes = 'encrypted' in socket ? ['https:'] : ['http:', 'https:']
+function isOwn(origin: string, { host, protocol, isProtocolTold }: Front): boolean {
+  const schemes = isProtocolTold || protocol === 'https' ? [protocol] : ['http', 'https']
   return schemes.some(scheme => {
-    const own = `${scheme}//${headers.host}`
+    const own = `${scheme}://${host}`
     return URL.canParse(own) && new URL(own).origin === origin
   })
 }

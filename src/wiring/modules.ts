@@ -16,6 +16,8 @@ export interface ListedClass extends Surroundings {
   readonly owner: AbstractClass
   readonly module: string
   readonly prefix: string
+  readonly host?: string | undefined
+  readonly version?: string | readonly string[] | undefined
 }
 
 export interface ModuleGraph {
@@ -30,6 +32,8 @@ export interface ModuleGraph {
 
 interface Place extends Surroundings {
   readonly prefix: string
+  readonly host?: string | undefined
+  readonly version?: string | readonly string[] | undefined
   /** The modules that lead here, outermost first. */
   readonly path: readonly AbstractClass[]
 }
@@ -67,7 +71,9 @@ class Walk {
     const options = this.#optionsOf(module, outer)
     if (options === undefined) return false
     const prefix = joinPrefixes(outer.prefix, String(options.prefix ?? ''))
-    const place = { ...addSurroundings(outer, readDeclaration(module)), prefix, path: [...outer.path, module] }
+    const { host = outer.host, version = outer.version } = options
+    const surroundings = addSurroundings(outer, readDeclaration(module))
+    const place: Place = { ...surroundings, prefix, host, version, path: [...outer.path, module] }
     const earlier = this.#visits.get(module)
     if (earlier !== undefined) {
       if (earlier.serves) this.problems.push(...differences(module, earlier.place, place))
@@ -133,6 +139,10 @@ function differences(module: AbstractClass, first: Place, second: Place): string
   if (first.prefix !== second.prefix) {
     const both = `${first.prefix || '/'} and ${second.prefix || '/'}`
     return [`${module.name} is imported under two prefixes, ${both}: import it once`]
+  }
+  for (const option of ['host', 'version'] as const) {
+    const [one, other] = [first[option], second[option]].map(value => (value === undefined ? 'none' : String(value)))
+    if (one !== other) return [`${module.name} is imported under two ${option}s, ${one} and ${other}: import it once`]
   }
   const kinds = ['guards', 'interceptors', 'errorMappers'] as const
   const same = (kind: (typeof kinds)[number]) =>

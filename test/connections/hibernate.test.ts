@@ -67,18 +67,21 @@ function script(given: Script): string {
 const headers = { 'X-Kept': 'kept', 'X-Other': 'x'.repeat(1000), Cookie: 'c=1' }
 
 describe('P44: B15: B23: an idle connection keeps a small handshake, and works as before', () => {
-  const expected = (name: string, path: string) => ({
+  const expected = (name: string, path: string, host: string) => ({
     method: 'GET',
     path: `${path}/${name}`,
     params: { name },
     query: { a: '1' },
     headers: { 'x-kept': 'kept' },
     remoteAddress: '127.0.0.1',
+    protocol: 'http',
+    host,
   })
 
   function check(actor: Actor, path: string): void {
     const { handshake } = actor.connection
-    assert.deepEqual(JSON.parse(JSON.stringify(handshake)), expected(actor.name, path))
+    const host = path === '/socket' ? `127.0.0.1:${served.port}` : 'localhost'
+    assert.deepEqual(JSON.parse(JSON.stringify(handshake)), expected(actor.name, path, host))
     assert.ok(Object.isFrozen(handshake))
     assert.ok(Object.isFrozen(handshake.headers))
   }

@@ -111,7 +111,19 @@ export class TestConnection extends Connection {
   constructor({ lastEventId, codec = lineCodec, highWaterMark, told, opening, ...queue }: PeerOptions = {}) {
     const logged: unknown[] = []
     const query = lastEventId === undefined ? {} : { lastEventId }
-    super({ method: 'GET', path: '/', params: {}, query, headers: {}, remoteAddress: undefined }, planOf(queue, logged))
+    super(
+      {
+        method: 'GET',
+        path: '/',
+        params: {},
+        query,
+        headers: {},
+        remoteAddress: undefined,
+        protocol: 'http',
+        host: undefined,
+      },
+      planOf(queue, logged),
+    )
     this.logged = logged
     this.codec = codec
     this.wire = new Wire(highWaterMark)
