@@ -119,7 +119,7 @@ export {
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
 export type { Versioning } from './routing/versioning.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
-export { type Middleware, mount } from './server/middleware.js'
+export { type Middleware, type MountOptions, mount } from './server/middleware.js'
 export { data, event, type ServerSentEvent } from './sse/encode.js'
 export { EventStream } from './sse/event-stream.js'
 export { Socket } from './websocket/socket.js'

@@ -134,7 +134,7 @@ export class Dispatcher {
     }
     const late = (error: unknown) => this.serving.logger.error('middleware failed when it had called next()', error)
     if (use.length > 0) lend(arrival.request, arrival.front)
-    runMiddleware(use, arrival.request, arrival.response, done, late)
+    runMiddleware(use, arrival, done, late)
   }
 
   #route(arrival: Arrival): void {

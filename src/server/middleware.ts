@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { HttpError } from '../errors.js'
 import { readTarget } from '../pipeline/request-context.js'
 import type { Sight } from '../pipeline/front.js'
@@ -10,11 +11,20 @@ export type Middleware = (
   next: (error?: unknown) => void,
 ) => unknown
 
+/** An exchange on its way through middleware. */
+interface Passing {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly upgradeHead?: Buffer
+}
+
+/** On upgrade requests `mount` is told what came right behind the head, too. */
+type StepMiddleware = (...args: [...Parameters<Middleware>, head?: Buffer]) => unknown
+
 /** Runs middleware one after another; `done` when all have passed the exchange on, or one has failed; `late` hears of one that fails when it has passed it on already. */
 export function runMiddleware(
-  use: readonly Middleware[],
-  request: IncomingMessage,
-  response: ServerResponse,
+  use: readonly StepMiddleware[],
+  { request, response, upgradeHead }: Passing,
   done: (error?: unknown) => void,
   late: (error: unknown) => void,
 ): void {
@@ -34,7 +44,7 @@ export function runMiddleware(
       step(index + 1)
     }
     try {
-      const result = middleware(request, response, next)
+      const result = middleware(request, response, next, upgradeHead)
       if (result instanceof Promise) result.catch(fail)
     } catch (error) {
       fail(error)
@@ -76,13 +86,21 @@ function readFailure(error: unknown): unknown {
   return isMeant && !(error instanceof HttpError) ? new HttpError(status, String(message)) : error
 }
 
+export interface MountOptions {
+  /**
+   * Takes the upgrade requests under the path, as a listener of `upgrade` does: for the WebSockets of the other application.
+   * @default they are requests to it, like any other
+   */
+  readonly upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void
+}
+
 /**
  * Another application under a path of this one: an Express application, or any `(request, response)` handler. It sees
  * the path without the mount's, as Express does, and what it passes on goes to this application's routes, as it came.
  */
-export function mount(path: string, handler: Middleware): Middleware {
+export function mount(path: string, handler: Middleware, { upgrade }: MountOptions = {}): Middleware {
   const root = path.endsWith('/') ? path.slice(0, -1) : path
-  return (request: IncomingMessage & { originalUrl?: string }, response, next) => {
+  const mounted: StepMiddleware = (request: IncomingMessage & { originalUrl?: string }, response, next, head) => {
     const url = request.url ?? '/'
     const { path: asked, queryString } = readTarget(url)
     if (!asked.startsWith(root) || !['', '/'].includes(asked.charAt(root.length))) return next()
@@ -91,6 +109,10 @@ export function mount(path: string, handler: Middleware): Middleware {
     request.originalUrl ??= url
     request.url = rest.startsWith('/') ? rest : `/${rest}`
     const lendAgain = takeBack(request)
+    if (head !== undefined && upgrade !== undefined) {
+      response.detachSocket(request.socket)
+      return upgrade(request, request.socket, head)
+    }
     return handler(request, response, error => {
       request.url = url
       Object.setPrototypeOf(request, prototypes[0])
@@ -99,4 +121,5 @@ export function mount(path: string, handler: Middleware): Middleware {
       next(error)
     })
   }
+  return mounted
 }

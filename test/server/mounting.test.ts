@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import express from 'express'
-import { WebSocket as Peer } from 'ws'
+import helmet from 'helmet'
+import { WebSocket as Peer, WebSocketServer } from 'ws'
 import {
   type ApplicationOptions,
   bootstrap,
@@ -11,6 +15,7 @@ import {
   Ctx,
   Get,
   type Middleware,
+  type MountOptions,
   mount,
   Post,
   type RequestContext,
@@ -20,6 +25,7 @@ import {
 import { RawPeer, rawRequest } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { collecting, moduleOf, serve } from '../support/serve.js'
+import { frame, handshake, WebSocketPeer } from '../support/websocket-peer.js'
 
 @Controller('/things')
 class Things {
@@ -128,10 +134,8 @@ describe('inside any server of node:http', () => {
     )
     const port = await listening(t, server)
     assert.equal(await echoed(port, '/echo'), 'hi')
-    const handshake = (path: string, upgrade = 'websocket') =>
-      `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
     assert.match(await rawRequest(port, handshake('/elsewhere')), /^HTTP\/1\.1 418 Mine/)
-    assert.match(await rawRequest(port, handshake('/echo', 'other')), /^HTTP\/1\.1 418 Mine/)
+    assert.match(await rawRequest(port, handshake('/echo', { Upgrade: 'other' })), /^HTTP\/1\.1 418 Mine/)
   })
 })
 
@@ -171,6 +175,79 @@ describe('with another application under a path', () => {
     assert.equal(((await send(port, 'GET /things')).json() as { isNodes: boolean }).isNodes, true)
     assert.equal((await send(port, 'GET /older')).status, 404)
     assert.equal((await send(port, 'GET /old')).status, 404)
+  })
+
+  test('its static files, streams, redirects and error handlers are its own', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'palomino-'))
+    t.after(() => rm(folder, { recursive: true }))
+    await writeFile(join(folder, 'page.txt'), 'x'.repeat(100_000))
+    const other = express()
+    other.use('/files', express.static(folder))
+    other.get('/away', (_, response) => void response.redirect('page'))
+    other.get('/fails', () => {
+      throw new Error('inside')
+    })
+    other.use(((error, _request, response, _next) => {
+      response.status(418).send(`its own: ${error.message}`)
+    }) as express.ErrorRequestHandler)
+    const { port, log } = await serve(t, { controllers }, { use: [mount('/old', other as unknown as Middleware)] })
+    assert.equal((await send(port, 'GET /old/files/page.txt')).text.length, 100_000)
+    const part = await send(port, 'GET /old/files/page.txt', { headers: { Range: 'bytes=0-9' } })
+    assert.deepEqual([part.status, part.text], [206, 'x'.repeat(10)])
+    assert.equal((await send(port, 'GET /old/files/missing.txt')).status, 404)
+    assert.equal((await send(port, 'GET /old/away')).headers.location, 'page')
+    const failed = await send(port, 'GET /old/fails')
+    assert.deepEqual([failed.status, failed.text], [418, 'its own: inside'])
+    assert.deepEqual(log, [])
+  })
+
+  test('whom it believes is its own affair', async t => {
+    const [other, trusting] = [express(), express().set('trust proxy', true)]
+    for (const each of [other, trusting])
+      each.get('/ip', (request, response) => void response.json([request.ip, request.protocol, request.secure]))
+    const headers = { 'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https' }
+    const use = [mount('/other', other as unknown as Middleware), mount('/trusting', trusting as unknown as Middleware)]
+    const { port } = await serve(t, { controllers }, { use })
+    assert.deepEqual((await send(port, 'GET /other/ip', { headers })).json(), ['127.0.0.1', 'http', false])
+    assert.deepEqual((await send(port, 'GET /trusting/ip', { headers })).json(), ['203.0.113.7', 'https', true])
+  })
+
+  test('exchanges that it does not serve are untouched, also behind one that it served on the same connection', async t => {
+    const { port } = await serve(t, { controllers }, { use })
+    const peer = await RawPeer.connect(port)
+    for (const path of ['/old/page', '/things', '/old/page', '/old/things', '/things']) {
+      await peer.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      const body = path === '/old/page' ? '["/page","/old/page"]' : /"isNodes":true.*\}/
+      await peer.readUntil(body)
+    }
+    peer.destroy()
+  })
+
+  test('its WebSockets are its own, beside ours', async t => {
+    const sockets = new WebSocketServer({ noServer: true, clientTracking: true })
+    const urls: (string | undefined)[] = []
+    const upgrade: MountOptions['upgrade'] = (request, socket, head) =>
+      sockets.handleUpgrade(request, socket, head, peer => {
+        urls.push(request.url)
+        peer.on('message', data => peer.send(`old ${data}`))
+      })
+    const { port } = await serve(
+      t,
+      { controllers: [...controllers, Echo] },
+      { use: [helmet() as Middleware, mount('/old', old as unknown as Middleware, { upgrade })] },
+    )
+    assert.equal(await echoed(port, '/old/chat?a=1'), 'old hi')
+    assert.equal(await echoed(port, '/echo'), 'hi')
+    assert.deepEqual(urls, ['/chat?a=1'])
+    const early = await WebSocketPeer.open(port, '/old/chat', { early: [frame('text', 'early')] })
+    assert.equal(await early.readText(), 'old early', 'what came right behind the handshake is not lost')
+    early.raw.destroy()
+  })
+
+  test('without them, an upgrade request is one like any other to it', async t => {
+    const { port } = await serve(t, { controllers }, { use })
+    assert.match(await rawRequest(port, handshake('/old/page')), /^HTTP\/1\.1 200 OK\r\n/)
+    assert.match(await rawRequest(port, handshake('/old/nowhere')), /^HTTP\/1\.1 404 /)
   })
 
   test('what fails in it is answered as every error is', async t => {
