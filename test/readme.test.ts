@@ -8,6 +8,7 @@ import { WebSocket } from 'ws'
 import { eventually } from './support/eventually.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
+import { send as request } from './support/send.js'
 
 const at = (module: SnippetModule, path: string, scheme = 'http') =>
   `${scheme}://localhost:${(module.app as unknown as { port: number }).port}${path}`
@@ -209,6 +210,21 @@ const DRIVES: Record<string, Drive> = {
     const missing = await fetch(at(module, '/me/missing'), { headers })
     assert.equal(missing.status, 404)
     assert.equal((await json(missing)).detail, 'nothing of that name')
+  },
+
+  'tenants.ts': async (module, t) => {
+    const log = t.mock.method(console, 'log', () => {})
+    const { port } = module.app as unknown as { port: number }
+    const headers = { Host: 'acme.example.com', 'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https' }
+    const plain = await request(port, 'GET /plan', { headers })
+    assert.deepEqual(plain.json(), { tenant: 'acme', plan: 'free' })
+    assert.deepEqual(log.mock.calls[0]?.arguments, [plain.headers['x-request-id'], 'acme asks'])
+    assert.equal(plain.headers.vary, 'X-Version')
+    const detailed = await request(port, 'GET /plan', { headers: { ...headers, 'X-Version': '3' } })
+    const seen = { remoteAddress: '203.0.113.7', secure: true }
+    assert.deepEqual(detailed.json(), { tenant: 'acme', plan: { name: 'free' }, ...seen })
+    assert.equal((await request(port, 'GET /plan', { headers: { ...headers, 'X-Version': '4' } })).status, 406)
+    assert.equal((await request(port, 'GET /plan')).status, 404)
   },
 
   'wiring.ts': async module => {

@@ -3,6 +3,7 @@ import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
 import { holdContinue } from '../http/body.js'
 import { asksForWebSocket, refuseUpgrade } from '../websocket/upgrade.js'
+import { removeStaleSocket } from './unix-socket.js'
 
 /** How a listener treats those who connect. */
 export interface ListenerLimits {
@@ -18,7 +19,7 @@ export interface ListenerLimits {
   readonly maxHeaderSize?: number
   /** Connections of a listener; more are closed at once. @default no limit */
   readonly maxConnections?: number
-  /** Connections of one remote address; more are closed at once. Behind a proxy all have one. @default no limit */
+  /** Connections of one remote address; more are closed at once. Behind a proxy all have one; those of a Unix socket have none, and are not counted. @default no limit */
   readonly maxConnectionsPerAddress?: number
   /** Connections that wait to be accepted. @default 511 */
   readonly backlog?: number
@@ -62,6 +63,7 @@ export class Listener {
     const listener = new Listener(server)
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
     attachHandlers(server, bounded(handlers, maxHeaders))
+    if (address.path !== undefined) await removeStaleSocket(address.path)
     await listen(server, { ...address, backlog: limits.backlog ?? 511 })
     server.on('error', failed)
     return listener
@@ -97,7 +99,7 @@ export class Listener {
       if (this.#sockets.has(socket)) return
       const address = socket.remoteAddress ?? ''
       const count = (addresses.get(address) ?? 0) + 1
-      if (count > perAddress) return void socket.destroy()
+      if (count > perAddress && address !== '') return void socket.destroy()
       addresses.set(address, count)
       this.#sockets.add(socket)
       socket.once('close', () => {
