@@ -62,8 +62,23 @@ function compileTrust(trust: Exclude<TrustProxy, false>): TrustAddress {
   if (typeof trust === 'function') return trust
   if (trust === true) return () => true
   if (typeof trust === 'number') return (_address, hop) => hop < trust
-  const isListed = proxyAddress.compile(trust as string | string[])
-  return (address, hop) => isListed(address ?? LOOPBACK, hop)
+  const isListed = remembering(proxyAddress.compile(trust as string | string[]))
+  return address => isListed(address ?? LOOPBACK)
+}
+
+/** Addresses that are remembered, at the most: parsing one costs as much as all else that is done for a small request. */
+const REMEMBERED = 1000
+
+function remembering(isListed: (address: string, hop: number) => boolean): (address: string) => boolean {
+  const known = new Map<string, boolean>()
+  return address => {
+    const answer = known.get(address)
+    if (answer !== undefined) return answer
+    const found = isListed(address, 0)
+    if (known.size === REMEMBERED) known.clear()
+    known.set(address, found)
+    return found
+  }
 }
 
 /** Who connects by a Unix socket is on this host. */

@@ -329,6 +329,8 @@ describe('a walk with event streams', () => {
       query: { q: '1' },
       headers: { 'user-agent': 'test' },
       remoteAddress: '127.0.0.1',
+      protocol: 'http',
+      host: 'test',
     })
     assert.ok(Object.isFrozen(handshake) && Object.isFrozen(handshake?.headers))
     peer.destroy()
