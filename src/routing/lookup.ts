@@ -19,8 +19,8 @@ export interface Paths<T> {
 
 export interface Lookup<T> {
   at(where: Whereabouts): Paths<T>
-  /** The versions in which a path has routes on a host. */
-  versions(where: Whereabouts, path: string): readonly string[]
+  /** The versions in which a path has routes on a host, of those that `pick` takes. */
+  versions(where: Whereabouts, path: string, pick: Pick<T>): readonly string[]
 }
 
 type ClosingSlash = 'ignore' | 'strict' | 'redirect'
@@ -71,8 +71,8 @@ class HostLookup<T> implements Lookup<T> {
     }
   }
 
-  versions({ host }: Whereabouts, path: string): readonly string[] {
-    return [...new Set(this.#placesOf(host).flatMap(({ versions }) => versions.answering(path)))].sort()
+  versions({ host }: Whereabouts, path: string, pick: Pick<T>): readonly string[] {
+    return [...new Set(this.#placesOf(host).flatMap(({ versions }) => versions.answering(path, pick)))].sort()
   }
 
   #placesOf(host: string | undefined) {
@@ -104,8 +104,8 @@ class VersionedPaths<T> {
     return (version === undefined ? undefined : this.#versions.get(version)?.all) ?? this.#plain
   }
 
-  answering(path: string): string[] {
-    return [...this.#versions].flatMap(([name, { own }]) => (own.leaves(path).length > 0 ? name : []))
+  answering(path: string, pick: Pick<T>): string[] {
+    return [...this.#versions].flatMap(([name, { own }]) => (own.find(path, pick) === undefined ? [] : name))
   }
 }
 

@@ -161,7 +161,7 @@ export class Dispatcher {
       const match = this.compiled.lookup.at(arrival.front).find(path, pickUpgrade)
       if (match === undefined) {
         if (arrival.next !== undefined) return leave(arrival.response, arrival.next)
-        throw notFound('no WebSocket here')
+        throw this.#notHere(arrival.front, path, pickUpgrade, 'no WebSocket here')
       }
       const { endpoint, params } = match
       const context = this.#context(endpoint.route, arrival, params)
@@ -195,16 +195,16 @@ export class Dispatcher {
     if (path === '*' && method === 'OPTIONS') return tell(204)
     const leaves = path === '*' ? [] : paths.leaves(path)
     const allowed = methodsOf(leaves)
-    if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path))
+    if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
     if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
     const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
     this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
   }
 
   /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
-  #notHere(front: Front, path: string): Error {
-    const versions = path === '*' ? [] : this.compiled.lookup.versions(front, path)
-    if (versions.length === 0) return notFound()
+  #notHere(front: Front, path: string, pick: Pick, detail = ''): Error {
+    const versions = path === '*' ? [] : this.compiled.lookup.versions(front, path, pick)
+    if (versions.length === 0) return notFound(detail)
     const asked = front.version === undefined ? 'no version is asked for' : 'there is no such version'
     return notAcceptable(`${asked}; here are ${versions.join(', ')}`, { extensions: { versions } })
   }
@@ -249,6 +249,8 @@ const pickUpgrade: Pick = leaf => {
   const get = leaf.http.get('GET')
   return get?.endpoint.kind === 'http' && get.endpoint.mayUpgrade ? get : undefined
 }
+
+const pickAny: Pick = ({ http, sse, websocket }) => [...http.values(), ...sse.values()][0] ?? websocket
 
 function methodsOf(leaves: readonly Leaf<Served>[]): string[] {
   const methods = new Set<string>()

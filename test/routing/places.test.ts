@@ -291,6 +291,9 @@ describe('routes by version', () => {
       socket.raw.destroy()
     }
     assert.equal((await get(port, '/events', {})).status, 406)
+    const none = await rawRequest(port, handshake('/socket', { 'X-Version': '3' }))
+    assert.match(none, /^HTTP\/1\.1 406 .*"detail":"there is no such version; here are 1, 2"/s)
+    assert.match(await rawRequest(port, handshake('/events', { 'X-Version': '1' })), /^HTTP\/1\.1 404 /)
     const stream = await fetch(`http://127.0.0.1:${port}/events`, { headers: { 'X-Version': '2' } })
     assert.equal(stream.headers.get('vary'), 'X-Version')
     await stream.body?.cancel()
