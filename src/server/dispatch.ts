@@ -116,7 +116,7 @@ export class Dispatcher {
   }
 
   #isTurnedAway(arrival: Arrival): boolean {
-    const problem = arrival.front.problem ?? (this.serving.live.gone ? goingAway() : undefined)
+    const { problem } = arrival.front
     if (problem !== undefined) this.#refuse(this.#context(unmatched, arrival), problem)
     return problem !== undefined
   }
@@ -148,6 +148,7 @@ export class Dispatcher {
       if (match === undefined) return this.#miss(this.#context(unmatched, arrival), arrival)
       const { endpoint, params } = match
       if (endpoint.kind === 'websocket') return
+      if (this.serving.live.gone) throw goingAway()
       const context = this.#context(endpoint.route, arrival, params)
       runIn(context.scope, () => endpoint.serve(context))
     } catch (error) {
@@ -163,6 +164,7 @@ export class Dispatcher {
         if (arrival.next !== undefined) return leave(arrival.response, arrival.next)
         throw this.#notHere(arrival.front, path, pickUpgrade, 'no WebSocket here')
       }
+      if (this.serving.live.gone) throw goingAway()
       const { endpoint, params } = match
       const context = this.#context(endpoint.route, arrival, params)
       runIn(context.scope, () => {

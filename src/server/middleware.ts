@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HttpError } from '../errors.js'
-import { readTarget } from '../pipeline/request-context.js'
 import type { Sight } from '../pipeline/front.js'
+import { readTarget } from '../pipeline/request-context.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
