@@ -109,8 +109,11 @@ export {
   MapError,
 } from './pipeline/surroundings.js'
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
+export type { Http2Options } from './server/http2.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
 export { type Middleware, mount } from './server/middleware.js'
+export type { ListenerProtocols } from './server/protocols.js'
+export type { TlsOptions } from './server/tls.js'
 export { data, event, type ServerSentEvent } from './sse/encode.js'
 export { EventStream } from './sse/event-stream.js'
 export { Socket } from './websocket/socket.js'

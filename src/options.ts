@@ -5,8 +5,9 @@ import type { Logger } from './logger.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
 import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
+import { type ListenerProtocols, protocolProblems } from './server/protocols.js'
 
-export interface ApplicationOptions extends ListenerLimits {
+export interface ApplicationOptions extends ListenerLimits, ListenerProtocols {
   /** The TCP port; 0 takes a spare one. A string of digits, as from the environment, is fine. @default 3000 */
   readonly port?: number | string
   /** The address to listen on. @default all addresses */
@@ -51,6 +52,8 @@ const known: Checks<ApplicationOptions> = {
   port: () => undefined,
   host: text,
   path: text,
+  tls: () => undefined,
+  http2: () => undefined,
   listen: flag,
   prefix: text,
   closingSlash: check.oneOf('ignore', 'strict', 'redirect'),
@@ -77,7 +80,7 @@ const known: Checks<ApplicationOptions> = {
 }
 
 export function optionProblems(options: ApplicationOptions): string[] {
-  const problems = wrongOptions('bootstrap', options, known)
+  const problems = [...wrongOptions('bootstrap', options, known), ...protocolProblems('bootstrap', options)]
   const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)

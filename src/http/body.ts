@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import { parse as parseForm } from 'node:querystring'
 import type { BodyOptions } from '../declare/params.js'
 import { badRequest, contentTooLarge, unsupportedMediaType } from '../errors.js'
@@ -28,7 +29,7 @@ async function read(context: RequestContext, options: BodyOptions): Promise<unkn
   const request: IncomingMessage & { readonly body?: unknown } = context.request
   const limit = options.limit ?? context.bodyLimit
   const length = Number(request.headers['content-length'] ?? 0)
-  if (length === 0 && request.headers['transfer-encoding'] === undefined) return undefined
+  if (!hasBody(request)) return undefined
   if (request.readableEnded) return readEarlier(request)
   const as = options.as ?? kindOf(request.headers['content-type'])
   if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
@@ -44,6 +45,12 @@ async function read(context: RequestContext, options: BodyOptions): Promise<unkn
   if (as === 'text') return text
   if (as === 'form') return readForm(text)
   return bytes.length === 0 ? undefined : parseJson(text)
+}
+
+/** Fields tell of a body in HTTP/1.1 (RFC 9112 §6.3), the end of its stream in HTTP/2 (RFC 9113 §8.1). */
+export function hasBody(request: IncomingMessage): boolean {
+  if (request.httpVersionMajor === 2) return !(request as unknown as Http2ServerRequest).stream.endAfterHeaders
+  return Number(request.headers['content-length'] ?? 0) > 0 || request.headers['transfer-encoding'] !== undefined
 }
 
 /** Middleware has read the body already, and left it where Express's parsers do. */

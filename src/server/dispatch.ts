@@ -4,13 +4,14 @@ import type { ConnectionServing } from '../connections/serving.js'
 import { badRequest, methodNotAllowed, notFound } from '../errors.js'
 import type { Params } from '../pipeline/context.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
+import { laneOf } from '../pipeline/lane.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Leaf, Target } from '../routing/matcher.js'
 import { noSurroundings, type Route } from '../routing/table.js'
-import { isOccupied, watchSocket } from '../sse/outlet.js'
-import { asksForWebSocket, declineUpgrade, upgradeRequired } from '../websocket/upgrade.js'
+import { isOccupied, watchLane } from '../sse/outlet.js'
+import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
 import { type Middleware, runMiddleware } from './middleware.js'
 
@@ -75,7 +76,7 @@ export class Dispatcher {
   }
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
-    if (isOccupied(request.socket)) return void request.resume()
+    if (isOccupied(laneOf(response))) return void request.resume()
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
     response.on('error', this.#spoilt)
     const arrival = { request, response, next }
@@ -89,7 +90,7 @@ export class Dispatcher {
    * guards and refusals are what they are for every request.
    */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, next?: Next): void {
-    watchSocket(socket)
+    watchLane(socket)
     if (isOccupied(socket)) return void socket.resume()
     const response = new RawResponse(request)
     response.shouldKeepAlive = false
@@ -104,9 +105,23 @@ export class Dispatcher {
       socket.resume()
       socket.destroySoon()
     })
-    const arrival = { request, response, next, upgradeHead: head }
-    if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
-    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, head))
+    this.#open({ request, response, next, upgradeHead: head })
+  }
+
+  /** A CONNECT of HTTP/2, which may open a WebSocket (RFC 8441): its answer is an ordinary one. */
+  connect(request: IncomingMessage, response: ServerResponse): void {
+    const arrival = { request, response, next: undefined, upgradeHead: NOTHING }
+    try {
+      readConnect(request)
+    } catch (error) {
+      return this.#refuse(this.#context(unmatched, arrival), error)
+    }
+    this.#open(arrival)
+  }
+
+  #open(arrival: Arrival & { readonly upgradeHead: Buffer }): void {
+    if (hasManyHosts(arrival.request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
+    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, arrival.upgradeHead))
   }
 
   /** Somebody writes to a response that is over: too late to be heard, and no reason to go down. */
@@ -175,7 +190,7 @@ export class Dispatcher {
     if (allowed.length === 0) return this.#refuse(context, notFound())
     if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
     const isWebSocket = method === 'GET' && leaves.some(leaf => leaf.websocket !== undefined)
-    this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
+    this.#refuse(context, isWebSocket ? upgradeRequired(context.request) : methodNotAllowed(allowed))
   }
 
   /** The same path with or without its closing slash, where that has a route and the policy is to send peers there. */
@@ -197,14 +212,20 @@ export class Dispatcher {
   }
 }
 
-/** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2). */
+const NOTHING = Buffer.alloc(0)
+
+/** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2, RFC 9113 §8.3.1). */
 function hasManyHosts({ rawHeaders }: IncomingMessage): boolean {
+  let authority: string | undefined
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+    if (name === ':authority') authority = rawHeaders[at + 1]
+    else if (name?.length === 4 && name.toLowerCase() === 'host') {
+      if (++hosts > 1 || (authority ?? rawHeaders[at + 1]) !== rawHeaders[at + 1]) return true
+    }
   }
-  return hosts > 1
+  return false
 }
 
 function manyHosts(): Error {
