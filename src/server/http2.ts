@@ -150,7 +150,11 @@ export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Ht
     if (isClosing) session.close()
   })
   return {
-    serve: socket => void http2.emit('connection', socket),
+    serve(socket) {
+      // A server of HTTP/1.1 leaves the other half open; here a FIN ends all streams.
+      socket.allowHalfOpen = false
+      http2.emit('connection', socket)
+    },
     close() {
       isClosing = true
       for (const session of sessions) session.close()

@@ -72,7 +72,8 @@ export function makeAccept(options: WebSocketOptions): Accept {
     answering.set(request, answer)
     let wire: Wire | undefined
     server.handleUpgrade(request, lane, head, ws => {
-      if (!isShared(lane)) response.detachSocket(lane)
+      if (isShared(lane)) closeBothWays(lane)
+      else response.detachSocket(lane)
       listen(ws, events)
       wire = makeWire(ws, lane)
     })
@@ -113,6 +114,20 @@ function onStream(response: ServerResponse, stream: ServerHttp2Stream): Answerin
   }
   return { request: asUpgrade as unknown as IncomingMessage, answer }
 }
+
+/**
+ * Once `ws` has said all, nothing more is heard. A peer ends its half of the stream, as it would close its side of TCP;
+ * one that does not is told that it may (RFC 9113 §8.1). At once would be before it can answer a close frame.
+ */
+function closeBothWays(stream: ServerHttp2Stream): void {
+  stream.once('finish', () => {
+    const timer = setTimeout(() => reset(stream, StreamError.none), HALF_CLOSE_PATIENCE).unref()
+    stream.once('close', () => clearTimeout(timer))
+  })
+}
+
+/** Milliseconds that a peer has to end its half of a stream when ours is ended. */
+const HALF_CLOSE_PATIENCE = 1000
 
 /** A key as RFC 6455 §4.1 wants it, where HTTP/2 has none. */
 const ANY_KEY = Buffer.alloc(16).toString('base64')
