@@ -1,11 +1,15 @@
 /** One socket class, one suite, over ws, wss, wss on HTTP/2 and ws on HTTP/2. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import {
   type CloseReason,
   ConnectionRegistry,
   type Context,
+  ContextKey,
   Controller,
   Data,
   Get,
@@ -24,7 +28,7 @@ import {
 import { eventually } from '../support/eventually.js'
 import { serve, serveSuite } from '../support/serve.js'
 import { closing, opcodes } from '../support/websocket-peer.js'
-import { openSession, openSocketOn, wires } from '../support/wires.js'
+import { openSession, openSocketOn, tls, wires } from '../support/wires.js'
 import { withResolvers } from '../support/with-resolvers.js'
 
 @Registry('wired')
@@ -107,6 +111,20 @@ class Numbered {
 class Deflated {
   message(frame: string | Buffer) {
     return frame
+  }
+}
+
+const versions = new ContextKey<string>('HTTP version')
+
+@WebSocket('/chatty', { protocols: ['chat'] })
+@Guard((context: Context) => {
+  context.set(versions, (context as RequestContext).request.httpVersion)
+  return true
+})
+class Chatty {
+  constructor(private readonly socket: Socket) {}
+  message(text: string) {
+    return `${this.socket.get(versions)}: ${text}`
   }
 }
 
@@ -410,4 +428,12 @@ test('a peer that does not end its half of a stream is reset without an error', 
   assert.deepEqual(await peer.readClose(), { code: 1000, text: '' })
   assert.equal(await peer.raw.closed, 'end')
   session.close()
+})
+
+test('undici opens a WebSocket on HTTP/2', async t => {
+  const { port } = await serve(t, { controllers: [Chatty] }, { signals: false, tls, http2: true })
+  const program = join(import.meta.dirname, 'undici-program.js')
+  const url = `wss://127.0.0.1:${port}/chatty`
+  const { stdout } = await promisify(execFile)(process.execPath, [program, url, tls.cert])
+  assert.equal(stdout, 'chat 2.0: hi\nclosed 4000 bye\n')
 })
