@@ -65,9 +65,12 @@ export function checkHandshake(request: IncomingMessage): void {
   const { headers } = request
   if (request.httpVersion !== '1.1') throw badRequest('the handshake needs HTTP/1.1')
   if (headers['sec-websocket-version'] !== VERSION) throw upgradeRequired(request)
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
-    throw badRequest('Sec-WebSocket-Key must be 16 bytes in base64')
-  }
+  if (!isKey(headers['sec-websocket-key'])) throw badRequest('Sec-WebSocket-Key must be 16 bytes in base64')
+}
+
+/** RFC 6455 §4.1, item 7. */
+export function isKey(value: string | undefined): value is string {
+  return value !== undefined && /^[+/0-9A-Za-z]{22}==$/.test(value)
 }
 
 /** An extended CONNECT has no key; its scheme is that of the connection (a proxy may stand in front of one without TLS). */
