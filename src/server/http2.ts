@@ -6,13 +6,13 @@ import {
   Http2ServerResponse,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { Duplex, ReadableOptions } from 'node:stream'
+import { Pulse } from '../connections/pulse.js'
 import { reset, StreamError } from '../pipeline/lane.js'
 import { attachHandlers, type Handlers } from './handlers.js'
-import { guardSession, type SessionLimits } from './http2-guard.js'
+import { SessionGuard, type SessionLimits } from './http2-guard.js'
 
 /** What a connection of HTTP/2 may ask for. */
 export interface Http2Options {
@@ -25,6 +25,8 @@ export interface Http2Options {
   readonly maxResets?: number
   /** PING and SETTINGS frames that a peer may send in ten seconds; more end its connection. @default 1_000 */
   readonly maxControlFrames?: number
+  /** Milliseconds between pings where streams are open; a peer that said nothing since the last one is gone; 0 for none. @default 30_000 */
+  readonly heartbeat?: number
   /** Bytes that a connection may hold in memory; above, it opens no more streams. @default 33_554_432 (32 MiB) */
   readonly maxMemory?: number
 }
@@ -128,7 +130,8 @@ export interface Http2Side {
 }
 
 export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Http2Limits): Http2Side {
-  const { maxStreams = 256, maxMemory = 33_554_432 } = options
+  const { maxStreams = 256, maxMemory = 33_554_432, heartbeat = 30_000 } = options
+  const { maxResets = 500, maxControlFrames = 1000 } = options
   const { maxHeaders, maxHeaderSize } = limits
   const http2 = createServer({
     Http2ServerRequest: Http2Request as typeof Http2ServerRequest,
@@ -137,17 +140,18 @@ export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Ht
     maxSessionMemory: Math.ceil(maxMemory / 1_000_000),
     settings: { enableConnectProtocol: true, maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderSize },
   })
-  const sessions = new Set<ServerHttp2Session>()
+  const guards = new Set<SessionGuard>()
+  const pulse = new Pulse<SessionGuard>(heartbeat, guard => guard.beat())
   let isClosing = false
   attachHandlers(http2 as unknown as Server, handlers)
   http2.on('connect', (request: unknown, response: unknown) =>
     handlers.connect(request as IncomingMessage, response as ServerResponse),
   )
   http2.on('session', session => {
-    sessions.add(session)
-    session.once('close', () => sessions.delete(session))
-    guardSession(session, { ...limits, ...options })
-    if (isClosing) session.close()
+    const guard = new SessionGuard(session, { ...limits, maxResets, maxControlFrames }, pulse)
+    guards.add(guard)
+    session.once('close', () => guards.delete(guard))
+    if (isClosing) guard.close()
   })
   return {
     serve(socket) {
@@ -157,13 +161,13 @@ export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Ht
     },
     close() {
       isClosing = true
-      for (const session of sessions) session.close()
+      for (const guard of guards) guard.close()
     },
   }
 }
 
 /** What a listener grants all who connect. */
-export interface Http2Limits extends SessionLimits {
+export interface Http2Limits extends Omit<SessionLimits, 'maxResets' | 'maxControlFrames'> {
   readonly maxHeaders: number
   readonly maxHeaderSize: number
 }

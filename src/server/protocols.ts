@@ -21,6 +21,7 @@ const http2Options: Checks<Http2Options> = {
   maxStreams: check.count,
   maxResets: check.count,
   maxControlFrames: check.count,
+  heartbeat: check.milliseconds,
   maxMemory: check.bytes,
 }
 

@@ -128,7 +128,7 @@ class Chatty {
   }
 }
 
-@WebSocket('/beating/:room', { heartbeat: 40 })
+@WebSocket('/beating/:room', { heartbeat: 100 })
 class Beating {
   constructor(private readonly socket: Socket<'room'>) {}
   message() {}
