@@ -111,7 +111,7 @@ export async function read(stream: ClientHttp2Stream, body?: string | Buffer) {
   })
   stream.on('error', () => {})
   if (body !== undefined) stream.end(body)
-  await once(stream, 'close')
+  await new Promise(resolve => stream.once('close', resolve))
   return { status: Number(answered[':status']), headers: answered, text, code: stream.rstCode }
 }
 
