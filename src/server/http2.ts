@@ -18,7 +18,7 @@ import { SessionGuard, type SessionLimits } from './http2-guard.js'
 export interface Http2Options {
   /**
    * Requests, event streams and sockets that one connection may have open at once; more are refused (RFC 9113 §5.1.2).
-   * Browsers open one connection for all of their tabs. @default 256
+   * Browsers open one connection for all of their tabs, so `maxConnectionsPerAddress` counts one. @default 256
    */
   readonly maxStreams?: number
   /** Streams that a peer may reset in ten seconds before they are answered; more end its connection. @default 500 */
@@ -75,6 +75,14 @@ function ofTheReply(fields: Fields): Fields {
 
 /** A reply as the rest, and middleware, write it: what HTTP/2 has no place for is left out, without a warning. */
 class Http2Response extends Http2ServerResponse {
+  constructor(stream: ServerHttp2Stream) {
+    super(stream)
+    // Node's own says nothing of a reply to HEAD that its peer gives up.
+    stream.once('close', () => {
+      if (this.req.method === 'HEAD' && !this.writableEnded) this.emit('close')
+    })
+  }
+
   override setHeader(name: string, value: number | string | readonly string[]): this {
     if (!isOfTheConnection(name)) super.setHeader(name, value)
     return this

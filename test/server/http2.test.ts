@@ -70,6 +70,12 @@ class Routes {
     await gate.promise
     return 'done'
   }
+  @Get('/waiting') async waiting(@Ctx() { signal, method }: Context) {
+    arrived.resolve()
+    await once(signal, 'abort')
+    seen.push(`${method} given up`)
+    return 'too late'
+  }
   @Get('/large') large() {
     return 'y'.repeat(500_000)
   }
@@ -132,6 +138,18 @@ describe('a request over HTTP/2', () => {
     await once(stream, 'close')
     assert.equal((await ask(session, { ':path': '/' })).status, 200)
     assert.deepEqual(log.messages, [])
+  })
+
+  test('that is given up aborts its signal, whatever its method', async t => {
+    seen.splice(0)
+    const { session } = await open(t)
+    for (const method of ['GET', 'HEAD']) {
+      arrived = withResolvers()
+      const stream = session.request({ ':path': '/waiting', ':method': method })
+      await arrived.promise
+      stream.close(8)
+      await eventually('the handler knows', () => seen.includes(`${method} given up`))
+    }
   })
 
   test('with 100-continue gets one when its body is wanted', async t => {
