@@ -11,7 +11,6 @@ import type { ConnectionServing } from './connections/serving.js'
 import type { AbstractClass, Class, Token } from './declare/metadata.js'
 import { listOf } from './declare/options.js'
 import type { RegistryOptions } from './declare/registry.js'
-import type { SseOptions } from './declare/routes.js'
 import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
@@ -21,8 +20,12 @@ import { Upgrade } from './pipeline/reply.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
 import { Dispatcher } from './server/dispatch.js'
-import { attachHandlers, type ListenAddress, Listener } from './server/listener.js'
+import { attachHandlers, type Handlers } from './server/handlers.js'
+import type { ListenAddress } from './server/listener.js'
+import { Listeners } from './server/listeners.js'
 import { onSignals } from './server/signals.js'
+import type { TlsOptions } from './server/tls.js'
+import { warningsOf } from './server/warnings.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
 import { within } from './wiring/patience.js'
@@ -72,9 +75,10 @@ function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Ap
   })
 }
 
-function addressOf({ port = PORT, host, path }: ApplicationOptions): ListenAddress {
-  if (path !== undefined) return { path }
-  return { port: Number(port), ...(host === undefined ? {} : { host }) }
+function addressOf({ port = PORT, host, path, tls, http2 = false }: ApplicationOptions): ListenAddress {
+  const protocols = { http2, ...(tls === undefined ? {} : { tls }) }
+  if (path !== undefined) return { path, ...protocols }
+  return { port: Number(port), ...(host === undefined ? {} : { host }), ...protocols }
 }
 
 /** A running application. It is injected by its type; while singletons are made, it has not started. */
@@ -84,7 +88,7 @@ export class Application {
   readonly #live = new LiveConnections<Connection>()
   /** @internal */
   readonly logger: Logger
-  readonly #listeners: Listener[] = []
+  readonly #listeners: Listeners
   readonly #registries: ConnectionRegistry[] = []
   #dispatcher: Dispatcher | undefined
   #forgetSignals: () => void = () => {}
@@ -98,6 +102,8 @@ export class Application {
     this.blueprint = readBlueprint(module, options, this)
     this.logger = options.logger ?? defaultLogger
     this.#container = new Container(this.blueprint.definitions, connectionTokens, this.logger)
+    const failed = (error: Error) => this.logger.error('a connection could not be accepted', error)
+    this.#listeners = new Listeners(options, this.#handlers(), failed)
   }
 
   /** The route table, frozen. */
@@ -112,7 +118,7 @@ export class Application {
 
   /** The port of the first listener. */
   get port(): number {
-    const address = this.#listeners[0]?.address
+    const [address] = this.#listeners.addresses
     return typeof address === 'object' ? address.port : 0
   }
 
@@ -120,12 +126,12 @@ export class Application {
   get url(): string | undefined {
     const { host = 'localhost' } = this.options
     const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-    return this.port === 0 ? undefined : `http://${name}:${this.port}`
+    return this.port === 0 ? undefined : `${this.#listeners.isSecure ? 'https' : 'http'}://${name}:${this.port}`
   }
 
   /** Where each listener listens; a string is the path of a Unix socket. */
   get addresses(): readonly (AddressInfo | string)[] {
-    return this.#listeners.map(listener => listener.address)
+    return this.#listeners.addresses
   }
 
   /** The instance behind a token. */
@@ -148,28 +154,33 @@ export class Application {
     this.#dispatch().upgrade(request, socket, head, next)
   }
 
-  /** Listens on one more address. @throws AddressInUseError */
-  async listen(address: ListenAddress): Promise<AddressInfo | string> {
-    const failed = (error: Error) => this.logger.error('a connection could not be accepted', error)
-    const listener = await Listener.open(address, this.options, this.#handlers(), failed)
-    if (this.#closing === undefined) {
-      this.#listeners.push(listener)
-      return listener.address
-    }
-    await listener.close()
-    throw new Error('the application is closed')
+  /**
+   * Listens on one more address, with the protocols it is given there.
+   * @throws AddressInUseError, or ConfigurationError for a certificate that cannot be used
+   */
+  listen(address: ListenAddress): Promise<AddressInfo | string> {
+    return this.#listeners.open(address)
   }
 
-  /** Serves all requests of a server that somebody else starts and stops. */
+  /**
+   * Gives the listeners that speak TLS another certificate, without a restart: new connections see it, open ones go on.
+   * What is not given stays as it was.
+   * @throws ConfigurationError for a certificate that cannot be used; then the old one stays
+   */
+  renewTls(tls: TlsOptions): void {
+    this.#listeners.renew(tls)
+  }
+
+  /** Serves all requests of an HTTP/1.1 server that somebody else starts and stops. */
   attach(server: Server): void {
     attachHandlers(server, this.#handlers())
   }
 
-  #handlers() {
-    const { handler, upgrade } = this
+  #handlers(): Handlers {
     return {
-      handle: (request: IncomingMessage, response: ServerResponse) => handler(request, response),
-      upgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => upgrade(request, socket, head),
+      handle: (request, response) => this.handler(request, response),
+      upgrade: (request, socket, head) => this.upgrade(request, socket, head),
+      connect: (request, response) => this.#dispatch().connect(request, response),
     }
   }
 
@@ -221,7 +232,7 @@ export class Application {
       reply(context, value, fail = error => refuse(context, error, logger)) {
         if (!(value instanceof Upgrade)) return sendReply(context, value, logger, fail)
         const serve = compiled().upgrades.get(value.to)
-        if (context.upgradeHead === undefined) return fail(upgradeRequired())
+        if (context.upgradeHead === undefined) return fail(upgradeRequired(context.request))
         if (serve === undefined)
           return fail(new Error(`${context.route.name} upgrades to ${value.to.name}, which it does not list`))
         serve(context, context.upgradeHead)
@@ -257,14 +268,14 @@ export class Application {
 
   async #drain(deadline: number): Promise<void> {
     this.#live.draining = true
-    const stopped = Promise.all(this.#listeners.map(listener => listener.close()))
+    const stopped = this.#listeners.close()
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), deadline)
     const forced = new Promise<void>(resolve => late.signal.addEventListener('abort', () => resolve(), { once: true }))
     await drainConnections(this.#live, deadline, late.signal)
     await Promise.race([Promise.all([stopped, this.#live.emptied()]), forced])
     clearTimeout(timer)
-    for (const listener of this.#listeners) listener.destroy()
+    this.#listeners.destroy()
     await stopped
   }
 
@@ -277,18 +288,4 @@ export class Application {
       }),
     )
   }
-}
-
-/** Milliseconds of silence after which most proxies cut a stream. */
-const PROXY_PATIENCE = 60_000
-
-/** What works, but not for long. */
-function warningsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ kind, name, options }) => {
-    const { keepAlive = 1 } = options as SseOptions
-    if (kind !== 'sse' || (keepAlive > 0 && keepAlive < PROXY_PATIENCE)) return []
-    if (keepAlive > 0)
-      return `${name}: keepAlive is ${keepAlive}, and most proxies cut a stream after ${PROXY_PATIENCE} ms of silence`
-    return `${name}: keepAlive is off, so proxies will cut the stream when it is silent, and a lost peer is not noticed`
-  })
 }

@@ -10,8 +10,9 @@ import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surrou
 import { versioningProblems } from './routing/versioning.js'
 import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
+import { type ListenerProtocols, protocolProblems } from './server/protocols.js'
 
-export interface ApplicationOptions extends ListenerLimits, ArrivalOptions {
+export interface ApplicationOptions extends ListenerLimits, ListenerProtocols, ArrivalOptions {
   /** The TCP port; 0 takes a spare one. A string of digits, as from the environment, is fine. @default 3000 */
   readonly port?: number | string
   /** The address to listen on. @default all addresses */
@@ -61,6 +62,8 @@ const known: Checks<ApplicationOptions> = {
   port: elsewhere,
   host: text,
   path: text,
+  tls: elsewhere,
+  http2: elsewhere,
   listen: flag,
   prefix: text,
   closingSlash: check.oneOf('ignore', 'strict', 'redirect'),
@@ -97,6 +100,7 @@ export function optionProblems(options: ApplicationOptions): string[] {
   if (typeof options !== 'object' || options === null) return problems
   const { trustProxy, versioning, requestId } = options
   problems.push(...trustProblems(trustProxy), ...versioningProblems(versioning), ...requestIdProblems(requestId))
+  problems.push(...protocolProblems('bootstrap', options))
   const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)

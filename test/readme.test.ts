@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { on, once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { connect } from 'node:http2'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
+import type { Application } from '../src/index.js'
+import { makeCertificate } from './support/certificate.js'
 import { eventually } from './support/eventually.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
 import { send as request } from './support/send.js'
+import { frame } from './support/websocket-peer.js'
 
 const at = (module: SnippetModule, path: string, scheme = 'http') =>
   `${scheme}://localhost:${(module.app as unknown as { port: number }).port}${path}`
@@ -227,10 +233,41 @@ const DRIVES: Record<string, Drive> = {
     assert.equal((await request(port, 'GET /plan')).status, 404)
   },
 
+  'secure.ts': async module => {
+    const { app } = module as unknown as { app: Application }
+    const session = connect(app.url ?? '', { ca: certificate.cert })
+    await once(session, 'remoteSettings')
+    assert.equal(session.alpnProtocol, 'h2')
+    const stream = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/echo', ...version })
+    assert.equal((await once(stream, 'response'))[0][':status'], 200)
+    stream.write(frame('text', 'hello'))
+    assert.equal(String((await once(stream, 'data'))[0].subarray(2)), 'hello')
+    const renewed = await makeCertificate()
+    writeFileSync(process.env.TLS_KEY ?? '', renewed.key)
+    writeFileSync(process.env.TLS_CERT ?? '', renewed.cert)
+    process.emit('SIGHUP')
+    const socket = new WebSocket(`${app.url?.replace('https', 'wss')}/echo`, { ca: renewed.cert })
+    await once(socket, 'open')
+    stream.write(frame('text', 'again'))
+    assert.equal(String((await once(stream, 'data'))[0].subarray(2)), 'again')
+    socket.terminate()
+    session.destroy()
+    process.removeAllListeners('SIGHUP')
+  },
+
   'wiring.ts': async module => {
     assert.deepEqual(await json(await fetch(at(module, '/count'))), { count: 5, at: 0 })
   },
 }
+
+const version = { 'sec-websocket-version': '13' }
+const certificate = await makeCertificate()
+const certificates = mkdtempSync(join(tmpdir(), 'palomino-'))
+process.env.TLS_KEY = join(certificates, 'key.pem')
+process.env.TLS_CERT = join(certificates, 'cert.pem')
+writeFileSync(process.env.TLS_KEY, certificate.key)
+writeFileSync(process.env.TLS_CERT, certificate.cert)
+after(() => rmSync(certificates, { recursive: true }))
 
 testSnippets(page, DRIVES)
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import { parse as parseForm } from 'node:querystring'
 import type { ParamDeclaration } from '../declare/metadata.js'
 import type { BodyOptions } from '../declare/params.js'
@@ -52,7 +53,7 @@ async function open(
 ): Promise<OpenBody> {
   const request: IncomingMessage & { readonly body?: unknown } = context.request
   const length = Number(request.headers['content-length'] ?? 0)
-  if (length === 0 && request.headers['transfer-encoding'] === undefined) return new WholeBody(undefined)
+  if (!hasBody(request)) return new WholeBody(undefined)
   const body = asks.find(ask => ask.source === 'body')
   const takesUploads = asks.some(ask => ask !== body)
   if (request.readableEnded) return new WholeBody(readEarlier(request, takesUploads))
@@ -81,6 +82,12 @@ function read(bytes: Buffer, as: BodyOptions['as']): unknown {
   if (as === 'text') return text
   if (as === 'form') return readFields(text)
   return bytes.length === 0 ? undefined : parseJson(text)
+}
+
+/** Fields tell of a body in HTTP/1.1 (RFC 9112 §6.3), the end of its stream in HTTP/2 (RFC 9113 §8.1). */
+export function hasBody(request: IncomingMessage): boolean {
+  if (request.httpVersionMajor === 2) return !(request as unknown as Http2ServerRequest).stream.endAfterHeaders
+  return Number(request.headers['content-length'] ?? 0) > 0 || request.headers['transfer-encoding'] !== undefined
 }
 
 /** Middleware has read the body already, and left it where Express's parsers do. */

@@ -4,6 +4,7 @@ import { sourceOf } from '../connections/sources.js'
 import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
 import { Refusal } from '../pipeline/endpoint.js'
+import { cutBehind, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
@@ -81,10 +82,10 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
   }
 }
 
-/** Ends the connection behind what was sent, without the end of the reply: the peer knows that it has not got it whole. */
+/** Ends the exchange behind what was sent, without the end of the reply: the peer knows that it has not got it whole. */
 function cut(response: ServerResponse): void {
   if (response.socket === null) response.destroy()
-  else response.socket.destroySoon()
+  else cutBehind(laneOf(response))
 }
 
 /** Fields that speak of a body that is not sent now. */

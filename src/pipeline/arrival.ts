@@ -70,14 +70,18 @@ function addVary(response: ServerResponse, field: string): void {
   response.setHeader('Vary', [...others, field].join(', '))
 }
 
-/** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2). */
+/** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2, RFC 9113 §8.3.1). */
 function hasManyHosts({ rawHeaders }: IncomingMessage): boolean {
+  let authority: string | undefined
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+    if (name === ':authority') authority = rawHeaders[at + 1]
+    else if (name?.length === 4 && name.toLowerCase() === 'host') {
+      if (++hosts > 1 || (authority ?? rawHeaders[at + 1]) !== rawHeaders[at + 1]) return true
+    }
   }
-  return hosts > 1
+  return false
 }
 
 function manyHosts(): Error {

@@ -1,4 +1,4 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ConnectionServing, goingAway } from '../connections/serving.js'
 import { methodNotAllowed, notAcceptable, notFound } from '../errors.js'
@@ -7,17 +7,18 @@ import type { Params } from '../pipeline/context.js'
 import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
 import type { Front } from '../pipeline/front.js'
+import { laneOf } from '../pipeline/lane.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Paths } from '../routing/lookup.js'
-import type { Leaf, Target } from '../routing/matcher.js'
 import { noSurroundings, type Route } from '../routing/table.js'
-import { prefersEventStream } from '../sse/accept.js'
-import { isOccupied, watchSocket } from '../sse/outlet.js'
-import { asksForWebSocket, declineUpgrade, upgradeRequired } from '../websocket/upgrade.js'
+import { isOccupied, watchLane } from '../sse/outlet.js'
+import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
 import { lend, type Middleware, runMiddleware } from './middleware.js'
+import { methodsOf, type Pick, pickAny, pickFor, pickUpgrade } from './pick.js'
+import { RawResponse } from './raw-response.js'
 
 export interface DispatchOptions extends Arrivals {
   readonly use: readonly Middleware[]
@@ -30,7 +31,6 @@ export interface DispatchOptions extends Arrivals {
 
 /** Passes an exchange on to whoever mounted this application. */
 type Next = (error?: unknown) => void
-type Pick = (leaf: Leaf<Served>) => Target<Served> | undefined
 
 /** Stands for the route of an exchange that matched none. */
 const unmatched: Route = standIn('(no route)')
@@ -81,7 +81,7 @@ export class Dispatcher {
   }
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
-    if (isOccupied(request.socket)) return void request.resume()
+    if (isOccupied(laneOf(response))) return void request.resume()
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
     response.on('error', this.#spoilt)
     const arrival = { request, response, next, front: this.options.receive(request, response) }
@@ -95,7 +95,7 @@ export class Dispatcher {
    * guards and refusals are what they are for every request.
    */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, next?: Next): void {
-    watchSocket(socket)
+    watchLane(socket)
     if (isOccupied(socket)) return void socket.resume()
     const response = new RawResponse(request)
     response.shouldKeepAlive = false
@@ -110,9 +110,24 @@ export class Dispatcher {
       socket.resume()
       socket.destroySoon()
     })
-    const arrival = { request, response, next, front: this.options.receive(request, response), upgradeHead: head }
+    this.#open({ request, response, next, front: this.options.receive(request, response), upgradeHead: head })
+  }
+
+  /** A CONNECT of HTTP/2, which may open a WebSocket (RFC 8441): its answer is an ordinary one. */
+  connect(request: IncomingMessage, response: ServerResponse): void {
+    const front = this.options.receive(request, response)
+    const arrival = { request, response, next: undefined, front, upgradeHead: NOTHING }
+    try {
+      readConnect(request)
+    } catch (error) {
+      return this.#refuse(this.#context(unmatched, arrival), error)
+    }
+    this.#open(arrival)
+  }
+
+  #open(arrival: Arrival & { readonly upgradeHead: Buffer }): void {
     if (this.#isTurnedAway(arrival)) return
-    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, head))
+    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, arrival.upgradeHead))
   }
 
   #isTurnedAway(arrival: Arrival): boolean {
@@ -200,7 +215,7 @@ export class Dispatcher {
     if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
     if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
     const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
-    this.#refuse(context, isWebSocket ? upgradeRequired() : methodNotAllowed(allowed))
+    this.#refuse(context, isWebSocket ? upgradeRequired(context.request) : methodNotAllowed(allowed))
   }
 
   /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
@@ -229,56 +244,7 @@ export class Dispatcher {
   }
 }
 
-/**
- * The route of a leaf for a request: the method's own, HEAD by GET, a stream where the peer asks for one, or `@All`.
- * `negotiated` hears that `Accept` decided, which caches have to know (RFC 9110 §12.5.5).
- */
-function pickFor(method: string, accept: string | undefined, negotiated: () => void = () => {}): Pick {
-  return leaf => {
-    const asGet = method === 'HEAD' ? 'GET' : method
-    const http = leaf.http.get(method) ?? leaf.http.get(asGet)
-    const sse = leaf.sse.size === 0 ? undefined : leaf.sse.get(asGet)
-    if (http !== undefined && sse !== undefined) {
-      negotiated()
-      return prefersEventStream(accept) ? sse : http
-    }
-    return http ?? sse ?? leaf.http.get('*')
-  }
-}
-
-const pickUpgrade: Pick = leaf => {
-  if (leaf.websocket !== undefined) return leaf.websocket
-  const get = leaf.http.get('GET')
-  return get?.endpoint.kind === 'http' && get.endpoint.mayUpgrade ? get : undefined
-}
-
-const pickAny: Pick = ({ http, sse, websocket }) => [...http.values(), ...sse.values()][0] ?? websocket
-
-function methodsOf(leaves: readonly Leaf<Served>[]): string[] {
-  const methods = new Set<string>()
-  for (const leaf of leaves) {
-    for (const method of [...leaf.http.keys(), ...leaf.sse.keys()]) methods.add(method)
-    if (leaf.websocket !== undefined) methods.add('GET')
-  }
-  if (methods.size === 0) return []
-  if (methods.has('GET')) methods.add('HEAD')
-  return [...methods.add('OPTIONS')].sort()
-}
-
-/** Writes to the socket of an upgrade request, which Node's server has let go: nobody else tells it of `drain`. */
-class RawResponse extends ServerResponse {
-  readonly #drained = () => void this.emit('drain')
-
-  override assignSocket(socket: Socket): void {
-    super.assignSocket(socket)
-    socket.on('drain', this.#drained)
-  }
-
-  override detachSocket(socket: Socket): void {
-    socket.off('drain', this.#drained)
-    super.detachSocket(socket)
-  }
-}
+const NOTHING = Buffer.alloc(0)
 
 /** Gives the socket back as it came, for the application that this one is mounted in. */
 function leave(response: ServerResponse, next: Next): void {

@@ -1,13 +1,17 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttp, type Server } from 'node:http'
+import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
-import { holdContinue } from '../http/body.js'
-import { asksForWebSocket, refuseUpgrade } from '../websocket/upgrade.js'
+import { asksForWebSocket } from '../websocket/upgrade.js'
+import { attachHandlers, bounded, type Handlers } from './handlers.js'
+import type { Http2Side } from './http2.js'
+import { divert, type ListenerProtocols } from './protocols.js'
+import { type TlsOptions, tlsDefaults } from './tls.js'
 import { removeStaleSocket } from './unix-socket.js'
 
 /** How a listener treats those who connect. */
 export interface ListenerLimits {
-  /** Milliseconds for the header section of a request, and for the first byte of a connection. @default 10_000, or `requestTimeout` where that is less */
+  /** Milliseconds for the header section of a request, for the first byte of a connection, and for the handshake of TLS. @default 10_000, or `requestTimeout` where that is less */
   readonly headersTimeout?: number
   /** Milliseconds for a whole request; streams and sockets have no such limit. @default 60_000 */
   readonly requestTimeout?: number
@@ -15,7 +19,7 @@ export interface ListenerLimits {
   readonly keepAliveTimeout?: number
   /** Header fields of a request; more are 431. @default 100 */
   readonly maxHeaders?: number
-  /** Bytes of a request's header section; more is 431. @default 16_384 (16 KiB) */
+  /** Bytes of a request's header section; more is 431, and with HTTP/2 a reset of the stream. @default 16_384 (16 KiB) */
   readonly maxHeaderSize?: number
   /** Connections of a listener; more are closed at once. @default no limit */
   readonly maxConnections?: number
@@ -25,46 +29,47 @@ export interface ListenerLimits {
   readonly backlog?: number
 }
 
-export interface Handlers {
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
-  readonly upgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => void
-}
-
-/** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
-type Failed = (error: Error) => void
-
-/** Where a listener listens: a port and a host, or the path of a Unix socket. */
-export interface ListenAddress {
+/** Where a listener listens, a port and a host, or the path of a Unix socket; and what it speaks there. */
+export interface ListenAddress extends ListenerProtocols {
   readonly port?: number
   readonly host?: string
   readonly path?: string
 }
 
+/** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
+type Failed = (error: Error) => void
+
 /** One HTTP server of the application, and the connections it has. */
 export class Listener {
   readonly #sockets = new Set<Socket>()
+  #tls: TlsOptions | undefined
+  #http2: Http2Side | undefined
 
   private constructor(readonly server: Server) {}
 
   /** @throws AddressInUseError */
   static async open(
-    address: ListenAddress,
+    { tls, http2 = false, ...where }: ListenAddress,
     limits: ListenerLimits,
     handlers: Handlers,
     failed: Failed,
   ): Promise<Listener> {
-    const { requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaderSize = 16_384 } = limits
-    const { headersTimeout = Math.min(10_000, requestTimeout || 10_000) } = limits
-    const timeouts = { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval: 1000 }
-    const server = createServer({ ...timeouts, ...declining, maxHeaderSize })
-    const { maxHeaders = 100 } = limits
-    server.maxHeadersCount = maxHeaders
+    const settled = settle(limits)
+    const server = createServer(settled, tls, http2 !== false)
+    server.maxHeadersCount = settled.maxHeaders
     if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections
     const listener = new Listener(server)
+    listener.#tls = tls
+    const guarded = bounded(handlers, settled.maxHeaders)
+    attachHandlers(server, guarded)
+    if (http2 !== false) {
+      const { serveHttp2 } = await import('./http2.js')
+      listener.#http2 = serveHttp2(guarded, http2 === true ? {} : http2, settled)
+      divert(server, listener.#http2, settled.headersTimeout)
+    }
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
-    attachHandlers(server, bounded(handlers, maxHeaders))
-    if (address.path !== undefined) await removeStaleSocket(address.path)
-    await listen(server, { ...address, backlog: limits.backlog ?? 511 })
+    if (where.path !== undefined) await removeStaleSocket(where.path)
+    await listen(server, { ...where, backlog: limits.backlog ?? 511 })
     server.on('error', failed)
     return listener
   }
@@ -73,10 +78,22 @@ export class Listener {
     return this.server.address() ?? ''
   }
 
+  /** What it speaks TLS with; undefined where it does not. */
+  get tls(): TlsOptions | undefined {
+    return this.#tls
+  }
+
+  /** From now on, connections get another certificate; those that are open go on. */
+  renew(tls: TlsOptions): void {
+    this.#tls = tls
+    ;(this.server as ReturnType<typeof createHttps>).setSecureContext({ ...tlsDefaults, ...tls })
+  }
+
   /** Stops accepting; settles when the last connection is gone. Connections without a request are closed at once. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
     const sweep = setInterval(() => this.#closeIdle(), 50)
+    this.#http2?.close()
     this.#closeIdle()
     await closed
     clearInterval(sweep)
@@ -101,44 +118,40 @@ export class Listener {
       const count = (addresses.get(address) ?? 0) + 1
       if (count > perAddress && address !== '') return void socket.destroy()
       addresses.set(address, count)
-      this.#sockets.add(socket)
+      this.#keep(socket)
       socket.once('close', () => {
-        this.#sockets.delete(socket)
         const left = (addresses.get(address) ?? 1) - 1
         if (left === 0) addresses.delete(address)
         else addresses.set(address, left)
       })
     })
+    // Under TLS, what was said through a socket is known to the one that decrypts.
+    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket))
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
   }
 }
 
-/** Node.js 20 drops the fields past its limit; since then it answers 431 (RFC 6585 §5), and so do we. */
-function bounded({ handle, upgrade }: Handlers, maxHeaders: number): Handlers {
-  const hasTooMany = ({ rawHeaders }: IncomingMessage) => rawHeaders.length > 2 * maxHeaders
-  return {
-    handle(request, response) {
-      if (hasTooMany(request)) response.writeHead(431, { Connection: 'close' }).end()
-      else handle(request, response)
-    },
-    upgrade(request, socket, head) {
-      if (hasTooMany(request)) refuseUpgrade(socket, '431 Request Header Fields Too Large')
-      else upgrade(request, socket, head)
-    },
-  }
+/** Limits, with the defaults filled in. */
+function settle(limits: ListenerLimits) {
+  const { requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaders = 100, maxHeaderSize = 16_384 } = limits
+  const { headersTimeout = Math.min(10_000, requestTimeout || 10_000) } = limits
+  return { headersTimeout, requestTimeout, keepAliveTimeout, maxHeaders, maxHeaderSize }
+}
+
+function createServer(limits: ReturnType<typeof settle>, tls: TlsOptions | undefined, http2: boolean): Server {
+  const { maxHeaders: _, ...timeouts } = limits
+  const options = { ...timeouts, ...declining, connectionsCheckingInterval: 1000 }
+  if (tls === undefined) return createHttp(options)
+  const alpn = { ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'], handshakeTimeout: limits.headersTimeout }
+  return createHttps({ ...options, noDelay: true, ...alpn, ...tlsDefaults, ...tls })
 }
 
 /** Since Node.js 22.21: requests that offer to upgrade to anything but a WebSocket are requests like any other. */
 const declining = { shouldUpgradeCallback: asksForWebSocket }
-
-/** Hands the requests of any HTTP server to the application. */
-export function attachHandlers(server: Server, handlers: Handlers): void {
-  server.on('request', handlers.handle)
-  server.on('upgrade', handlers.upgrade as (request: IncomingMessage, socket: unknown, head: Buffer) => void)
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    holdContinue(request)
-    handlers.handle(request, response)
-  })
-}
 
 function listen(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {

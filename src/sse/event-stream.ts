@@ -1,15 +1,15 @@
 import type { ServerResponse } from 'node:http'
-import type { Socket as NetSocket } from 'node:net'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import type { SseOptions } from '../declare/routes.js'
 import { HttpError } from '../errors.js'
 import type { Handshake } from '../pipeline/context.js'
+import { cut, cutBehind, type Lane, laneOf } from '../pipeline/lane.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type ServerSentEvent, type StreamCodec, toEvent } from './encode.js'
-import { chooseOutlet, type Outlet, occupy, watchSocket } from './outlet.js'
+import { chooseOutlet, type Outlet, occupy, watchLane } from './outlet.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
@@ -26,7 +26,7 @@ const DRAIN_RETRY = { least: 1000, spread: 2000 }
 export class EventStream<Names extends string = string> extends Connection<Names> {
   #response: ServerResponse | undefined
   readonly #outlet: Outlet
-  readonly #socket: NetSocket
+  readonly #lane: Lane
   #refuse: ((error: unknown) => void) | undefined
   readonly #fields = new Set<string>()
   #status: number
@@ -39,13 +39,13 @@ export class EventStream<Names extends string = string> extends Connection<Names
    */
   constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
     super(handshake, plan)
-    const { socket } = response.req
+    const lane = laneOf(response)
     this.#response = response
-    this.#socket = socket
+    this.#lane = lane
     this.#refuse = refuse
-    this.#outlet = chooseOutlet(response, socket)
+    this.#outlet = chooseOutlet(response, lane)
     this.#status = plan.route.status ?? 200
-    const watch = watchSocket(socket)
+    const watch = watchLane(lane)
     const left = () => this.end({ kind: watch.vanished ? 'lost' : 'peer' })
     this.onEnd(watch.onLeft(left))
     response.once('close', left)
@@ -107,14 +107,14 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
     if (this.closed || this.started) return super.sendFirst(send)
-    this.#socket.cork()
+    this.#lane.cork()
     try {
       this.queue.setAside()
       this.start()
       return super.sendFirst(send)
     } finally {
       this.queue.takeBack()
-      this.#socket.uncork()
+      this.#lane.uncork()
     }
   }
 
@@ -126,7 +126,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
       if (!this.#fields.has(name.toLowerCase())) response.setHeader(name, value)
     response.writeHead(this.#status)
     response.flushHeaders()
-    occupy(this.#socket)
+    occupy(this.#lane)
     this.#started = true
     this.#refuse = undefined
     if (retry !== undefined) this.#outlet.sink.write(this.codec.frame(encodeEvent({ retry })))
@@ -203,7 +203,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
     if (endsCleanly(reason)) this.#endCleanly(response)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
-    else this.#cut()
+    else cut(this.#lane)
   }
 
   #endCleanly(response: ServerResponse): void {
@@ -212,24 +212,18 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 
-  /** The end without the final chunk: the peer knows that it did not get everything. */
+  /** The end without the final chunk, or with an error code (RFC 9113 §7): the peer knows that it did not get everything. */
   #cutAfterFlush(): void {
     this.queue.finish()
-    this.#outlet.letOut(() => this.#socket.destroySoon())
+    this.#outlet.letOut(() => cutBehind(this.#lane))
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 
-  /** The end at once. What this turn has written is held back until its end: that still leaves. */
-  #cut(): void {
-    while (this.#socket.writableCorked > 0) this.#socket.uncork()
-    this.#socket.destroy()
-  }
-
   #destroyAfter(patience: number): void {
-    const socket = this.#socket
-    if (socket.destroyed) return
-    const timer = setTimeout(() => socket.destroy(), patience).unref()
-    socket.once('close', () => clearTimeout(timer))
+    const lane = this.#lane
+    if (lane.destroyed) return
+    const timer = setTimeout(() => cut(lane), patience).unref()
+    lane.once('close', () => clearTimeout(timer))
   }
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Sink } from '../connections/send-queue.js'
+import { isShared, type Lane, wasLeft } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 
 /** Where a stream's bytes go, and how they are framed there. */
@@ -16,16 +16,25 @@ export interface Outlet {
 const LET_OUT = 100
 
 /**
- * The socket itself, past the response, so that one buffer, chunk framing included, serves all streams; the response,
- * where something stands between it and the socket: middleware that wraps `write`, an earlier response on the same
- * connection that is not done, a protocol that frames by itself.
+ * The lane itself, past the response, so that one buffer, chunk framing included, serves all streams; the response,
+ * where something stands between it and the lane: middleware that wraps `write`, or an earlier response on the same
+ * socket that is not done. HTTP/2 frames by itself.
  */
-export function chooseOutlet(response: ServerResponse, socket: Socket): Outlet {
+export function chooseOutlet(response: ServerResponse, lane: Lane): Outlet {
+  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : directly(lane, plainCodec)
   const chunked = response.req.httpVersion === '1.1'
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
   if (!chunked) response.useChunkedEncodingByDefault = false
-  const direct = response.write === ServerResponse.prototype.write && response.socket === socket
-  if (direct) return { sink: socket, codec: chunked ? chunkedCodec : plainCodec, letOut: done => done() }
+  const direct = response.write === ServerResponse.prototype.write && response.socket === lane
+  if (direct) return directly(lane, chunked ? chunkedCodec : plainCodec)
+  return through(response)
+}
+
+function directly(lane: Lane, codec: StreamCodec): Outlet {
+  return { sink: lane, codec, letOut: done => done() }
+}
+
+function through(response: ServerResponse): Outlet {
   const sink = new ResponseSink(response)
   return { sink, codec: plainCodec, letOut: done => sink.letOut(done) }
 }
@@ -88,24 +97,30 @@ class ResponseSink implements Sink {
   }
 }
 
-/** What happens to a socket, told to the streams it carries: its listeners are the same, however many those are. */
-class SocketWatch {
-  /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
-  vanished = false
+/** What happens to a lane, told to the streams it carries: its listeners are the same, however many those are. */
+class LaneWatch {
   /** Whether a stream's head is out, so that all else on this socket is over. */
   occupied = false
   /** Requests that came behind the stream. */
   ignored = 0
+  #failed = false
   readonly #listeners = new Set<() => void>()
 
-  constructor(socket: Socket) {
+  constructor(private readonly lane: Lane) {
     const left = () => {
       for (const listener of [...this.#listeners]) listener()
     }
-    socket.once('error', () => {
-      this.vanished = true
+    lane.once('error', () => {
+      this.#failed = true
     })
-    socket.once('end', left).once('close', left)
+    lane.once('close', left)
+    // A request on HTTP/2 has its own end, while a FIN is that of everything on its socket.
+    if (!isShared(lane)) lane.once('end', left)
+  }
+
+  /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
+  get vanished(): boolean {
+    return this.#failed || !wasLeft(this.lane)
   }
 
   /** Calls back when the peer has left: after its FIN, or the close. Answers a function that takes that back. */
@@ -115,30 +130,30 @@ class SocketWatch {
   }
 }
 
-const watches = new WeakMap<Socket, SocketWatch>()
+const watches = new WeakMap<Lane, LaneWatch>()
 
-/** The watch of a socket; it begins with the first call. */
-export function watchSocket(socket: Socket): SocketWatch {
-  const known = watches.get(socket)
+/** The watch of a lane; it begins with the first call. */
+export function watchLane(lane: Lane): LaneWatch {
+  const known = watches.get(lane)
   if (known !== undefined) return known
-  const watch = new SocketWatch(socket)
-  watches.set(socket, watch)
+  const watch = new LaneWatch(lane)
+  watches.set(lane, watch)
   return watch
 }
 
-/** The socket belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
-export function occupy(socket: Socket): void {
-  watchSocket(socket).occupied = true
-  socket.setTimeout(0)
+/** The lane belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
+export function occupy(lane: Lane): void {
+  watchLane(lane).occupied = true
+  lane.setTimeout(0)
 }
 
 /** Requests behind a stream that are read over. Node keeps each until the socket closes, so there is an end to it. */
 const IGNORED = 16
 
 /** Whether the socket belongs to a stream, so that what was asked for behind it is not answered (RFC 9112 §9.6). */
-export function isOccupied(socket: Socket): boolean {
-  const watch = watches.get(socket)
+export function isOccupied(lane: Lane): boolean {
+  const watch = watches.get(lane)
   if (watch?.occupied !== true) return false
-  if (++watch.ignored > IGNORED) socket.destroy()
+  if (++watch.ignored > IGNORED) lane.destroy()
   return true
 }

@@ -48,7 +48,7 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
     return socketCodec
   }
 
-  /** Whether the handshake was answered with 101. */
+  /** Whether the handshake was answered: with 101, or with 200 on HTTP/2. */
   get started(): boolean {
     return this.#wire !== undefined
   }

@@ -1,10 +1,11 @@
 /** The only file that knows the `ws` package: it does the handshake, receives, and speaks control frames. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket as NetSocket } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Sink } from '../connections/send-queue.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
+import { isShared, type Lane, laneOf, reset, StreamError } from '../pipeline/lane.js'
+import { closeBothWays, onSocket, onStream } from './answer.js'
 import { readFrames } from './frame.js'
 
 /** What a wire tells its socket. */
@@ -34,8 +35,8 @@ export interface Wire {
 }
 
 /**
- * Answers the opening handshake with 101, and takes the socket over from the response; `head` is what the peer sent
- * right behind its request. Undefined where the peer has gone meanwhile.
+ * Answers the opening handshake with 101, or 200 on HTTP/2, and takes the lane over from the response; `head` is what
+ * the peer sent right behind its request. Undefined where the peer has gone meanwhile.
  * @throws HttpError 400 for header fields that cannot be accepted, before anything was answered
  */
 export type Accept = (response: ServerResponse, head: Buffer, events: WireEvents) => Wire | undefined
@@ -59,32 +60,25 @@ export function makeAccept(options: WebSocketOptions): Accept {
     },
     handleProtocols: offered => protocols.find(protocol => offered.has(protocol)) ?? false,
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  const responses = new WeakMap<IncomingMessage, ServerResponse>()
-  server.on('headers', (lines, request) => lines.push(...headerLines(responses.get(request))))
+  const answering = new WeakMap<IncomingMessage, (lines: string[]) => void>()
+  server.on('headers', (lines, request) => answering.get(request)?.(lines))
   server.on('wsClientError', error => {
     throw badRequest(error.message)
   })
   return (response, head, events) => {
-    const { req: request } = response
-    const { socket } = request
-    responses.set(request, response)
+    if (response.destroyed) return undefined
+    const lane = laneOf(response)
+    const { request, answer } = isShared(lane) ? onStream(response, lane) : onSocket(response)
+    answering.set(request, answer)
     let wire: Wire | undefined
-    server.handleUpgrade(request, socket, head, ws => {
-      response.detachSocket(socket)
+    server.handleUpgrade(request, lane, head, ws => {
+      if (isShared(lane)) closeBothWays(lane)
+      else response.detachSocket(lane)
       listen(ws, events)
-      wire = makeWire(ws, socket)
+      wire = makeWire(ws, lane)
     })
     return wire
   }
-}
-
-/** Fields that the 101 has of its own, or cannot have. */
-const OWN_FIELDS = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i
-
-/** What middleware and guards set on the response goes out with the 101 (cookies, security headers). */
-function headerLines(response: ServerResponse | undefined): string[] {
-  const names = response?.getHeaderNames().filter(name => !OWN_FIELDS.test(name)) ?? []
-  return names.flatMap(name => [response?.getHeader(name) ?? []].flat().map(value => `${name}: ${value}`))
 }
 
 function listen(ws: WebSocket, events: WireEvents): void {
@@ -111,19 +105,24 @@ function closeCodeOf(code = ''): number | undefined {
   return CLOSE_CODES[code] ?? (code.startsWith('WS_ERR_') ? 1002 : code.startsWith('Z_') ? 1007 : undefined)
 }
 
-function makeWire(ws: WebSocket, socket: NetSocket): Wire {
+function makeWire(ws: WebSocket, lane: Lane): Wire {
+  const sink = ws.extensions === '' ? new DirectSink(ws, lane) : new DeflatingSink(ws, lane)
   return {
     protocol: ws.protocol,
     get open() {
       return isOpen(ws)
     },
     get taken() {
-      return socket.bytesWritten - socket.writableLength
+      return sink.taken
     },
-    sink: ws.extensions === '' ? new DirectSink(ws, socket) : new DeflatingSink(ws, socket),
+    sink,
     ping: data => ws.ping(data),
     close: (code, text) => ws.close(code, text),
-    terminate: () => ws.terminate(),
+    terminate() {
+      // A reset of TCP is one with CANCEL here (RFC 8441 §5).
+      if (isShared(lane)) reset(lane, StreamError.cancel)
+      ws.terminate()
+    },
     pause: () => ws.pause(),
     resume: () => ws.resume(),
   }
@@ -134,46 +133,52 @@ function isOpen(ws: WebSocket): boolean {
 }
 
 /**
- * Frames go to the socket itself, past `ws`, so that one buffer serves all sockets of a room. That is sound where no
+ * Frames go to the lane itself, past `ws`, so that one buffer serves all sockets of a room. That is sound where no
  * extension is agreed on: `ws` then writes its control frames whole, and at once, and none of ours is open between two
  * writes (RFC 6455 §5.4). What is written while one chunk of input is handled leaves in one write:
  * the first opens a cork, the end of the tick closes it.
  */
 class DirectSink implements Sink {
   #corked = false
+  #written = 0
 
   constructor(
     private readonly ws: WebSocket,
-    private readonly socket: NetSocket,
+    private readonly lane: Lane,
   ) {}
 
+  get taken(): number {
+    return this.#written - this.lane.writableLength
+  }
+
   get writableLength(): number {
-    return this.socket.writableLength
+    return this.lane.writableLength
   }
 
   get writableNeedDrain(): boolean {
-    return this.socket.writableNeedDrain || !isOpen(this.ws)
+    return this.lane.writableNeedDrain || !isOpen(this.ws)
   }
 
   get writableHighWaterMark(): number {
-    return this.socket.writableHighWaterMark
+    return this.lane.writableHighWaterMark
   }
 
   write(bytes: Buffer): boolean {
     if (!isOpen(this.ws)) return false
     if (!this.#corked) {
       this.#corked = true
-      this.socket.cork()
+      this.lane.cork()
       process.nextTick(() => {
         this.#corked = false
-        this.socket.uncork()
+        this.lane.uncork()
       })
     }
-    return this.socket.write(bytes)
+    this.#written += bytes.length
+    return this.lane.write(bytes)
   }
 
   once(event: 'drain', listener: () => void): void {
-    this.socket.once(event, listener)
+    this.lane.once(event, listener)
   }
 }
 
@@ -181,10 +186,12 @@ class DirectSink implements Sink {
 class DeflatingSink implements Sink {
   readonly #listeners: (() => void)[] = []
   #unsent = 0
+  /** Bytes of payload that have left for the network. */
+  taken = 0
 
   constructor(
     private readonly ws: WebSocket,
-    private readonly socket: NetSocket,
+    private readonly lane: Lane,
   ) {}
 
   get writableLength(): number {
@@ -196,7 +203,7 @@ class DeflatingSink implements Sink {
   }
 
   get writableHighWaterMark(): number {
-    return this.socket.writableHighWaterMark
+    return this.lane.writableHighWaterMark
   }
 
   write(bytes: Buffer): boolean {
@@ -214,6 +221,7 @@ class DeflatingSink implements Sink {
 
   #sent(bytes: number): void {
     this.#unsent -= bytes
+    this.taken += bytes
     if (this.#unsent === 0) for (const listener of this.#listeners.splice(0)) listener()
   }
 }

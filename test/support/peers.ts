@@ -22,7 +22,11 @@ export class StreamPeer {
 
   /** Asks for a stream. Its head may take as long as it likes. */
   static async ask(port: number, path: string, headers: Readonly<Record<string, string>> = {}): Promise<StreamPeer> {
-    const raw = await RawPeer.connect(port)
+    return StreamPeer.askOn(await RawPeer.connect(port), path, headers)
+  }
+
+  /** As `ask`, on a connection that is there already. */
+  static async askOn(raw: RawPeer, path: string, headers: Readonly<Record<string, string>> = {}): Promise<StreamPeer> {
     const lines = Object.entries({ Host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
     await raw.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
     return new StreamPeer(raw)

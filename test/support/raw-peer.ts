@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** How a connection was seen to close: the other end's FIN, its RST (or another failure), or our own doing. */
 export type Closed = 'end' | 'reset' | 'destroyed'
@@ -21,13 +22,16 @@ export async function rawRequest(port: number, text: string): Promise<string> {
 export class RawPeer {
   /** Everything heard and not yet taken by `readUntil`. */
   received = ''
+  localPort: number | undefined
   readonly closed: Promise<Closed>
-  readonly #socket: Socket
+  readonly #socket: Duplex
+  readonly #vanish: () => void
   #over: Closed | undefined
   #wake = () => {}
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Duplex, vanish: () => void) {
     this.#socket = socket.setEncoding('latin1')
+    this.#vanish = vanish
     let over: Closed = 'destroyed'
     socket.on('end', () => {
       over = 'end'
@@ -51,11 +55,14 @@ export class RawPeer {
   static async connect(port: number, host = '127.0.0.1'): Promise<RawPeer> {
     const socket = connect({ port, host, noDelay: true })
     await once(socket, 'connect')
-    return new RawPeer(socket)
+    const peer = new RawPeer(socket, () => socket.resetAndDestroy())
+    peer.localPort = socket.localPort
+    return peer
   }
 
-  get localPort(): number | undefined {
-    return this.#socket.localPort
+  /** A peer on what is open already: a connection under TLS, or a stream of HTTP/2. */
+  static over(socket: Duplex, vanish: () => void): RawPeer {
+    return new RawPeer(socket, vanish)
   }
 
   /** Resolves when the kernel took the bytes, and rejects when the connection is gone. A string is latin1. */
@@ -108,7 +115,7 @@ export class RawPeer {
 
   /** Vanishes with a RST. */
   reset(): void {
-    this.#socket.resetAndDestroy()
+    this.#vanish()
   }
 
   #take(length: number) {

@@ -88,12 +88,25 @@ export class WebSocketPeer {
     path: string,
     { fields = {}, early = [] }: { fields?: Record<string, string | undefined>; early?: readonly Uint8Array[] } = {},
   ): Promise<WebSocketPeer> {
-    const raw = await RawPeer.connect(port)
+    return WebSocketPeer.upgrade(await RawPeer.connect(port), path, { fields, early })
+  }
+
+  /** As `open`, on a connection that is there already. */
+  static async upgrade(
+    raw: RawPeer,
+    path: string,
+    { fields = {}, early = [] }: { fields?: Record<string, string | undefined>; early?: readonly Uint8Array[] } = {},
+  ): Promise<WebSocketPeer> {
     await raw.write(Buffer.concat([Buffer.from(handshake(path, fields)), ...early]))
     const head = await raw.readUntil('\r\n\r\n')
     assert.match(head, /^HTTP\/1\.1 101 /)
     const accept = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
     assert.ok(head.includes(`Sec-WebSocket-Accept: ${accept}\r\n`), head)
+    return new WebSocketPeer(raw, head)
+  }
+
+  /** On a stream of HTTP/2 whose extended CONNECT was answered with this head. */
+  static over(raw: RawPeer, head: string): WebSocketPeer {
     return new WebSocketPeer(raw, head)
   }
 

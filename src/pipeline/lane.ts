@@ -1,0 +1,52 @@
+/** What carries an exchange to its peer: the socket with HTTP/1.1, one of the streams that share a socket with HTTP/2. */
+import type { ServerResponse } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+
+/** It ends with its exchange, and other exchanges go on without it. */
+export type Lane = Socket | ServerHttp2Stream
+
+/** Why a stream of HTTP/2 ended (RFC 9113 §7). */
+export const StreamError = { none: 0, internal: 2, cancel: 8, calm: 11 } as const
+
+export function laneOf({ req }: ServerResponse): Lane {
+  return req.httpVersionMajor === 2 ? (req as unknown as { readonly stream: ServerHttp2Stream }).stream : req.socket
+}
+
+/** Whether a lane is one of several on its socket. */
+export function isShared(lane: Lane): lane is ServerHttp2Stream {
+  return 'rstCode' in lane
+}
+
+/** Whether the peer has closed the lane by itself; else it was lost: a reset of its socket, or an error on the way. */
+export function wasLeft(lane: Lane): boolean {
+  return !isShared(lane) || lane.rstCode === StreamError.none || lane.rstCode === StreamError.cancel
+}
+
+const ours = new WeakSet<Lane>()
+
+/** Resets a stream of HTTP/2, from our side. */
+export function reset(stream: ServerHttp2Stream, code: number): void {
+  ours.add(stream)
+  stream.close(code)
+}
+
+/** Whether it was us who reset a stream. */
+export function wasReset(stream: ServerHttp2Stream): boolean {
+  return ours.has(stream)
+}
+
+/** Ends a lane at once, so that its peer knows that it has not got everything. What this turn has written still leaves. */
+export function cut(lane: Lane): void {
+  while (lane.writableCorked > 0) lane.uncork()
+  if (isShared(lane)) reset(lane, StreamError.internal)
+  else lane.destroy()
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** Cuts a lane behind what was written to it. */
+export function cutBehind(lane: Lane): void {
+  if (!isShared(lane)) return lane.destroySoon()
+  lane.write(NOTHING, () => reset(lane, StreamError.internal))
+}

@@ -1,0 +1,50 @@
+/** What a server of Node's hands over, whatever protocol it speaks. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { holdContinue } from '../http/body.js'
+import { refuseUpgrade } from '../websocket/upgrade.js'
+
+export interface Handlers {
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  readonly upgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => void
+  /** A CONNECT of HTTP/2. */
+  readonly connect: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+/** Hands the requests of any HTTP server to the application. */
+export function attachHandlers(server: Server, { handle, upgrade }: Omit<Handlers, 'connect'>): void {
+  server.on('request', handle)
+  server.on('upgrade', upgrade as (request: IncomingMessage, socket: unknown, head: Buffer) => void)
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    holdContinue(request)
+    handle(request, response)
+  })
+}
+
+/** Node.js 20 drops the fields past its limit; since then it answers 431 (RFC 6585 §5), and so do we. */
+export function bounded({ handle, upgrade, connect }: Handlers, maxHeaders: number): Handlers {
+  const hasTooMany = ({ rawHeaders }: IncomingMessage) =>
+    rawHeaders.length - 2 * pseudoFields(rawHeaders) > 2 * maxHeaders
+  const refuse = (response: ServerResponse) => response.writeHead(431, { Connection: 'close' }).end()
+  return {
+    handle(request, response) {
+      if (hasTooMany(request)) refuse(response)
+      else handle(request, response)
+    },
+    upgrade(request, socket, head) {
+      if (hasTooMany(request)) refuseUpgrade(socket, '431 Request Header Fields Too Large')
+      else upgrade(request, socket, head)
+    },
+    connect(request, response) {
+      if (hasTooMany(request)) refuse(response)
+      else connect(request, response)
+    },
+  }
+}
+
+/** How many fields stand for the request line, before all others (RFC 9113 §8.3). */
+function pseudoFields(rawHeaders: readonly string[]): number {
+  let count = 0
+  while (rawHeaders[2 * count]?.startsWith(':')) count++
+  return count
+}
