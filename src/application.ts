@@ -15,7 +15,7 @@ import type { SseOptions } from './declare/routes.js'
 import { readBody } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
-import { type ApplicationOptions, optionProblems } from './options.js'
+import { type ApplicationOptions, dispatchOptions, optionProblems } from './options.js'
 import { Upgrade } from './pipeline/reply.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
@@ -25,7 +25,6 @@ import { onSignals } from './server/signals.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
 
-const BODY_LIMIT = 1_048_576
 const DEADLINE = 10_000
 const PORT = 3000
 
@@ -62,6 +61,7 @@ function readBlueprint(module: AbstractClass, options: ApplicationOptions, app: 
     prefix: String(options.prefix ?? ''),
     closingSlash: options.closingSlash ?? 'ignore',
     overrides: listOf(options.overrides),
+    signsCookies: app === undefined || options.cookieKeys !== undefined,
     problems: optionProblems(options),
   })
 }
@@ -178,11 +178,10 @@ export class Application {
     for (const registry of this.#container.all<ConnectionRegistry>(ConnectionRegistry))
       await this.#startRegistry(registry)
     await this.#container.start()
-    const { closingSlash = 'ignore', origins = [], use = [], useOnUpgrade = use } = this.options
-    const { bodyLimit = BODY_LIMIT, errorMappers = [] } = this.options
+    const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
-    this.#dispatcher = new Dispatcher(compiled, serving, { use, useOnUpgrade, closingSlash, bodyLimit, errorMappers })
+    this.#dispatcher = new Dispatcher(compiled, serving, dispatchOptions(this.options))
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
 

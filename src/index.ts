@@ -26,10 +26,23 @@ export {
   type Provider,
   type Scope,
 } from './declare/module.js'
-export { Body, type BodyOptions, Ctx, Data, Header, inject, Param, Query } from './declare/params.js'
+export {
+  Body,
+  type BodyOptions,
+  Cookie,
+  Ctx,
+  Data,
+  Header,
+  inject,
+  Param,
+  Query,
+  type ReadCookieOptions,
+} from './declare/params.js'
 export { Registry, type RegistryOptions, type Retention } from './declare/registry.js'
 export {
   All,
+  type Coding,
+  type CompressionOptions,
   type ConnectionOptions,
   Controller,
   compose,
@@ -77,9 +90,12 @@ export {
   unsupportedMediaType,
   ValidationError,
 } from './errors.js'
+export { type FileOptions, type FilePolicy, file } from './http/file.js'
 export type { Logger } from './logger.js'
 export type { ApplicationOptions } from './options.js'
+export { Accepts } from './pipeline/accepts.js'
 export { Context, ContextKey, type Handshake, type Params, type QueryValues } from './pipeline/context.js'
+export type { CookieOptions, Cookies, SetCookie } from './pipeline/cookies.js'
 export { MessageContext } from './pipeline/message-context.js'
 export {
   created,
@@ -111,6 +127,7 @@ export {
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
 export { type Middleware, mount } from './server/middleware.js'
+export { type ServeFilesOptions, serveFiles } from './server/serve-files.js'
 export { data, event, type ServerSentEvent } from './sse/encode.js'
 export { EventStream } from './sse/event-stream.js'
 export { Socket } from './websocket/socket.js'

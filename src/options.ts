@@ -1,8 +1,10 @@
 import type { OpenEventLog } from './connections/event-log.js'
 import type { Provider } from './declare/module.js'
-import { type Checks, check, wrongOptions } from './declare/options.js'
+import { type Checks, check, compressionProblems, wrongOptions } from './declare/options.js'
+import type { CompressionOptions } from './declare/routes.js'
 import type { Logger } from './logger.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
+import type { DispatchOptions } from './server/dispatch.js'
 import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
 
@@ -37,6 +39,16 @@ export interface ApplicationOptions extends ListenerLimits {
   readonly origins?: readonly string[] | '*'
   /** Bytes of a request body at the most; more is 413. @default 1_048_576 (1 MiB) */
   readonly bodyLimit?: number
+  /**
+   * What cookies are signed with (HMAC-SHA256), each at least 32 characters that nobody can guess: the first signs, all of
+   * them are known. A new key is put in front; an old one leaves when its cookies have expired. @default none
+   */
+  readonly cookieKeys?: readonly string[]
+  /**
+   * Whether replies are compressed for peers that accept it. Off unless asked for: where a secret stands beside what the
+   * peer has sent, the length of what is compressed gives it away (BREACH). @default false
+   */
+  readonly compression?: boolean | CompressionOptions
   /** @default warnings and errors to standard error */
   readonly logger?: Logger
   /** Whether SIGTERM and SIGINT close the application, and then end the process. @default true where `bootstrap` listens */
@@ -63,6 +75,8 @@ const known: Checks<ApplicationOptions> = {
   eventLog: method,
   origins: check.origins,
   bodyLimit: bytes,
+  cookieKeys: () => undefined,
+  compression: check.compression,
   logger: check.logger,
   signals: flag,
   deadline: milliseconds,
@@ -81,7 +95,26 @@ export function optionProblems(options: ApplicationOptions): string[] {
   const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)
-  return problems
+  const { cookieKeys } = options
+  if (cookieKeys !== undefined && !areKeys(cookieKeys))
+    problems.push(
+      'bootstrap: cookieKeys should be an array of strings, each of at least 32 characters, the newest first',
+    )
+  return [...problems, ...compressionProblems('bootstrap', options)]
+}
+
+const BODY_LIMIT = 1_048_576
+
+/** What the options say of each exchange. */
+export function dispatchOptions(options: ApplicationOptions): DispatchOptions {
+  const { use = [], useOnUpgrade = use, closingSlash = 'ignore', errorMappers = [] } = options
+  const { bodyLimit = BODY_LIMIT, cookieKeys = [], compression = false } = options
+  return { use, useOnUpgrade, closingSlash, errorMappers, bodyLimit, cookieKeys, compression }
+}
+
+/** Keys are not shown, not even wrong ones. */
+function areKeys(keys: unknown): boolean {
+  return Array.isArray(keys) && keys.length > 0 && keys.every(key => typeof key === 'string' && key.length >= 32)
 }
 
 function isPort(port: number | string): boolean {

@@ -12,7 +12,17 @@ export type AbstractClass<T = object> = abstract new (...args: never[]) => T
 /** What a dependency is asked for by: a class, an abstract class, a string or a symbol. */
 export type Token<T = unknown> = AbstractClass<T & object> | string | symbol
 
-export type ParamSource = 'param' | 'query' | 'header' | 'body' | 'data' | 'context' | 'token' | 'custom'
+export type ParamSource =
+  | 'param'
+  | 'query'
+  | 'header'
+  | 'cookie'
+  | 'accepts'
+  | 'body'
+  | 'data'
+  | 'context'
+  | 'token'
+  | 'custom'
 
 /** How one parameter of a handler is filled. */
 export interface ParamDeclaration {
@@ -23,7 +33,7 @@ export interface ParamDeclaration {
   readonly options?: object
   /** The class asked for, where the source is `token`. */
   readonly token?: Token
-  /** Where the source is `custom`. */
+  /** Where the source is `custom` or `accepts`. */
   readonly read?: (context: never) => unknown
 }
 

@@ -3,7 +3,7 @@
 import type { Mark } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
 import type { RegistryOptions, Retention } from './registry.js'
-import type { HttpOptions, OnOptions, SseOptions, WebSocketOptions } from './routes.js'
+import type { CompressionOptions, HttpOptions, OnOptions, SseOptions, WebSocketOptions } from './routes.js'
 
 /** Says what a value should be, where it is not. */
 export type Check = (value: unknown) => string | undefined
@@ -41,6 +41,10 @@ export const check = {
     ['debug', 'info', 'warn', 'error'].every(name => typeof Object(value)[name] === 'function'),
   ),
   schema: expect('a Standard Schema, such as one of zod, valibot or arktype', isSchema),
+  compression: expect(
+    'true, false, or { threshold, encodings }',
+    value => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+  ),
   oneOf: (...values: readonly string[]): Check =>
     expect(values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)),
 } as const
@@ -52,7 +56,7 @@ const connection = {
   overflow: check.oneOf('disconnect', 'drop-oldest', 'drop-newest', 'latest'),
   keepHeaders: check.texts,
 } as const
-const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list }
+const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list, compression: check.compression }
 const on: Checks<OnOptions> = { output: check.schema }
 const sse: Checks<SseOptions> = {
   ...connection,
@@ -61,6 +65,7 @@ const sse: Checks<SseOptions> = {
   retry: check.milliseconds,
   idleTimeout: check.milliseconds,
   output: check.schema,
+  compression: check.flag,
 }
 const websocket: Checks<WebSocketOptions> = {
   ...connection,
@@ -84,6 +89,13 @@ const registry: Checks<RegistryOptions> = {
   ),
 }
 const retention: Checks<Retention> = { count: check.count, bytes: check.bytes, age: check.milliseconds }
+const compression: Checks<CompressionOptions> = {
+  threshold: expect('a number of bytes, from 0', value => within(value, 0, Number.POSITIVE_INFINITY)),
+  encodings: expect(
+    "an array of 'zstd', 'br' and 'gzip'",
+    value => Array.isArray(value) && value.length > 0 && value.every(each => ['zstd', 'br', 'gzip'].includes(each)),
+  ),
+}
 const injectable: Checks<InjectableOptions> = { scope }
 
 const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
@@ -99,10 +111,18 @@ const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
 
 /** What is wrong with a decorator's options. */
 export function markProblems(where: string, mark: Mark): string[] {
-  const problems = wrongOptions(`${where}: ${mark.written}`, mark.options, known[mark.as])
+  const written = `${where}: ${mark.written}`
+  const problems = wrongOptions(written, mark.options, known[mark.as])
+  if (mark.as === 'http') problems.push(...compressionProblems(written, mark.options as HttpOptions | null))
   const history = (mark.options as RegistryOptions | null)?.history
   if (mark.as !== 'registry' || typeof history !== 'object' || history === null) return problems
-  return [...problems, ...wrongOptions(`${where}: ${mark.written}: history`, history, retention)]
+  return [...problems, ...wrongOptions(`${written}: history`, history, retention)]
+}
+
+/** What is wrong inside an option `compression`. */
+export function compressionProblems(where: string, options: { readonly compression?: unknown } | null): string[] {
+  const given = options?.compression
+  return typeof given === 'object' && given !== null ? wrongOptions(`${where}: compression`, given, compression) : []
 }
 
 export function wrongScope(where: string, value: unknown): string[] {

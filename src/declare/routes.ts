@@ -1,11 +1,23 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type AbstractClass, type Class, type Mark, openDeclaration, openMember, refuseStandard } from './metadata.js'
 
+/** How a body is encoded on its way out (RFC 9110 §8.4.1). `zstd` is there since Node.js 22.15. */
+export type Coding = 'zstd' | 'br' | 'gzip'
+
+export interface CompressionOptions {
+  /** Bytes of a whole body from which it is compressed; what is sent item by item always is. @default 1024 */
+  readonly threshold?: number
+  /** What is offered, the preferred one first; what this Node.js lacks is left out. @default ['zstd', 'br', 'gzip'] */
+  readonly encodings?: readonly Coding[]
+}
+
 export interface HttpOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
   readonly output?: StandardSchemaV1
   /** Socket classes that this `@Get` handler may answer an upgrade request with, by `upgrade(SocketClass)`. @default none */
   readonly upgrade?: readonly Class[]
+  /** Whether replies are compressed: `false` where a secret stands beside what the peer has sent (BREACH). @default the application's `compression` */
+  readonly compression?: boolean | CompressionOptions
 }
 
 /** What happens to what a slow peer has not taken, once its send queue is full. */
@@ -37,6 +49,11 @@ export interface SseOptions extends ConnectionOptions {
   readonly idleTimeout?: number
   /** Checks, and may transform, the data of each event that the handlers return. @default none */
   readonly output?: StandardSchemaV1
+  /**
+   * Whether events are compressed, and flushed one by one, for peers that accept it. It costs a compressor for each
+   * connection, and what is sent to a room is no longer encoded once for all. @default false
+   */
+  readonly compression?: boolean
 }
 
 export interface WebSocketOptions extends ConnectionOptions {

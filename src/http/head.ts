@@ -22,7 +22,7 @@ export function writeHead(response: ServerResponse, { status, headers }: Head): 
     validateHeaderName(name)
     validateHeaderValue(name, value as string)
     if (LISTS.has(name.toLowerCase()) && response.hasHeader(name))
-      headers[name] = [response.getHeader(name), value].flat().map(String)
+      headers[name] = [...new Set([response.getHeader(name), value].flat().map(String))]
   }
   response.writeHead(status, headers)
 }
@@ -30,6 +30,13 @@ export function writeHead(response: ServerResponse, { status, headers }: Head): 
 /** Sets a field, in place of one of the same name in another case. */
 export function setField({ headers }: Head, name: string, value: string | number): void {
   headers[nameOf(headers, name) ?? name] = value
+}
+
+/** Takes a field away, also one that middleware set. */
+export function dropField(response: ServerResponse, { headers }: Head, name: string): void {
+  const given = nameOf(headers, name)
+  if (given !== undefined) delete headers[given]
+  response.removeHeader(name)
 }
 
 /** The value of a field, from the head or from what middleware set. */

@@ -2,14 +2,14 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { ParamSource } from '../declare/metadata.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
-import { Reply } from '../pipeline/reply.js'
-import { type Binding, bindMember, hasBody, type Serve, type Serving } from '../pipeline/serving.js'
+import { Reply, type ReplyOptions } from '../pipeline/reply.js'
+import { type Binding, bindMember, hasBody, ofRequests, type Serve, type Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
 
 export function bindHttp(route: Route, binding: Binding): Bind {
-  const sources: readonly ParamSource[] = hasBody(route.method) ? ['body'] : []
+  const sources: readonly ParamSource[] = hasBody(route.method) ? [...ofRequests, 'body'] : ofRequests
   return bindMember({ route, name: route.name, key: route.member ?? '' }, { sources }, binding)
 }
 
@@ -38,10 +38,10 @@ function checked(handler: Handler, output: StandardSchemaV1, name: string): Hand
   return (...args) =>
     then(handler(...args), value => {
       if (!(value instanceof Reply)) return value instanceof Error ? value : readOutput(output, value, name)
-      return then(readOutput(output, value.body, name), body => new Reply(body, withStatus(value)))
+      return then(readOutput(output, value.body, name), body => new Reply(body, optionsOf(value)))
     })
 }
 
-function withStatus({ status, headers }: Reply): { status?: number; headers: Reply['headers'] } {
-  return status === undefined ? { headers } : { status, headers }
+function optionsOf({ status, headers, cookies }: Reply): ReplyOptions {
+  return status === undefined ? { headers, cookies } : { status, headers, cookies }
 }

@@ -3,6 +3,7 @@ import { parse as parseQuery } from 'node:querystring'
 import { behindPrefix } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
 import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+import { type CookieOptions, type Cookies, readCookies, verifyCookie, writeCookie } from './cookies.js'
 
 /** What a request asked for, taken apart once. @internal */
 export interface RequestTarget {
@@ -21,6 +22,7 @@ export function readTarget(url: string): RequestTarget {
 /** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
 export class RequestContext extends Context {
   #query: QueryValues | undefined
+  #cookies: Cookies | undefined
   #controller: AbortController | undefined
   #state: State | undefined
   #connection: Carrier | undefined
@@ -28,6 +30,10 @@ export class RequestContext extends Context {
   body: Promise<unknown> | undefined
   /** On an upgrade request, what came right behind its head. @internal */
   upgradeHead: Buffer | undefined
+  /** What cookies are signed with, the newest first. @internal */
+  cookieKeys: readonly string[] = []
+  /** Whether a 101 is out, which the response knows nothing of. @internal */
+  switched = false
 
   constructor(
     route: Route,
@@ -67,6 +73,34 @@ export class RequestContext extends Context {
 
   get remoteAddress(): string | undefined {
     return this.request.socket.remoteAddress
+  }
+
+  /** The request's cookies as they came, by their names, without a prototype; of several with one name the first. */
+  get cookies(): Cookies {
+    this.#cookies ??= readCookies(this.request.headers.cookie)
+    return this.#cookies
+  }
+
+  /** The value of a cookie that was set with `signed`, under any of the `cookieKeys`; undefined where it was not. */
+  signedCookie(name: string): string | undefined {
+    return verifyCookie(name, this.cookies[name], this.cookieKeys)
+  }
+
+  /**
+   * Sets a cookie, with whatever answer the request gets: a reply, a refusal, the head of an event stream, a 101.
+   * @throws TypeError for a cookie that no browser would keep
+   * @throws Error once the head is out
+   */
+  setCookie(name: string, value: string, options: CookieOptions = {}): void {
+    if (this.response.headersSent || this.switched)
+      throw new Error(`the cookie ${name} comes too late: the head of the answer is out`)
+    const overTls = 'encrypted' in this.request.socket && this.request.socket.encrypted === true
+    this.response.appendHeader('Set-Cookie', writeCookie({ ...options, name, value }, overTls, this.cookieKeys))
+  }
+
+  /** Removes a cookie from the browser; its `path` and its `domain` are those it was set with. */
+  clearCookie(name: string, options: Pick<CookieOptions, 'path' | 'domain' | 'partitioned' | 'secure'> = {}): void {
+    this.setCookie(name, '', { ...options, maxAge: 0 })
   }
 
   /** Aborts when the response is closed (sent whole, or the peer has left), or when the exchange's connection ends. */

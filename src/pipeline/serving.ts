@@ -55,6 +55,9 @@ export function bindMember(
   return bind
 }
 
+/** What the handlers of requests and of openings can be given, and those of messages cannot. */
+export const ofRequests: readonly ParamSource[] = ['cookie', 'accepts']
+
 /** Whether requests of a method have content to be read (RFC 9110 §9.3). */
 export function hasBody(method: string): boolean {
   return !['GET', 'HEAD', 'OPTIONS'].includes(method)

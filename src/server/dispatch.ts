@@ -1,14 +1,17 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionServing } from '../connections/serving.js'
+import type { CompressionOptions } from '../declare/routes.js'
 import { badRequest, methodNotAllowed, notFound } from '../errors.js'
+import { offerCompression } from '../pipeline/coding.js'
 import type { Params } from '../pipeline/context.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
+import { addVary, asksFor } from '../pipeline/negotiate.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Leaf, Target } from '../routing/matcher.js'
-import { noSurroundings, type Route } from '../routing/table.js'
+import { noSurroundings, type Route, standInRoute } from '../routing/table.js'
 import { isOccupied, watchSocket } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
@@ -19,6 +22,8 @@ export interface DispatchOptions {
   readonly useOnUpgrade: readonly Middleware[]
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly bodyLimit: number
+  readonly cookieKeys: readonly string[]
+  readonly compression: boolean | CompressionOptions
   /** Asked for what goes wrong outside of all routes. */
   readonly errorMappers: readonly ErrorMapping[]
 }
@@ -28,28 +33,10 @@ type Next = (error?: unknown) => void
 type Pick = (leaf: Leaf<Served>) => Target<Served> | undefined
 
 /** Stands for the route of an exchange that matched none. */
-const unmatched: Route = standIn('(no route)')
+const unmatched = standInRoute('(no route)')
 
 /** Stands for the route of an exchange whose middleware failed. */
-const inMiddleware: Route = standIn('(middleware)')
-
-function standIn(name: string): Route {
-  return Object.freeze({
-    ...noSurroundings,
-    kind: 'http',
-    method: '*',
-    pattern: undefined,
-    prefix: '',
-    name,
-    owner: Object,
-    member: undefined,
-    status: undefined,
-    params: new Map(),
-    messages: [],
-    registries: [],
-    options: {},
-  })
-}
+const inMiddleware = standInRoute('(middleware)')
 
 /** An exchange whose route is not known yet. */
 interface Arrival {
@@ -77,6 +64,7 @@ export class Dispatcher {
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     if (isOccupied(request.socket)) return void request.resume()
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
+    if (this.options.compression !== false) offerCompression(response, this.options.compression)
     response.on('error', this.#spoilt)
     const arrival = { request, response, next }
     if (hasManyHosts(request)) return this.#refuse(this.#context(unmatched, arrival), manyHosts())
@@ -128,7 +116,8 @@ export class Dispatcher {
     const { url = '/', method = 'GET', headers } = arrival.request
     const { path } = readTarget(url)
     try {
-      const match = path === '*' ? undefined : this.compiled.matcher.find(path, pickFor(method, headers.accept))
+      const match =
+        path === '*' ? undefined : this.compiled.matcher.find(path, pickFor(method, headers.accept, arrival.response))
       if (match === undefined) return this.#miss(this.#context(unmatched, arrival), arrival)
       const { endpoint, params } = match
       if (endpoint.kind !== 'websocket') endpoint.serve(this.#context(endpoint.route, arrival, params))
@@ -157,6 +146,7 @@ export class Dispatcher {
     const target = readTarget(request.url ?? '/')
     const context = new RequestContext(route, request, response, params, target, this.options.bodyLimit)
     context.upgradeHead = upgradeHead
+    context.cookieKeys = this.options.cookieKeys
     return context
   }
 
@@ -212,13 +202,14 @@ function manyHosts(): Error {
 }
 
 /** The route of a leaf for a request: the method's own, HEAD by GET, a stream where the peer asks for one, or `@All`. */
-function pickFor(method: string, accept: string | undefined): Pick {
+function pickFor(method: string, accept: string | undefined, response?: ServerResponse): Pick {
   return leaf => {
     const asGet = method === 'HEAD' ? 'GET' : method
     const http = leaf.http.get(method) ?? leaf.http.get(asGet)
     const sse = leaf.sse.size === 0 ? undefined : leaf.sse.get(asGet)
-    if (http !== undefined && sse !== undefined) return accept?.toLowerCase().includes('text/event-stream') ? sse : http
-    return http ?? sse ?? leaf.http.get('*')
+    if (http === undefined || sse === undefined) return http ?? sse ?? leaf.http.get('*')
+    if (response !== undefined) addVary(response, 'Accept')
+    return asksFor(accept, 'text/event-stream') ? sse : http
   }
 }
 

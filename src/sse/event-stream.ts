@@ -3,7 +3,8 @@ import type { Socket as NetSocket } from 'node:net'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
-import type { SseOptions } from '../declare/routes.js'
+import type { Coding, SseOptions } from '../declare/routes.js'
+import { chooseStreamCoding } from '../pipeline/coding.js'
 import type { Handshake } from '../pipeline/context.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
@@ -22,6 +23,7 @@ const DRAIN_SPREAD = 2000
 export class EventStream<Names extends string = string> extends Connection<Names> {
   #response: ServerResponse | undefined
   readonly #outlet: Outlet
+  readonly #coding: Coding | undefined
   readonly #socket: NetSocket
   #refuse: ((error: unknown) => void) | undefined
   readonly #fields = new Set<string>()
@@ -39,7 +41,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#response = response
     this.#socket = socket
     this.#refuse = refuse
-    this.#outlet = chooseOutlet(response, socket)
+    const { compression = false } = plan.route.options as SseOptions
+    this.#coding = compression ? chooseStreamCoding(response) : undefined
+    this.#outlet = chooseOutlet(response, socket, this.#coding)
     this.#status = plan.route.status ?? 200
     const watch = watchSocket(socket)
     const left = () => this.end({ kind: watch.vanished ? 'lost' : 'peer' })
@@ -118,6 +122,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     const { retry } = this.plan.route.options as SseOptions
     for (const [name, value] of Object.entries(streamHead))
       if (!this.#fields.has(name.toLowerCase())) response.setHeader(name, value)
+    if (this.#coding !== undefined) response.setHeader('Content-Encoding', this.#coding)
     response.writeHead(this.#status)
     response.flushHeaders()
     occupy(this.#socket)
@@ -197,14 +202,18 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   #endCleanly(response: ServerResponse): void {
     this.queue.finish()
-    response.end()
+    const { encoded } = this.#outlet
+    if (encoded === undefined) response.end()
+    else encoded.end(() => response.end())
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 
   /** The end without the final chunk: the peer knows that it did not get everything. */
   #cutAfterFlush(): void {
     this.queue.finish()
-    this.#socket.destroySoon()
+    const { encoded } = this.#outlet
+    if (encoded === undefined) this.#socket.destroySoon()
+    else encoded.flush(() => this.#socket.destroySoon())
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 

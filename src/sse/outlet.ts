@@ -2,12 +2,16 @@ import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Sink } from '../connections/send-queue.js'
+import type { Coding } from '../declare/routes.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
+import { EncodedSink } from './encoded-sink.js'
 
 /** Where a stream's bytes go, and how they are framed there. */
 export interface Outlet {
   readonly sink: Sink
   readonly codec: StreamCodec
+  /** The compressor, where there is one: it has to be heard out before the response ends. */
+  readonly encoded?: EncodedSink
 }
 
 /**
@@ -15,11 +19,15 @@ export interface Outlet {
  * where something stands between it and the socket: middleware that wraps `write`, an earlier response on the same
  * connection that is not done, a protocol that frames by itself.
  */
-export function chooseOutlet(response: ServerResponse, socket: Socket): Outlet {
+export function chooseOutlet(response: ServerResponse, socket: Socket, coding: Coding | undefined): Outlet {
   const chunked = response.req.httpVersion === '1.1'
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
   if (!chunked) response.useChunkedEncodingByDefault = false
   const direct = response.write === ServerResponse.prototype.write && response.socket === socket
+  if (coding !== undefined) {
+    const encoded = new EncodedSink(response, coding)
+    return { sink: encoded, codec: plainCodec, encoded }
+  }
   if (!direct) return { sink: new ResponseSink(response), codec: plainCodec }
   return { sink: socket, codec: chunked ? chunkedCodec : plainCodec }
 }

@@ -9,12 +9,13 @@ import {
 } from '../declare/metadata.js'
 import type { Checks } from '../declare/options.js'
 import { check, markProblems, show, wrongOptions } from '../declare/options.js'
-import type { BodyOptions } from '../declare/params.js'
+import type { BodyOptions, ReadCookieOptions } from '../declare/params.js'
 import { callbacks } from '../routing/table.js'
 import { markedTwice, pathProblems } from './marks.js'
 import { surroundingProblems } from './surroundings.js'
 
 const body: Checks<BodyOptions> = { as: check.oneOf('json', 'form', 'text', 'raw'), limit: check.bytes }
+const cookie: Checks<ReadCookieOptions> = { signed: check.flag }
 
 export function memberProblems(owner: AbstractClass, kind: Mark, { members }: ClassDeclaration): string[] {
   const handlers = new Map<string, string>()
@@ -60,8 +61,16 @@ function schemaProblems(where: string, said: MemberDeclaration): string[] {
     const expected = schema === undefined ? undefined : check.schema(schema)
     return expected === undefined ? [] : [`${where}: ${of}: its schema should be ${expected}, not ${show(schema)}`]
   })
-  const bodies = [...said.params.values()].filter(param => param.source === 'body' && param.options !== undefined)
-  return [...schemas, ...bodies.flatMap(param => bodyProblems(where, param.options))]
+  const optioned = [...said.params.values()].filter(param => param.options !== undefined)
+  return [...schemas, ...optioned.flatMap(param => paramProblems(where, param))]
+}
+
+function paramProblems(where: string, param: ParamDeclaration): string[] {
+  if (param.source === 'body') return bodyProblems(where, param.options)
+  if (param.source !== 'cookie') return []
+  const { options } = param
+  if (typeof options === 'object') return wrongOptions(`${where}: ${nameParam(param)}`, options, cookie)
+  return [`${where}: ${nameParam(param)}: its schema should be ${check.schema(options)}, not ${show(options)}`]
 }
 
 /** A class is a slip for the schema that it was hoped to be. */

@@ -232,7 +232,11 @@ describe('Accept', () => {
 
   for (const [accept, kind] of [
     ['text/event-stream', 'stream'],
-    ['text/html, text/event-stream;q=0.5', 'stream'],
+    ['text/html, text/event-stream', 'stream'],
+    ['text/html;q=0.9, Text/Event-Stream', 'stream'],
+    ['text/html, text/event-stream;q=0.5', 'page'],
+    ['text/event-stream;q=0, */*', 'page'],
+    ['text/*', 'page'],
     ['application/json', 'page'],
     ['*/*', 'page'],
     [undefined, 'page'],
