@@ -1,6 +1,6 @@
 /** Cookies (RFC 6265): read, signed, and set. The only file that knows the `cookie` package, which has their grammar. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { parseCookie, stringifySetCookie } from 'cookie'
+import { type SetCookie as Attributes, parseCookie, stringifySetCookie } from 'cookie'
 
 export interface CookieOptions {
   /** Whether the pages' scripts are kept from it. @default true */
@@ -48,9 +48,7 @@ export function writeCookie(cookie: SetCookie, overTls: boolean, keys: readonly 
   if (signed && keys.length === 0)
     throw new TypeError(`the cookie ${name} is to be signed: give the application its cookieKeys`)
   const sent = signed ? signCookie(name, value, keys[0] ?? '') : value
-  const line = stringifySetCookie({ ...attributesOf(cookie), value: sent, secure })
-  if (line.length <= LIMIT) return line
-  throw new TypeError(`the cookie ${name} has ${line.length} bytes: browsers keep no more than ${LIMIT}`)
+  return stringify({ ...attributesOf(cookie), value: sent, secure })
 }
 
 /** @throws TypeError for what cannot be meant, and for what the grammar does not allow */
@@ -63,16 +61,25 @@ export function checkCookie(cookie: SetCookie): void {
   }
   if (typeof value !== 'string' || !value.isWellFormed()) refuse('needs a string of well-formed text for its value')
   if (maxAge !== undefined && !(Number.isFinite(maxAge) && maxAge >= 0)) refuse(`cannot have the maxAge ${maxAge}`)
-  if (domain === '' || !path.startsWith('/')) refuse(`cannot have the ${domain === '' ? 'domain' : 'path'} of nothing`)
+  if (domain === '') refuse('cannot have the domain of nothing')
+  if (!path.startsWith('/')) refuse(`cannot have the path ${path}: it begins with a slash`)
   if (secure === false && mustBeSecure(cookie))
     refuse('must be secure: its name, its sameSite or its partitioned asks for that')
   if (/^__host-/i.test(name) && (domain !== undefined || path !== '/'))
     refuse("is for this host alone: it has no domain, and its path is '/'")
+  stringify(attributesOf(cookie))
+}
+
+function stringify(attributes: Attributes): string {
+  const { name } = attributes
+  let line: string
   try {
-    stringifySetCookie(attributesOf(cookie))
+    line = stringifySetCookie(attributes)
   } catch (error) {
-    refuse(`cannot be set: ${(error as Error).message}`)
+    throw new TypeError(`the cookie ${name} cannot be set: ${(error as Error).message}`)
   }
+  if (line.length <= LIMIT) return line
+  throw new TypeError(`the cookie ${name} has ${line.length} bytes: browsers keep no more than ${LIMIT}`)
 }
 
 function attributesOf({ name, value, httpOnly = true, sameSite = 'lax', path = '/', ...rest }: SetCookie) {
