@@ -104,11 +104,15 @@ function negotiateCoding({ req }: ServerResponse, encodings: readonly Coding[]):
   )
 }
 
+/** Text that the lists of media types do not know. */
+const LINES_OF_JSON = /^application\/(x-)?(ndjson|jsonl|json-seq)\b/i
+
 /** Never twice, never against `no-transform` (RFC 9110 §7.7), and nothing that is compressed in itself. */
 function isEncodable(field: Encodable['field']): boolean {
   if (field('Content-Encoding') !== undefined || field('Content-Range') !== undefined) return false
   if (/\bno-transform\b/i.test(String(field('Cache-Control') ?? ''))) return false
-  return compressible(String(field('Content-Type') ?? '')) === true
+  const type = String(field('Content-Type') ?? '')
+  return compressible(type) === true || LINES_OF_JSON.test(type)
 }
 
 /** A strong tag stands for bytes: those of another coding are other bytes (RFC 9110 §8.8.3). */

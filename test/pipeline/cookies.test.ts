@@ -310,7 +310,7 @@ describe('cookies', () => {
       [{ name: 'a\r\nX: y' }, '"a\\r\\nX: y" is no name for a cookie: it is a token (RFC 6265 §4.1.1)'],
       [{ value: 5 }, 'the cookie n needs a string of well-formed text for its value'],
       [{ value: '\ud800' }, 'the cookie n needs a string of well-formed text for its value'],
-      [{ value: 'x'.repeat(4096) }, 'the cookie n has 4131 bytes: browsers keep no more than 4096'],
+      [{ value: 'x'.repeat(4096) }, 'the cookie n has 4130 bytes: browsers keep no more than 4096'],
       [{ domain: 'a b' }, 'the cookie n cannot be set: option domain is invalid: a b'],
       [{ domain: 'a;b' }, 'the cookie n cannot be set: option domain is invalid: a;b'],
       [{ domain: '' }, 'the cookie n cannot have the domain of nothing'],
