@@ -3,20 +3,22 @@ import type { ServerResponse } from 'node:http'
 import type { Coding } from '../declare/routes.js'
 import { chooseCoding, type Encoder, openEncoder, weaken } from '../pipeline/coding.js'
 import type { RequestContext } from '../pipeline/request-context.js'
-import { dropField, fieldOf, type Head, setField, writeHead } from './head.js'
+import { dropField, fieldOf, type Head, isOver, setField, writeHead } from './head.js'
 
-/** The coding that the content behind a head is to be sent in; undefined for as it is. */
-export function codingOf({ response, route }: RequestContext, head: Head): Coding | undefined {
+/**
+ * The coding that the content behind a head is to be sent in; undefined for as it is.
+ * @param size bytes of the content. @default what `Content-Length` says, where it does
+ */
+export function codingOf({ response, route }: RequestContext, head: Head, size?: number): Coding | undefined {
   const field = (name: string) => fieldOf(response, head, name)
-  const given = field('Content-Length')
-  const length = given === undefined ? undefined : Number(given)
+  const length = () => size ?? (field('Content-Length') === undefined ? undefined : Number(field('Content-Length')))
   return chooseCoding({ response, status: head.status, field, length, options: route.options.compression })
 }
 
 /** Chooses the coding, and makes the head speak of it. */
-export function encodeHead(context: RequestContext, head: Head): Coding | undefined {
+export function encodeHead(context: RequestContext, head: Head, size?: number): Coding | undefined {
   const { response } = context
-  const coding = codingOf(context, head)
+  const coding = codingOf(context, head, size)
   if (coding === undefined) return undefined
   setField(head, 'Content-Encoding', coding)
   const tag = fieldOf(response, head, 'ETag')
@@ -112,7 +114,7 @@ function drainOrClose(response: ServerResponse): Promise<void> {
       response.off('drain', settle).off('close', settle)
       resolve()
     }
-    if (response.destroyed) return resolve()
+    if (isOver(response)) return resolve()
     response.on('drain', settle).on('close', settle)
   })
 }

@@ -14,7 +14,7 @@ import { codingOf } from './content.js'
 import type { FileBody } from './file.js'
 import { FileSource, lengthOf, type Part } from './file-source.js'
 import { type FoundFile, findFile } from './find-file.js'
-import { dropField, fieldOf, type Head, setField } from './head.js'
+import { dropField, fieldOf, type Head, hasContent, isOver, setField } from './head.js'
 import { readRanges, type Span } from './ranges.js'
 import { sendStream } from './stream-reply.js'
 
@@ -39,16 +39,15 @@ export async function sendFound(
   logger: Logger,
   fail: Fail,
 ): Promise<void> {
+  if (isOver(context.response)) return found.handle.close()
   let parts: Part[]
   try {
-    parts = context.response.destroyed ? [] : describe(context, found, body, head)
+    parts = describe(context, found, body, head)
   } catch (error) {
     await found.handle.close()
     throw error
   }
-  const source = new FileSource(found.handle, body.path, parts)
-  if (context.response.destroyed || context.response.writableEnded) return source.return()
-  sendStream(context, source, head, logger, fail)
+  sendStream(context, new FileSource(found.handle, body.path, parts), head, logger, fail)
 }
 
 /** Completes the head, and says what follows it. */
@@ -57,6 +56,7 @@ function describe(context: RequestContext, found: FoundFile, body: FileBody, hea
   const whole = spanOf(found, body)
   const size = whole.end - whole.start
   addFields(context, found, body, head)
+  if (!hasContent(head.status)) return []
   setField(head, 'Content-Length', size)
   if (head.status !== 200 || (method !== 'GET' && method !== 'HEAD')) return [whole]
   setField(head, 'Accept-Ranges', 'bytes')

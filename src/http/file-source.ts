@@ -32,6 +32,7 @@ export class FileSource implements Source {
       return { done: true, value: undefined }
     }
     const value = part instanceof Uint8Array ? part : await this.#readFrom(part)
+    if (value === undefined) return { done: true, value }
     this.#read += value.length
     if (this.#read === lengthOf(part)) {
       this.#parts.shift()
@@ -40,7 +41,8 @@ export class FileSource implements Source {
     return { done: false, value }
   }
 
-  async #readFrom({ start, end }: Span): Promise<Uint8Array> {
+  /** Undefined where the file was let go meanwhile. */
+  async #readFrom({ start, end }: Span): Promise<Uint8Array | undefined> {
     const position = start + this.#read
     try {
       const chunk = Buffer.allocUnsafe(Math.min(end - position, CHUNK))
@@ -48,12 +50,14 @@ export class FileSource implements Source {
       if (bytesRead > 0) return chunk.subarray(0, bytesRead)
       throw new Error(`${this.path} became shorter while it was sent`)
     } catch (error) {
+      if (this.#parts.length === 0) return undefined
       await this.handle.close()
       throw error
     }
   }
 
   return(): Promise<void> {
+    this.#parts.length = 0
     return this.handle.close()
   }
 }

@@ -11,7 +11,7 @@ import type { Fail } from '../pipeline/serving.js'
 import { encodeHead } from './content.js'
 import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
-import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { fieldOf, type Head, hasContent, isOver, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 
 /**
@@ -70,8 +70,7 @@ function toText(body: unknown, handler: string): string {
 function writeEncoded(context: RequestContext, head: Head, body: Buffer | undefined, fail: Fail): void {
   const { response, method } = context
   if (body === undefined || !hasContent(head.status)) return writeWhole(context, head, body)
-  setField(head, 'Content-Length', body.length)
-  const coding = encodeHead(context, head)
+  const coding = encodeHead(context, head, body.length)
   if (coding === undefined) return writeWhole(context, head, body)
   if (method === 'HEAD') {
     writeHead(response, head)
@@ -79,7 +78,7 @@ function writeEncoded(context: RequestContext, head: Head, body: Buffer | undefi
   }
   compressWhole(body, coding)
     .then(compressed => {
-      if (!response.destroyed && !response.writableEnded) writeWhole(context, head, compressed)
+      if (!isOver(response)) writeWhole(context, head, compressed)
     })
     .catch(fail)
 }

@@ -66,8 +66,8 @@ export interface Encodable {
   /** The value of a field of its head. */
   readonly field: (name: string) => unknown
   /** Bytes of its content, where that is known. */
-  readonly length?: number | undefined
-  /** What its route says. */
+  readonly length: () => number | undefined
+  /** What its route says: `true` for what the application says of it, if it says anything. */
   readonly options: unknown
 }
 
@@ -79,12 +79,14 @@ const PARTIAL: ReadonlySet<number> = new Set([204, 205, 206, 304, 416])
  * are told so, whatever comes of it. A peer that refuses `identity` gets what is small compressed, too.
  */
 export function chooseCoding({ response, status, field, length, options }: Encodable): Coding | undefined {
-  const given = (options ?? offers.get(response) ?? false) as CompressionOptions | boolean
+  const offered = options === undefined || options === true ? (offers.get(response) ?? options) : options
+  const given = (offered ?? false) as CompressionOptions | boolean
   if (given === false || PARTIAL.has(status) || !isEncodable(field)) return undefined
   addVary(response, 'Accept-Encoding')
   const { threshold = THRESHOLD, encodings = here } = given === true ? {} : given
   const accepted = negotiateCoding(response, encodings)
-  const isSmall = length !== undefined && (length === 0 || (length < threshold && accepted.includes('identity')))
+  const size = length()
+  const isSmall = size !== undefined && (size === 0 || (size < threshold && accepted.includes('identity')))
   const [best = 'identity'] = accepted
   return isSmall || best === 'identity' ? undefined : (best as Coding)
 }

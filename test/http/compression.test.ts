@@ -82,6 +82,9 @@ class Bodies {
   @Get('/only-gzip', { compression: { encodings: ['gzip'], threshold: 0 } }) onlyGzip() {
     return 'short'
   }
+  @Get('/asked', { compression: true }) asked() {
+    return long
+  }
   @Get('/varied') varied(@Ctx() { response }: RequestContext) {
     response.setHeader('Vary', 'Origin')
     return long
@@ -385,6 +388,7 @@ test('compression: the application chooses the threshold and the codings', async
   const { port } = await serve(t, all, { compression: { threshold: 5, encodings: ['gzip', 'br'] } })
   const get = (path: string) => send(port, `GET ${path}`, { headers: { 'Accept-Encoding': 'zstd, br, gzip' } })
   assert.equal((await get('/short')).headers['content-encoding'], 'gzip')
+  assert.equal((await get('/asked')).headers['content-encoding'], 'gzip')
 })
 
 test('compression: middleware in front that compresses does not do so again', async t => {

@@ -52,6 +52,9 @@ class Files {
   @Get('/sorry') sorry() {
     return file(at('page.html'), { status: 404 })
   }
+  @Get('/nothing') nothing() {
+    return file(at('digits.txt'), { status: 204 })
+  }
   @Get('/vanished') vanished() {
     return file(at('nowhere.txt'))
   }
@@ -139,6 +142,8 @@ describe('P19: a file as a reply', () => {
     assert.equal(own.headers['x-own'], '1')
     assert.match(own.headers['set-cookie']?.[0] ?? '', /^seen=1;/)
     assert.equal((await get('/late')).headers['cache-control'], 'max-age=5')
+    const nothing = await get('/nothing')
+    assert.deepEqual([nothing.status, nothing.headers['content-length']], [204, undefined])
     const sorry = await get('/sorry', { Range: 'bytes=0-1', 'If-None-Match': '*' })
     assert.deepEqual([sorry.status, sorry.text, sorry.headers.etag], [404, '<p>é</p>', undefined])
   })

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import zlib from 'node:zlib'
+import compression from 'compression'
 import {
   type CloseReason,
   ConnectionRegistry,
   Ctx,
   EventStream,
+  type Middleware,
   Registry,
   type RequestContext,
   Sse,
@@ -188,6 +190,14 @@ describe('B14: events that are compressed', () => {
       assert.match(headers['set-cookie']?.[0] ?? '', /^a=1;/)
       assert.match(decode(bytes).toString(), /^retry: 5\n\ndata: first\n\ndata: x{10000}\n\ndata: early\n\n$/)
     }
+  })
+
+  test('middleware in front that compresses does not do so again', async t => {
+    const use = [compression({ threshold: 0 }) as Middleware]
+    const { port } = await serve(t, sources, { providers: [News], use })
+    const { headers, bytes } = await send(port, 'GET /ends', { headers: { 'Accept-Encoding': 'gzip' } })
+    assert.equal(headers['content-encoding'], 'gzip')
+    assert.match(zlib.gunzipSync(bytes).toString(), /^retry: 5\n\ndata: first\n\n/)
   })
 
   test('HEAD tells of it, and a stream that is stopped at once is 204', async t => {
