@@ -61,15 +61,14 @@ function describe(context: RequestContext, found: FoundFile, body: FileBody, hea
   if (head.status !== 200 || (method !== 'GET' && method !== 'HEAD')) return [whole]
   setField(head, 'Accept-Ranges', 'bytes')
   const { range, 'if-range': ifRange } = request.headers
-  const validators = validatorsOf(found, body)
+  const validators = validatorsOf(found, body, fieldOf(response, head, 'ETag'))
   const asked =
     method === 'GET' && holdsRange(ifRange as string | undefined, validators) ? readRanges(range, size) : undefined
   // What is compressed on the way out are other bytes each time: its tag is weak, in a 304 as well.
   const isEncoded = asked === undefined && codingOf(context, head) !== undefined
-  const etag = isEncoded ? weaken(validators.etag) : validators.etag
-  setField(head, 'ETag', etag)
+  setField(head, 'ETag', isEncoded ? weaken(validators.etag) : validators.etag)
   setField(head, 'Last-Modified', validators.lastModified)
-  const condition = checkConditions(request.headers, { ...validators, etag })
+  const condition = checkConditions(request.headers, validators)
   if (condition === 412) throw new HttpError(412)
   if (condition === 304) {
     head.status = 304
@@ -92,13 +91,14 @@ function spanOf({ size }: FoundFile, { path, options }: FileBody): Span {
  * The tag is strong: it is made of the size and of the time of the last change, to the nanosecond, and where the file may
  * have changed within the tick of the clock, it is a weak one. So ranges can be resumed (RFC 9110 §13.1.5, §8.8.3).
  */
-function validatorsOf({ tag, modified }: FoundFile, { options }: FileBody): Validators {
+function validatorsOf({ tag, modified }: FoundFile, { options }: FileBody, given: unknown): Validators {
   const { offset = 0, length = '' } = options
   const part = options.offset === undefined && options.length === undefined ? '' : `-${offset}+${length}`
   const now = Date.now()
   const etag = `"${tag}${part}"`
+  const own = now - modified.getTime() < CLOCK_TICK ? weaken(etag) : etag
   return {
-    etag: now - modified.getTime() < CLOCK_TICK ? weaken(etag) : etag,
+    etag: given === undefined ? own : String(given),
     lastModified: new Date(Math.min(modified.getTime(), now)).toUTCString(),
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import zlib from 'node:zlib'
 import compression from 'compression'
 import {
@@ -37,6 +39,7 @@ function decode({ headers, bytes }: Answer): string {
 }
 
 let ended = 0
+let produced = 0
 
 @Controller()
 class Bodies {
@@ -120,7 +123,10 @@ class Bodies {
   }
   @Get('/endless') async *endless() {
     try {
-      for (;;) yield Math.random().toString(36).repeat(2000)
+      for (;;) {
+        produced++
+        yield randomBytes(98_304).toString('base64')
+      }
     } finally {
       ended++
     }
@@ -292,21 +298,24 @@ describe('compression of a reply', () => {
 
     test('a slow peer is waited for, and when it leaves nothing stays open', async () => {
       const before = ended
-      const memory = process.memoryUsage().arrayBuffers
-      const peers = await Promise.all(Array.from({ length: 5 }, () => RawPeer.connect(served.port)))
+      const peers = await Promise.all([1, 2].map(() => RawPeer.connect(served.port)))
       for (const peer of peers) {
         await peer.write('GET /endless HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
         await peer.readUntil('\r\n\r\n')
         peer.pause()
       }
-      await eventually('the compressors stand still', async () => {
-        const { arrayBuffers } = process.memoryUsage()
-        await new Promise(resolve => setTimeout(resolve, 50))
-        return Math.abs(process.memoryUsage().arrayBuffers - arrayBuffers) < 100_000
-      })
-      assert.ok(process.memoryUsage().arrayBuffers - memory < 32 * 1_048_576)
+      const standsStill = async () => {
+        const seen = produced
+        await sleep(200)
+        return produced === seen
+      }
+      await eventually('the generators stand still', standsStill, { timeout: 30_000 })
+      assert.equal(ended, before)
+      const seen = produced
+      for (const peer of peers) peer.resume()
+      await eventually('they go on', () => produced > seen)
       for (const peer of peers) peer.destroy()
-      await eventually('all generators have ended', () => ended === before + 5)
+      await eventually('they have ended', () => ended === before + peers.length)
     })
 
     test('that breaks is cut, so that the peer knows', async () => {
@@ -331,6 +340,7 @@ describe('compression of a reply', () => {
       })
 
       test(`${prefix}: ranges are those of the file itself`, async () => {
+        assert.equal((await get(`${prefix}/long.txt`, 'gzip', { 'If-Match': tagOf(long.length) })).status, 200)
         const part = await get(`${prefix}/long.txt`, 'gzip', { Range: 'bytes=0-4' })
         assert.deepEqual([part.status, part.text, part.headers['content-encoding']], [206, 'words', undefined])
         assert.equal(part.headers.etag, tagOf(long.length))

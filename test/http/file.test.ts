@@ -45,7 +45,7 @@ class Files {
   }
   @Get('/own') own() {
     return file(at('digits.txt'), {
-      headers: { 'content-type': 'text/x-own', 'Cache-Control': 'private', 'X-Own': '1' },
+      headers: { etag: '"mine"', 'content-type': 'text/x-own', 'Cache-Control': 'private', 'X-Own': '1' },
       cookies: [{ name: 'seen', value: '1' }],
     })
   }
@@ -141,6 +141,8 @@ describe('P19: a file as a reply', () => {
     assert.equal(own.headers['cache-control'], 'private')
     assert.equal(own.headers['x-own'], '1')
     assert.match(own.headers['set-cookie']?.[0] ?? '', /^seen=1;/)
+    assert.equal(own.headers.etag, '"mine"')
+    assert.equal((await get('/own', { 'If-None-Match': '"mine"' })).status, 304)
     assert.equal((await get('/late')).headers['cache-control'], 'max-age=5')
     const nothing = await get('/nothing')
     assert.deepEqual([nothing.status, nothing.headers['content-length']], [204, undefined])
