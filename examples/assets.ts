@@ -1,32 +1,20 @@
-import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
-import { Controller, Get, html, Module, notFound, Param, type RequestContext, redirect, reply } from 'palomino'
+import { Controller, file, Get, Module, Param, type RequestContext, redirect } from 'palomino'
 
-/** tsc copies no assets: they are read where they were written, beside package.json, wherever the compiled code lies. */
-const folder = new URL('examples/', import.meta.resolve('palomino/package.json'))
-
-const TYPES: Readonly<Record<string, string>> = {
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.svg': 'image/svg+xml',
-}
+/** tsc copies no assets: they are served where they were written, beside package.json, wherever the compiled code lies. */
+const root = new URL('examples/', import.meta.resolve('palomino/package.json'))
 
 /** A page of an example. Its links are relative to its folder, so its address ends with a slash. */
-export async function page(context: RequestContext, file: string) {
+export function page(context: RequestContext, path: string) {
   if (!context.originalPath.endsWith('/')) return redirect(`${context.originalPath}/`, 308)
-  return html(await readFile(new URL(file, folder), 'utf8'), {
-    headers: { 'Cache-Control': 'no-cache', 'Content-Security-Policy': "default-src 'self'" },
-  })
+  return file(path, { root, headers: { 'Content-Security-Policy': "default-src 'self'" } })
 }
 
 /** What the pages load. The pattern lets nothing else through. */
 @Controller('/assets')
 class AssetsController {
-  @Get('/:folder([a-z]+)/:file([a-z]+\\.(?:css|js|svg))')
-  async show(@Param('folder') name: string, @Param('file') file: string) {
-    const bytes = await readFile(new URL(`${name}/${file}`, folder)).catch(() => notFound())
-    if (bytes instanceof Error) return bytes
-    return reply(bytes, { headers: { 'Content-Type': TYPES[extname(file)] ?? '', 'Cache-Control': 'no-cache' } })
+  @Get('/:folder([a-z]+)/:name([a-z]+\\.(?:css|js|svg))')
+  show(@Param('folder') folder: string, @Param('name') name: string) {
+    return file(`${folder}/${name}`, { root })
   }
 }
 

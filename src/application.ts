@@ -14,7 +14,7 @@ import type { RegistryOptions } from './declare/registry.js'
 import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
-import { type ApplicationOptions, optionProblems } from './options.js'
+import { type ApplicationOptions, dispatchOptions, optionProblems } from './options.js'
 import { compileArrivals } from './pipeline/arrival.js'
 import { Upgrade } from './pipeline/reply.js'
 import type { Route } from './routing/table.js'
@@ -30,7 +30,6 @@ import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
 import { within } from './wiring/patience.js'
 
-const BODY_LIMIT = 1_048_576
 const DEADLINE = 10_000
 const PORT = 3000
 /** Milliseconds that each end has at the least, when the connections are gone. */
@@ -71,6 +70,7 @@ function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Ap
     closingSlash: options.closingSlash ?? 'ignore',
     versioning: options.versioning,
     overrides: listOf(options.overrides),
+    signsCookies: app === undefined || options.cookieKeys !== undefined,
     problems: optionProblems(given),
   })
 }
@@ -195,11 +195,10 @@ export class Application {
     for (const registry of this.#container.all<ConnectionRegistry>(ConnectionRegistry))
       await this.#startRegistry(registry)
     await this.#container.start()
-    const { closingSlash = 'ignore', origins = [], use = [], useOnUpgrade = use } = this.options
-    const { bodyLimit = BODY_LIMIT, errorMappers = [] } = this.options
+    const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
-    const dispatching = { use, useOnUpgrade, closingSlash, bodyLimit, errorMappers, ...compileArrivals(this.options) }
+    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options) }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }

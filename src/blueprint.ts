@@ -12,6 +12,7 @@ import {
   type Token,
 } from './declare/metadata.js'
 import type { Provider } from './declare/module.js'
+import type { ReadCookieOptions } from './declare/params.js'
 import { ConfigurationError } from './errors.js'
 import { bodyReader } from './http/body.js'
 import { routeProblems } from './routing/conflicts.js'
@@ -34,6 +35,8 @@ export interface BlueprintOptions extends Surroundings {
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly versioning: Versioning | undefined
   readonly overrides: readonly Provider[]
+  /** Whether there are keys for signed cookies. */
+  readonly signsCookies: boolean
   /** What exists without being listed. */
   readonly given: readonly Provider[]
   /** What is wrong already. */
@@ -90,8 +93,22 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }, placing),
   )
   problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
+  if (!options.signsCookies) problems.push(...keyProblems(routes))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return { routes: Object.freeze(routes), definitions, order: sorted.order, needs }
+}
+
+function keyProblems(routes: readonly Route[]): string[] {
+  return routes.flatMap(({ name, params }) =>
+    [...params.values()]
+      .filter(
+        ({ source, options }) => source === 'cookie' && (options as ReadCookieOptions | undefined)?.signed === true,
+      )
+      .map(
+        cookie =>
+          `${name}: @Cookie('${cookie.name}', { signed: true }) needs keys: bootstrap(AppModule, { cookieKeys: [newest, …older] })`,
+      ),
+  )
 }
 
 /** What is listed first, and can have routes: the rest is a problem that was told. */

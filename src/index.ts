@@ -26,10 +26,23 @@ export {
   type Provider,
   type Scope,
 } from './declare/module.js'
-export { Body, type BodyOptions, Ctx, Data, Header, inject, Param, Query } from './declare/params.js'
+export {
+  Body,
+  type BodyOptions,
+  Cookie,
+  Ctx,
+  Data,
+  Header,
+  inject,
+  Param,
+  Query,
+  type ReadCookieOptions,
+} from './declare/params.js'
 export { Registry, type RegistryOptions, type Retention } from './declare/registry.js'
 export {
   All,
+  type Coding,
+  type CompressionOptions,
   type ConnectionOptions,
   Controller,
   type ControllerOptions,
@@ -80,11 +93,14 @@ export {
   unsupportedMediaType,
   ValidationError,
 } from './errors.js'
+export { type FilePolicy, type FileReplyOptions, file } from './http/file.js'
 export { type Fields, Upload, Uploads } from './http/upload.js'
 export type { Logger } from './logger.js'
 export type { ApplicationOptions } from './options.js'
+export { Accepts } from './pipeline/accepts.js'
 export { ConnectionContext } from './pipeline/connection-context.js'
 export { Context, ContextKey, type Handshake, type Params, type QueryValues } from './pipeline/context.js'
+export type { CookieOptions, Cookies, SetCookie } from './pipeline/cookies.js'
 export { currentContext } from './pipeline/current.js'
 export { MessageContext } from './pipeline/message-context.js'
 export type { ProxyFields, TrustAddress, TrustProxy } from './pipeline/proxy.js'
@@ -122,6 +138,7 @@ export type { Http2Options } from './server/http2.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
 export { type Middleware, type MountOptions, mount } from './server/middleware.js'
 export type { ListenerProtocols } from './server/protocols.js'
+export { type ServeFilesOptions, serveFiles } from './server/serve-files.js'
 export type { TlsOptions } from './server/tls.js'
 export { data, event, type ServerSentEvent } from './sse/encode.js'
 export { EventStream } from './sse/event-stream.js'

@@ -1,13 +1,15 @@
 import type { OpenEventLog } from './connections/event-log.js'
 import type { Provider } from './declare/module.js'
-import { type Checks, check, wrongOptions, wrongUploads } from './declare/options.js'
+import { type Checks, check, compressionProblems, wrongOptions, wrongUploads } from './declare/options.js'
+import type { CompressionOptions } from './declare/routes.js'
 import type { UploadOptions } from './declare/uploads.js'
 import type { Logger } from './logger.js'
-import type { ArrivalOptions } from './pipeline/arrival.js'
+import type { ArrivalOptions, Arrivals } from './pipeline/arrival.js'
 import { trustProblems } from './pipeline/proxy.js'
 import { requestIdProblems } from './pipeline/request-id.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
 import { versioningProblems } from './routing/versioning.js'
+import type { DispatchOptions } from './server/dispatch.js'
 import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
 import { type ListenerProtocols, protocolProblems } from './server/protocols.js'
@@ -45,6 +47,16 @@ export interface ApplicationOptions extends ListenerLimits, ListenerProtocols, A
   readonly bodyLimit?: number
   /** Limits of multipart bodies, and where their temporary files go; a route's own are nearer. @default those of `UploadOptions` */
   readonly uploads?: UploadOptions
+  /**
+   * What cookies are signed with (HMAC-SHA256), each at least 32 characters that nobody can guess: the first signs, all of
+   * them are known. A new key is put in front; an old one leaves when its cookies have expired. @default none
+   */
+  readonly cookieKeys?: readonly string[]
+  /**
+   * Whether replies are compressed for peers that accept it. Off unless asked for: where a secret stands beside what the
+   * peer has sent, the length of what is compressed gives it away (BREACH). @default false
+   */
+  readonly compression?: boolean | CompressionOptions
   /** @default warnings and errors to standard error */
   readonly logger?: Logger
   /** Whether SIGTERM and SIGINT close the application, and then end the process. @default true where `bootstrap` listens */
@@ -82,6 +94,8 @@ const known: Checks<ApplicationOptions> = {
   versioning: elsewhere,
   requestId: elsewhere,
   asyncContext: flag,
+  cookieKeys: elsewhere,
+  compression: check.compression,
   logger: check.logger,
   signals: flag,
   deadline: milliseconds,
@@ -104,7 +118,26 @@ export function optionProblems(options: ApplicationOptions): string[] {
   const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)
-  return problems
+  const { cookieKeys } = options
+  if (cookieKeys !== undefined && !areKeys(cookieKeys))
+    problems.push(
+      'bootstrap: cookieKeys should be an array of strings, each of at least 32 characters, the newest first',
+    )
+  return [...problems, ...compressionProblems('bootstrap', options)]
+}
+
+const BODY_LIMIT = 1_048_576
+
+/** What the options say of each exchange. */
+export function dispatchOptions(options: ApplicationOptions): Omit<DispatchOptions, keyof Arrivals> {
+  const { use = [], useOnUpgrade = use, closingSlash = 'ignore', errorMappers = [] } = options
+  const { bodyLimit = BODY_LIMIT, cookieKeys = [], compression = false } = options
+  return { use, useOnUpgrade, closingSlash, errorMappers, bodyLimit, cookieKeys, compression }
+}
+
+/** Keys are not shown, not even wrong ones. */
+function areKeys(keys: unknown): boolean {
+  return Array.isArray(keys) && keys.length > 0 && keys.every(key => typeof key === 'string' && key.length >= 32)
 }
 
 function isPort(port: number | string): boolean {

@@ -25,6 +25,8 @@ const SOLE_IMPORTERS: Record<string, RegExp> = {
   tsyringe: /^wiring\/container\.ts$/,
   ws: /^websocket\//,
   busboy: /^http\/multipart\.ts$/,
+  cookie: /^pipeline\/cookies\.ts$/,
+  negotiator: /^pipeline\/negotiate\.ts$/,
 }
 
 const LINES_PER_FILE = 300

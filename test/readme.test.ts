@@ -255,6 +255,28 @@ const DRIVES: Record<string, Drive> = {
     process.removeAllListeners('SIGHUP')
   },
 
+  'reports.ts': async module => {
+    const saved = await fetch(at(module, '/reports/reports.ts'), { headers: { 'Accept-Encoding': 'identity' } })
+    assert.equal(saved.headers.get('content-disposition'), 'attachment; filename="reports.ts"')
+    assert.equal(saved.headers.get('cache-control'), 'max-age=60')
+    assert.equal((await fetch(at(module, '/reports/..%2Freports.ts'))).status, 404)
+    assert.deepEqual(await json(await fetch(at(module, '/reports'))), ['spring', 'summer'])
+    const csv = await fetch(at(module, '/reports'), { headers: { Accept: 'text/csv' } })
+    assert.equal(await csv.text(), 'spring\nsummer')
+    assert.equal((await fetch(at(module, '/reports'), { headers: { Accept: 'image/png' } })).status, 406)
+    let cookie = ''
+    for (const visits of [0, 1, 2]) {
+      const visit = await fetch(at(module, '/reports/visits'), { headers: { Cookie: cookie } })
+      assert.deepEqual(await visit.json(), { visits })
+      cookie = visit.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+    }
+    const forged = await fetch(at(module, '/reports/visits'), { headers: { Cookie: 'visits=1000' } })
+    assert.deepEqual(await forged.json(), { visits: 0 })
+    const asset = await fetch(at(module, '/assets/reports.ts'))
+    assert.ok((await asset.text()).includes('serveFiles'))
+    assert.equal((await fetch(at(module, '/assets/reports.ts'), { headers: { Range: 'bytes=0-1' } })).status, 206)
+  },
+
   'wiring.ts': async module => {
     assert.deepEqual(await json(await fetch(at(module, '/count'))), { count: 5, at: 0 })
   },

@@ -16,6 +16,8 @@ export type ParamSource =
   | 'param'
   | 'query'
   | 'header'
+  | 'cookie'
+  | 'accepts'
   | 'body'
   | 'file'
   | 'files'
@@ -33,7 +35,7 @@ export interface ParamDeclaration {
   readonly options?: object
   /** The class asked for, where the source is `token`. */
   readonly token?: Token
-  /** Where the source is `custom`. */
+  /** Where the source is `custom` or `accepts`. */
   readonly read?: (context: never) => unknown
 }
 

@@ -3,7 +3,15 @@
 import type { Mark } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
 import type { RegistryOptions, Retention } from './registry.js'
-import type { ControllerOptions, HttpOptions, OnOptions, PlaceOptions, SseOptions, WebSocketOptions } from './routes.js'
+import type {
+  CompressionOptions,
+  ControllerOptions,
+  HttpOptions,
+  OnOptions,
+  PlaceOptions,
+  SseOptions,
+  WebSocketOptions,
+} from './routes.js'
 import type { UploadOptions } from './uploads.js'
 
 /** Says what a value should be, where it is not. */
@@ -64,6 +72,10 @@ export const check = {
     value => isVersion(value) || (Array.isArray(value) && value.length > 0 && value.every(isVersion)),
   ),
   schema: expect('a Standard Schema, such as one of zod, valibot or arktype', isSchema),
+  compression: expect(
+    'true, false, or { threshold, encodings }',
+    value => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+  ),
   oneOf: (...values: readonly string[]): Check =>
     expect(values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)),
 } as const
@@ -89,7 +101,13 @@ const uploads: Checks<UploadOptions> = {
   totalSize: check.bytes,
   directory: check.text,
 }
-const http: Checks<HttpOptions> = { output: check.schema, upgrade: check.list, uploads: check.nested, ...place }
+const http: Checks<HttpOptions> = {
+  output: check.schema,
+  upgrade: check.list,
+  uploads: check.nested,
+  compression: check.compression,
+  ...place,
+}
 const on: Checks<OnOptions> = { output: check.schema }
 const sse: Checks<SseOptions> = {
   ...connection,
@@ -99,6 +117,7 @@ const sse: Checks<SseOptions> = {
   idleTimeout: check.milliseconds,
   output: check.schema,
   uploads: check.nested,
+  compression: check.flag,
   ...place,
 }
 const websocket: Checks<WebSocketOptions> = {
@@ -125,6 +144,13 @@ const registry: Checks<RegistryOptions> = {
   ),
 }
 const retention: Checks<Retention> = { count: check.count, bytes: check.bytes, age: check.milliseconds }
+const compression: Checks<CompressionOptions> = {
+  threshold: expect('a number of bytes, from 0', value => within(value, 0, Number.POSITIVE_INFINITY)),
+  encodings: expect(
+    "an array of 'zstd', 'br' and 'gzip'",
+    value => Array.isArray(value) && value.length > 0 && value.every(each => ['zstd', 'br', 'gzip'].includes(each)),
+  ),
+}
 const injectable: Checks<InjectableOptions> = { scope }
 
 const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
@@ -140,12 +166,20 @@ const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
 
 /** What is wrong with a decorator's options. */
 export function markProblems(where: string, mark: Mark): string[] {
-  const problems = wrongOptions(`${where}: ${mark.written}`, mark.options, known[mark.as])
+  const written = `${where}: ${mark.written}`
+  const problems = wrongOptions(written, mark.options, known[mark.as])
+  if (mark.as === 'http') problems.push(...compressionProblems(written, mark.options as HttpOptions | null))
   if (mark.as === 'http' || mark.as === 'sse')
-    return [...problems, ...wrongUploads(`${where}: ${mark.written}`, (mark.options as HttpOptions | null)?.uploads)]
+    return [...problems, ...wrongUploads(written, (mark.options as HttpOptions | null)?.uploads)]
   const history = (mark.options as RegistryOptions | null)?.history
   if (mark.as !== 'registry' || typeof history !== 'object' || history === null) return problems
-  return [...problems, ...wrongOptions(`${where}: ${mark.written}: history`, history, retention)]
+  return [...problems, ...wrongOptions(`${written}: history`, history, retention)]
+}
+
+/** What is wrong inside an option `compression`. */
+export function compressionProblems(where: string, options: { readonly compression?: unknown } | null): string[] {
+  const given = options?.compression
+  return typeof given === 'object' && given !== null ? wrongOptions(`${where}: compression`, given, compression) : []
 }
 
 /** What is wrong with the limits of multipart bodies; that they are no object has been told. */

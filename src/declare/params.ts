@@ -22,12 +22,18 @@ export function declareParam(declaration: ParamDeclaration): Decorate {
 const isSchema = (value: unknown): value is Schema =>
   (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
 
-function named(source: ParamDeclaration['source'], nameOrSchema?: string | Schema, schema?: Schema): Decorate {
+function named(
+  source: ParamDeclaration['source'],
+  nameOrSchema?: string | Schema,
+  schema?: Schema,
+  options?: object,
+): Decorate {
   if (isSchema(nameOrSchema)) return declareParam({ source, schema: nameOrSchema })
   return declareParam({
     source,
     ...(nameOrSchema === undefined ? {} : { name: nameOrSchema }),
     ...(schema === undefined ? {} : { schema }),
+    ...(options === undefined ? {} : { options }),
   })
 }
 
@@ -50,6 +56,29 @@ export function Header(name: string, schema?: Schema): Decorate
 export function Header(schema?: Schema): Decorate
 export function Header(nameOrSchema?: string | Schema, schema?: Schema): Decorate {
   return named('header', typeof nameOrSchema === 'string' ? nameOrSchema.toLowerCase() : nameOrSchema, schema)
+}
+
+export interface ReadCookieOptions {
+  /** Whether the cookie was set with `signed`: one that was not, or was forged, is not there. @default false */
+  readonly signed?: boolean
+}
+
+/**
+ * A cookie of the request, or undefined: of several with one name the first. Without a name, all of them as they came,
+ * signatures not looked at.
+ */
+export function Cookie(name: string, schema?: Schema, options?: ReadCookieOptions): Decorate
+export function Cookie(name: string, options: ReadCookieOptions): Decorate
+export function Cookie(schema?: Schema): Decorate
+export function Cookie(
+  nameOrSchema?: string | Schema,
+  schemaOrOptions?: Schema | ReadCookieOptions,
+  options?: ReadCookieOptions,
+): Decorate {
+  const [schema, given] = isSchema(schemaOrOptions)
+    ? [schemaOrOptions, options]
+    : [undefined, schemaOrOptions ?? options]
+  return named('cookie', nameOrSchema, schema, given)
 }
 
 export interface BodyOptions {

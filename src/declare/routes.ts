@@ -2,6 +2,16 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type AbstractClass, type Class, type Mark, openDeclaration, openMember, refuseStandard } from './metadata.js'
 import type { UploadOptions } from './uploads.js'
 
+/** How a body is encoded on its way out (RFC 9110 §8.4.1). `zstd` is there since Node.js 22.15. */
+export type Coding = 'zstd' | 'br' | 'gzip'
+
+export interface CompressionOptions {
+  /** Bytes of a whole body from which it is compressed; what is sent item by item always is. @default 1024 */
+  readonly threshold?: number
+  /** What is offered, the preferred one first; what this Node.js lacks is left out. @default ['zstd', 'br', 'gzip'] */
+  readonly encodings?: readonly Coding[]
+}
+
 /** Where a route stands besides its path. */
 export interface PlaceOptions {
   /**
@@ -22,6 +32,8 @@ export interface HttpOptions extends PlaceOptions {
   readonly upgrade?: readonly Class[]
   /** Limits of multipart bodies. @default the application's `uploads` */
   readonly uploads?: UploadOptions
+  /** Whether replies are compressed: `false` where a secret stands beside what the peer has sent (BREACH). @default the application's `compression` */
+  readonly compression?: boolean | CompressionOptions
 }
 
 /** What happens to what a slow peer has not taken, once its send queue is full. */
@@ -55,6 +67,11 @@ export interface SseOptions extends ConnectionOptions {
   readonly output?: StandardSchemaV1
   /** Limits of multipart bodies, where the method has any. @default the application's `uploads` */
   readonly uploads?: UploadOptions
+  /**
+   * Whether events are compressed, and flushed one by one, for peers that accept it. It costs a compressor for each
+   * connection, and what is sent to a room is no longer encoded once for all. @default false
+   */
+  readonly compression?: boolean
 }
 
 export interface WebSocketOptions extends ConnectionOptions {

@@ -13,6 +13,11 @@ export function hasContent(status: number): boolean {
   return !BODILESS.has(status)
 }
 
+/** Whether nobody hears what is written: the peer has left, or the answer is over. Over HTTP/2 its stream knows. */
+export function isOver(response: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  return response.destroyed || response.writableEnded || response.stream?.destroyed === true
+}
+
 /** Fields of which several are several values: what a reply says is added to what middleware said. */
 const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
 
@@ -27,7 +32,7 @@ export function writeHead(response: ServerResponse, { status, headers }: Head): 
     validateHeaderName(name)
     validateHeaderValue(name, value as string)
     if (LISTS.has(name.toLowerCase()) && response.hasHeader(name))
-      headers[name] = [response.getHeader(name), value].flat().map(String)
+      headers[name] = [...new Set([response.getHeader(name), value].flat().map(String))]
   }
   response.writeHead(status, headers)
 }

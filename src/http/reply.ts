@@ -1,14 +1,18 @@
 /** The only place that writes replies: what a handler answered, or why it did not. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { sourceOf } from '../connections/sources.js'
+import { type Source, sourceOf } from '../connections/sources.js'
 import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
+import { compressWhole } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
 import { cutBehind, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
-import { dropField, fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { encodeHead } from './content.js'
+import { FileBody } from './file.js'
+import { sendFile } from './file-reply.js'
+import { dropField, fieldOf, type Head, hasContent, isOver, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 
 /**
@@ -23,13 +27,33 @@ export function sendReply(context: RequestContext, answer: unknown, logger: Logg
   const source = Array.isArray(body) ? undefined : sourceOf(body)
   const head = { status: given?.status ?? route.status ?? 200, headers: { ...given?.headers } as OutgoingHttpHeaders }
   if (response.destroyed || response.writableEnded) return source && letGo(source, route, logger)
+  if (given !== undefined) setCookies(context, given, source, logger)
   if (source !== undefined) return sendStream(context, source, head, logger, fail)
+  if (body instanceof FileBody) return void sendFile(context, body, head, logger, fail).catch(fail)
   if (body === undefined && given === undefined && hasContent(head.status)) throw new NotSentError(route.name)
-  if (body === undefined) return writeWhole(context, head, undefined)
-  if (typeof body === 'string') return writeWhole(context, head, Buffer.from(body), 'text/plain; charset=utf-8')
+  const [bytes, type] = encode(body, route.name)
+  if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
+  writeEncoded(context, head, bytes, fail)
+}
+
+/** @throws TypeError for a cookie that cannot be sent; what was to be sent with it is let go */
+function setCookies(context: RequestContext, { cookies }: Reply, source: Source | undefined, logger: Logger): void {
+  try {
+    for (const { name, value, ...cookie } of cookies) context.setCookie(name, value, cookie)
+  } catch (error) {
+    if (source !== undefined) letGo(source, context.route, logger)
+    throw error
+  }
+}
+
+/** A whole body as bytes, and the media type that it has unless the reply says its own. */
+function encode(body: unknown, handler: string): [Buffer | undefined, string | undefined] {
+  if (body === undefined) return [undefined, undefined]
+  if (typeof body === 'string') return [Buffer.from(body), 'text/plain; charset=utf-8']
   const bytes = asBytes(body)
-  if (bytes !== undefined) return writeWhole(context, head, bytes, 'application/octet-stream')
-  writeWhole(context, head, Buffer.from(toText(body, route.name)), 'application/json')
+  return bytes === undefined
+    ? [Buffer.from(toText(body, handler)), 'application/json']
+    : [bytes, 'application/octet-stream']
 }
 
 function asBytes(body: unknown): Buffer | undefined {
@@ -43,13 +67,26 @@ function toText(body: unknown, handler: string): string {
   return text
 }
 
-/**
- * What is whole has a length, and is not chunked, as what came from elsewhere with its fields may say (RFC 9112 §6.2).
- * @param type the media type, where the reply does not say its own
- */
-function writeWhole({ response }: RequestContext, head: Head, body: Buffer | undefined, type?: string): void {
+/** Compressed where that was agreed on; the head says so for HEAD, too, but for the length (RFC 9110 §9.3.2). */
+function writeEncoded(context: RequestContext, head: Head, body: Buffer | undefined, fail: Fail): void {
+  const { response, method } = context
+  if (body === undefined || !hasContent(head.status)) return writeWhole(context, head, body)
+  const coding = encodeHead(context, head, body.length)
+  if (coding === undefined) return writeWhole(context, head, body)
+  if (method === 'HEAD') {
+    writeHead(response, head)
+    return void response.end()
+  }
+  compressWhole(body, coding)
+    .then(compressed => {
+      if (!isOver(response)) writeWhole(context, head, compressed)
+    })
+    .catch(fail)
+}
+
+/** What is whole has a length, and is not chunked, as what came from elsewhere with its fields may say (RFC 9112 §6.2). */
+function writeWhole({ response }: RequestContext, head: Head, body: Buffer | undefined): void {
   const content = hasContent(head.status) ? body : undefined
-  if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
   dropField(response, head, 'Transfer-Encoding')
   if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', content?.length ?? 0)
   writeHead(response, head)

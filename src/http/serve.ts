@@ -1,14 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
-import { Reply, Upgrade } from '../pipeline/reply.js'
-import { type Binding, bindMember, bodySources, type Serve, type Serving } from '../pipeline/serving.js'
+import { Reply, type ReplyOptions, Upgrade } from '../pipeline/reply.js'
+import { type Binding, bindMember, requestSources, type Serve, type Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import { readOutput } from '../pipeline/validate.js'
 import type { Route } from '../routing/table.js'
 
 export function bindHttp(route: Route, binding: Binding): Bind {
-  const sources = bodySources(route.method)
+  const sources = requestSources(route.method)
   return bindMember({ route, name: route.name, key: route.member ?? '' }, { sources }, binding)
 }
 
@@ -46,10 +46,10 @@ function checked(handler: Handler, output: StandardSchemaV1, name: string): Hand
       if (value === undefined || value instanceof Error || value instanceof Upgrade) return value
       if (!(value instanceof Reply)) return readOutput(output, value, name)
       if (value.body === undefined) return value
-      return then(readOutput(output, value.body, name), body => new Reply(body, withStatus(value)))
+      return then(readOutput(output, value.body, name), body => new Reply(body, optionsOf(value)))
     })
 }
 
-function withStatus({ status, headers }: Reply): { status?: number; headers: Reply['headers'] } {
-  return status === undefined ? { headers } : { status, headers }
+function optionsOf({ status, headers, cookies }: Reply): ReplyOptions {
+  return status === undefined ? { headers, cookies } : { status, headers, cookies }
 }

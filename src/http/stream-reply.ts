@@ -6,6 +6,7 @@ import { runIn } from '../pipeline/current.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
+import { Content, encodeHead } from './content.js'
 import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
 
 /**
@@ -17,15 +18,20 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
   const { response, route } = context
   if (context.method === 'HEAD' || !hasContent(head.status)) {
     letGo(source, route, logger)
+    encodeHead(context, head)
     writeHead(response, head)
     return void response.end()
   }
   const items = new Items(source)
-  const leave = () => runIn(context.scope, () => items.letGo(error => told(logger, route, error)))
+  const content = new Content(context, head)
+  const leave = () => {
+    runIn(context.scope, () => items.letGo(error => told(logger, route, error)))
+    content.destroy()
+  }
   response.once('close', leave)
   // What is longer or shorter than its Content-Length says is cut: it would be taken for a part of another reply.
   response.strictContentLength = true
-  pump(items, response, head).catch((error: unknown) => {
+  pump(items, response, head, content).catch((error: unknown) => {
     const hasLeft = response.destroyed
     leave()
     if (hasLeft) logger.debug(`${route.name}: its source failed when the peer had left`, error)
@@ -67,20 +73,15 @@ class Items {
   }
 }
 
-async function pump(items: Items, response: ServerResponse, head: Head): Promise<void> {
+async function pump(items: Items, response: ServerResponse, head: Head, content: Content): Promise<void> {
   let lines: boolean | undefined
   for (let item = await items.next(); item.done !== true && !response.destroyed; item = await items.next()) {
     lines ??= isLines(response, head, item.value)
-    const chunk = toChunk(item.value, lines)
-    if (!response.headersSent) writeHead(response, head)
-    const goesOn = response.write(chunk)
-    flush(response)
-    if (!goesOn) await drainOrClose(response)
+    const wait = content.write(toChunk(item.value, lines))
+    if (wait !== undefined) await wait
     if (response.destroyed) return
   }
-  if (response.destroyed) return
-  if (!response.headersSent) writeHead(response, head)
-  response.end()
+  if (!response.destroyed) await content.end()
 }
 
 /** Whether strings are lines of JSON, too. Where no type is given, the first item suggests one. */
@@ -95,21 +96,4 @@ function isLines(response: ServerResponse, head: Head, first: unknown): boolean 
 function toChunk(item: unknown, lines: boolean): string | Uint8Array {
   if (item instanceof Uint8Array) return item
   return typeof item === 'string' && !lines ? item : `${toJson(item)}\n`
-}
-
-/** Middleware that compresses holds items back until it is told not to (the convention of `compression`). */
-function flush(response: ServerResponse & { readonly flush?: unknown }): void {
-  if (typeof response.flush === 'function') response.flush()
-}
-
-/** `drain` never comes on a closed response, so both are awaited. */
-function drainOrClose(response: ServerResponse): Promise<void> {
-  return new Promise(resolve => {
-    const settle = () => {
-      response.off('drain', settle).off('close', settle)
-      resolve()
-    }
-    if (response.destroyed) return resolve()
-    response.on('drain', settle).on('close', settle)
-  })
 }

@@ -1,5 +1,6 @@
 /** Fills a handler's parameters: compiled once into one closure for each of them. */
 import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
+import type { ReadCookieOptions } from '../declare/params.js'
 import { ValidationError } from '../errors.js'
 import { asksForBody, bodyProblems } from './body-asks.js'
 import { Context } from './context.js'
@@ -119,12 +120,20 @@ function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read 
   if (source === 'param') return name === undefined ? c => c.params : c => c.params[name]
   if (source === 'query') return name === undefined ? c => c.query : c => c.query[name]
   if (source === 'header') return name === undefined ? c => c.headers : c => c.header(name)
+  if (source === 'cookie') return cookieReader(declaration)
   if (source === 'data') return context => (context as MessageContext).data
   if (source === 'context') return context => context
-  if (source === 'custom') return declaration.read as Read
+  if (source === 'custom' || source === 'accepts') return declaration.read as Read
   if (source === 'token') return byToken(parameters, token) ?? (() => undefined)
   const asks = [...parameters.declared.values()].filter(asksForBody)
   return context => parameters.readBody(context as RequestContext, declaration, asks)
+}
+
+function cookieReader({ name, options }: ParamDeclaration): Read {
+  if (name === undefined) return context => (context as RequestContext).cookies
+  const { signed = false } = (options ?? {}) as ReadCookieOptions
+  if (signed) return context => (context as RequestContext).signedCookie(name)
+  return context => (context as RequestContext).cookies[name]
 }
 
 function byType(parameters: Parameters, index: number): Read | undefined {
@@ -178,5 +187,7 @@ function misplaced(name: string, source: ParamSource): string {
     return `${name}: @${source === 'file' ? 'File' : 'Files'} on what has no body, as GET, HEAD, OPTIONS, handshakes and messages have none: use another method`
   if (source === 'body')
     return `${name}: @Body on what has no body, as GET, HEAD, OPTIONS, handshakes and messages have none: use @Query, on messages @Data, or another method`
+  if (source === 'cookie' || source === 'accepts')
+    return `${name}: @${source === 'cookie' ? 'Cookie' : 'Accepts'} on a message, which has no header fields: read it in open, or in a guard of the class that keeps it by context.set`
   return `${name}: @${source} does not exist here`
 }

@@ -1,5 +1,6 @@
 /** A reply as a value: what a handler, a guard or an error mapper may return in place of plain data. */
 import type { Class } from '../declare/metadata.js'
+import { checkCookie, type SetCookie } from './cookies.js'
 
 export type HeaderValue = string | number | readonly string[]
 
@@ -8,11 +9,14 @@ export interface ReplyOptions {
   readonly status?: number
   /** `Set-Cookie` and `Vary` are added to what middleware set, all others replace it. @default none */
   readonly headers?: Readonly<Record<string, HeaderValue>>
+  /** Cookies that are set besides those of middleware and `context.setCookie`. @default none */
+  readonly cookies?: readonly SetCookie[]
 }
 
 export class Reply {
   readonly status: number | undefined
   readonly headers: Readonly<Record<string, HeaderValue>>
+  readonly cookies: readonly SetCookie[]
 
   constructor(
     readonly body: unknown,
@@ -20,6 +24,8 @@ export class Reply {
   ) {
     this.status = options.status
     this.headers = options.headers ?? {}
+    this.cookies = options.cookies ?? []
+    for (const cookie of this.cookies) checkCookie(cookie)
   }
 }
 

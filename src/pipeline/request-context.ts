@@ -4,6 +4,7 @@ import type { ParamDeclaration } from '../declare/metadata.js'
 import { behindPrefix } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
 import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+import { type CookieOptions, type Cookies, readCookies, verifyCookie, writeCookie } from './cookies.js'
 import { runIn, type Scope } from './current.js'
 import { ExchangeEnd } from './exchange-end.js'
 import type { Front } from './front.js'
@@ -37,6 +38,7 @@ export interface Progress {
 /** The context of an HTTP exchange: a request, or the opening of a stream or a socket. */
 export class RequestContext extends Context {
   #query: QueryValues | undefined
+  #cookies: Cookies | undefined
   #controller: AbortController | undefined
   #state: State | undefined
   #connection: Carrier | undefined
@@ -49,6 +51,10 @@ export class RequestContext extends Context {
   scope: Scope | undefined
   /** On an upgrade request, what came right behind its head. @internal */
   upgradeHead: Buffer | undefined
+  /** What cookies are signed with, the newest first. @internal */
+  cookieKeys: readonly string[] = []
+  /** Whether a 101 is out, which the response knows nothing of. @internal */
+  switched = false
 
   constructor(
     route: Route,
@@ -102,6 +108,33 @@ export class RequestContext extends Context {
 
   get id(): string | undefined {
     return this.front.id
+  }
+
+  /** The request's cookies as they came, by their names, without a prototype; of several with one name the first. */
+  get cookies(): Cookies {
+    this.#cookies ??= readCookies(this.request.headers.cookie)
+    return this.#cookies
+  }
+
+  /** The value of a cookie that was set with `signed`, under any of the `cookieKeys`; undefined where it was not. */
+  signedCookie(name: string): string | undefined {
+    return verifyCookie(name, this.cookies[name], this.cookieKeys)
+  }
+
+  /**
+   * Sets a cookie, with whatever answer the request gets: a reply, a refusal, the head of an event stream, a 101.
+   * @throws TypeError for a cookie that no browser would keep
+   * @throws Error once the head is out
+   */
+  setCookie(name: string, value: string, options: CookieOptions = {}): void {
+    if (this.response.headersSent || this.switched)
+      throw new Error(`the cookie ${name} comes too late: the head of the answer is out`)
+    this.response.appendHeader('Set-Cookie', writeCookie({ ...options, name, value }, this.secure, this.cookieKeys))
+  }
+
+  /** Removes a cookie from the browser; its `path` and its `domain` are those it was set with. */
+  clearCookie(name: string, options: Pick<CookieOptions, 'path' | 'domain' | 'partitioned' | 'secure'> = {}): void {
+    this.setCookie(name, '', { ...options, maxAge: 0 })
   }
 
   /** Aborts when the response is closed (sent whole, or the peer has left), or when the exchange's connection ends. */

@@ -62,7 +62,10 @@ function namesOf({ host, pattern }: Route): readonly string[] {
   return host === undefined ? inPath : [...parseHost(host).names, ...inPath]
 }
 
-/** What parameters may ask for where requests of this method have content to be read (RFC 9110 §9.3). */
-export function bodySources(method: string): readonly ParamSource[] {
-  return ['GET', 'HEAD', 'OPTIONS'].includes(method) ? [] : ['body', 'file', 'files']
+/** What the handlers of requests and of openings can be given, and those of messages cannot. */
+export const ofRequests: readonly ParamSource[] = ['cookie', 'accepts']
+
+/** What parameters may ask for: of a body, where requests of this method have content to be read (RFC 9110 §9.3). */
+export function requestSources(method: string): readonly ParamSource[] {
+  return ['GET', 'HEAD', 'OPTIONS'].includes(method) ? ofRequests : [...ofRequests, 'body', 'file', 'files']
 }

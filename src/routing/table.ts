@@ -51,6 +51,25 @@ export interface Listed extends Surroundings {
 
 export const noSurroundings: Surroundings = { guards: [], interceptors: [], errorMappers: [] }
 
+/** Stands for the route of an exchange that has none. */
+export function standInRoute(name: string): Route {
+  return Object.freeze({
+    ...noSurroundings,
+    kind: 'http',
+    method: '*',
+    pattern: undefined,
+    prefix: '',
+    name,
+    owner: Object,
+    member: undefined,
+    status: undefined,
+    params: new Map(),
+    messages: [],
+    registries: [],
+    options: {},
+  })
+}
+
 /** Members that a class of each kind runs by name, without a decorator. */
 export const callbacks = {
   sse: ['open', 'info', 'close'],

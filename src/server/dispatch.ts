@@ -1,18 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ConnectionServing, goingAway } from '../connections/serving.js'
+import type { CompressionOptions } from '../declare/routes.js'
 import { methodNotAllowed, notAcceptable, notFound } from '../errors.js'
 import type { Arrivals } from '../pipeline/arrival.js'
+import { offerCompression } from '../pipeline/coding.js'
 import type { Params } from '../pipeline/context.js'
 import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
 import type { Front } from '../pipeline/front.js'
 import { laneOf } from '../pipeline/lane.js'
+import { addVary } from '../pipeline/negotiate.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Paths } from '../routing/lookup.js'
-import { noSurroundings, type Route } from '../routing/table.js'
+import { noSurroundings, type Route, standInRoute } from '../routing/table.js'
 import { isOccupied, watchLane } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
@@ -25,6 +28,8 @@ export interface DispatchOptions extends Arrivals {
   readonly useOnUpgrade: readonly Middleware[]
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly bodyLimit: number
+  readonly cookieKeys: readonly string[]
+  readonly compression: boolean | CompressionOptions
   /** Asked for what goes wrong outside of all routes. */
   readonly errorMappers: readonly ErrorMapping[]
 }
@@ -33,28 +38,10 @@ export interface DispatchOptions extends Arrivals {
 type Next = (error?: unknown) => void
 
 /** Stands for the route of an exchange that matched none. */
-const unmatched: Route = standIn('(no route)')
+const unmatched = standInRoute('(no route)')
 
 /** Stands for the route of an exchange whose middleware failed. */
-const inMiddleware: Route = standIn('(middleware)')
-
-function standIn(name: string): Route {
-  return Object.freeze({
-    ...noSurroundings,
-    kind: 'http',
-    method: '*',
-    pattern: undefined,
-    prefix: '',
-    name,
-    owner: Object,
-    member: undefined,
-    status: undefined,
-    params: new Map(),
-    messages: [],
-    registries: [],
-    options: {},
-  })
-}
+const inMiddleware = standInRoute('(middleware)')
 
 /** An exchange whose route is not known yet. */
 interface Arrival {
@@ -83,6 +70,7 @@ export class Dispatcher {
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     if (isOccupied(laneOf(response))) return void request.resume()
     if (this.serving.live.draining) response.setHeader('Connection', 'close')
+    if (this.options.compression !== false) offerCompression(response, this.options.compression)
     response.on('error', this.#spoilt)
     const arrival = { request, response, next, front: this.options.receive(request, response) }
     if (this.#isTurnedAway(arrival)) return
@@ -155,7 +143,7 @@ export class Dispatcher {
   #route(arrival: Arrival): void {
     const { url = '/', method = 'GET', headers } = arrival.request
     const { path } = readTarget(url)
-    const negotiated = () => arrival.response.appendHeader('Vary', 'Accept')
+    const negotiated = () => addVary(arrival.response, 'Accept')
     try {
       const pick = pickFor(method, headers.accept, negotiated)
       const paths = this.compiled.lookup.at(arrival.front)
@@ -196,6 +184,7 @@ export class Dispatcher {
     const context = new RequestContext(route, request, response, params, target, this.options.bodyLimit, front)
     context.upgradeHead = upgradeHead
     if (this.options.asyncContext) context.scope = new Scope(context)
+    context.cookieKeys = this.options.cookieKeys
     return context
   }
 

@@ -1,6 +1,6 @@
 /** Of the routes that stand under one path, the one that a request is for. */
+import { asksFor } from '../pipeline/negotiate.js'
 import type { Leaf, Target } from '../routing/matcher.js'
-import { prefersEventStream } from '../sse/accept.js'
 import type { Served } from './compile.js'
 
 export type Pick = (leaf: Leaf<Served>) => Target<Served> | undefined
@@ -16,7 +16,7 @@ export function pickFor(method: string, accept: string | undefined, negotiated: 
     const sse = leaf.sse.size === 0 ? undefined : leaf.sse.get(asGet)
     if (http !== undefined && sse !== undefined) {
       negotiated()
-      return prefersEventStream(accept) ? sse : http
+      return asksFor(accept, 'text/event-stream') ? sse : http
     }
     return http ?? sse ?? leaf.http.get('*')
   }

@@ -2,8 +2,9 @@ import type { ServerResponse } from 'node:http'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
-import type { SseOptions } from '../declare/routes.js'
+import type { Coding, SseOptions } from '../declare/routes.js'
 import { HttpError } from '../errors.js'
+import { chooseStreamCoding } from '../pipeline/coding.js'
 import type { Handshake } from '../pipeline/context.js'
 import { cut, cutBehind, type Lane, laneOf } from '../pipeline/lane.js'
 import type { HeaderValue } from '../pipeline/reply.js'
@@ -26,6 +27,7 @@ const DRAIN_RETRY = { least: 1000, spread: 2000 }
 export class EventStream<Names extends string = string> extends Connection<Names> {
   #response: ServerResponse | undefined
   readonly #outlet: Outlet
+  readonly #coding: Coding | undefined
   readonly #lane: Lane
   #refuse: ((error: unknown) => void) | undefined
   readonly #fields = new Set<string>()
@@ -43,7 +45,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#response = response
     this.#lane = lane
     this.#refuse = refuse
-    this.#outlet = chooseOutlet(response, lane)
+    const { compression = false } = plan.route.options as SseOptions
+    this.#coding = compression ? chooseStreamCoding(response) : undefined
+    this.#outlet = chooseOutlet(response, lane, this.#coding)
     this.#status = plan.route.status ?? 200
     const watch = watchLane(lane)
     const left = () => this.end({ kind: watch.vanished ? 'lost' : 'peer' })
@@ -124,6 +128,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     const { retry } = this.plan.route.options as SseOptions
     for (const [name, value] of Object.entries(streamHead))
       if (!this.#fields.has(name.toLowerCase())) response.setHeader(name, value)
+    if (this.#coding !== undefined) response.setHeader('Content-Encoding', this.#coding)
     response.writeHead(this.#status)
     response.flushHeaders()
     occupy(this.#lane)
@@ -208,7 +213,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   #endCleanly(response: ServerResponse): void {
     this.queue.finish()
-    response.end()
+    const { encoded } = this.#outlet
+    if (encoded === undefined) response.end()
+    else encoded.end(() => response.end())
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 

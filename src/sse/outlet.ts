@@ -1,15 +1,19 @@
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { Sink } from '../connections/send-queue.js'
+import type { Coding } from '../declare/routes.js'
 import { isShared, type Lane, wasLeft } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
+import { EncodedSink } from './encoded-sink.js'
 
 /** Where a stream's bytes go, and how they are framed there. */
 export interface Outlet {
   readonly sink: Sink
   readonly codec: StreamCodec
-  /** Calls back when what was written has come as far as the socket. */
+  /** Calls back when what was written has come as far as the lane. */
   letOut(done: () => void): void
+  /** The compressor, where there is one: it has to be heard out before the response ends. */
+  readonly encoded?: EncodedSink
 }
 
 /** Milliseconds that middleware has to let out what it holds back, before a cut: nothing tells when it has. */
@@ -20,14 +24,20 @@ const LET_OUT = 100
  * where something stands between it and the lane: middleware that wraps `write`, or an earlier response on the same
  * socket that is not done. HTTP/2 frames by itself.
  */
-export function chooseOutlet(response: ServerResponse, lane: Lane): Outlet {
-  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : directly(lane, plainCodec)
+export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Coding | undefined): Outlet {
   const chunked = response.req.httpVersion === '1.1'
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
-  if (!chunked) response.useChunkedEncodingByDefault = false
+  if (!chunked && !isShared(lane)) response.useChunkedEncodingByDefault = false
+  if (coding !== undefined) return compressed(response, coding)
+  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : directly(lane, plainCodec)
   const direct = response.write === ServerResponse.prototype.write && response.socket === lane
   if (direct) return directly(lane, chunked ? chunkedCodec : plainCodec)
   return through(response)
+}
+
+function compressed(response: ServerResponse, coding: Coding): Outlet {
+  const encoded = new EncodedSink(response, coding)
+  return { sink: encoded, codec: plainCodec, encoded, letOut: done => encoded.flush(done) }
 }
 
 function directly(lane: Lane, codec: StreamCodec): Outlet {

@@ -7,13 +7,14 @@ import { type Source, sourceOf } from '../connections/sources.js'
 import type { SseOptions } from '../declare/routes.js'
 import { HttpError, notAcceptable } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
+import { chooseStreamCoding } from '../pipeline/coding.js'
 import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
+import { preferredType } from '../pipeline/negotiate.js'
 import { noContent, Reply, reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
-import { type Binding, bindMember, bodySources, type Serve } from '../pipeline/serving.js'
+import { type Binding, bindMember, requestSources, type Serve } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
-import { acceptsEventStream } from './accept.js'
 import { EventStream, STOPPED_ID, streamHead } from './event-stream.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
@@ -24,7 +25,7 @@ type Open = (stream: EventStream, args: unknown[]) => unknown
 export function bindSse(route: Route, binding: Binding): Bind {
   const isClass = route.member === undefined
   const member = { route, name: isClass ? `${route.name}.open` : route.name, key: route.member ?? 'open' }
-  const sources = bodySources(route.method)
+  const sources = requestSources(route.method)
   return bindMember(member, { sources, connections: [Connection, EventStream], connectionFirst: isClass }, binding)
 }
 
@@ -71,7 +72,7 @@ function replyInstead(stream: Connection, returned: unknown): Reply | undefined 
 
 /** What opens no stream: a peer that takes none, and one that was told not to come back. */
 function refuseEarly(context: RequestContext, endpoint: Endpoint, serving: ConnectionServing): boolean {
-  if (!acceptsEventStream(context.header('accept'))) {
+  if (preferredType(context.header('accept'), ['text/event-stream']) === undefined) {
     const refusal = notAcceptable('here are event streams: accept text/event-stream')
     serving.refuse(context, endpoint.map(refusal, context))
   } else if (lastEventIdOf(context) === STOPPED_ID) serving.reply(context, noContent())
@@ -81,7 +82,12 @@ function refuseEarly(context: RequestContext, endpoint: Endpoint, serving: Conne
 
 /** The head that GET would have, for those whom the guards admit; no stream is opened (RFC 9110 §9.3.2). */
 function answerHead(context: RequestContext, endpoint: Endpoint, serving: ConnectionServing): void {
-  const answer = () => serving.reply(context, reply([].values(), { headers: streamHead }))
+  const answer = () => {
+    const { compression = false } = context.route.options as SseOptions
+    const coding = compression ? chooseStreamCoding(context.response) : undefined
+    const headers = coding === undefined ? streamHead : { ...streamHead, 'Content-Encoding': coding }
+    serving.reply(context, reply([].values(), { headers }))
+  }
   const fail = (error: unknown) => serving.refuse(context, endpoint.map(error, context))
   try {
     const admitted = then(endpoint.admit(context), answer)

@@ -5,7 +5,7 @@ import type { WebSocketOptions } from '../declare/routes.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
 import type { RequestContext } from '../pipeline/request-context.js'
-import { type Binding, bindMember } from '../pipeline/serving.js'
+import { type Binding, bindMember, ofRequests } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
 import { compileMessages } from './messages.js'
 import { Socket, type SocketHandlers } from './socket.js'
@@ -19,7 +19,7 @@ const HEARTBEAT = 30_000
 export type ServeUpgrade = (context: RequestContext, head: Buffer) => void
 
 export function bindWebSocket(route: Route, binding: Binding): Bind {
-  const offers = { sources: [], connections: [Connection, Socket], connectionFirst: true }
+  const offers = { sources: ofRequests, connections: [Connection, Socket], connectionFirst: true }
   return bindMember({ route, name: `${route.name}.open`, key: 'open' }, offers, binding)
 }
 
@@ -64,6 +64,7 @@ export function compileWebSocket(
           const instance = construct(socket) as SocketHandlers & { open?: Handler }
           const wire = accept(response, head, socket)
           if (wire === undefined) return undefined
+          context.switched = true
           socket.attach(wire)
           if (socket.closed) return undefined
           socket.begin(instance)

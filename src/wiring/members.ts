@@ -9,7 +9,7 @@ import {
 } from '../declare/metadata.js'
 import type { Checks } from '../declare/options.js'
 import { check, markProblems, show, wrongOptions } from '../declare/options.js'
-import type { BodyOptions } from '../declare/params.js'
+import type { BodyOptions, ReadCookieOptions } from '../declare/params.js'
 import type { FileOptions, FilesOptions } from '../declare/uploads.js'
 import { callbacks } from '../routing/table.js'
 import { markedTwice, pathProblems } from './marks.js'
@@ -24,6 +24,7 @@ const files: Checks<FilesOptions> = {
 const { maxCount: _, ...one } = files
 const file: Checks<FileOptions> = { ...one, optional: check.flag }
 const body: Checks<BodyOptions> = { as: check.oneOf('json', 'form', 'text', 'raw'), limit: check.bytes }
+const cookie: Checks<ReadCookieOptions> = { signed: check.flag }
 
 export function memberProblems(owner: AbstractClass, kind: Mark, { members }: ClassDeclaration): string[] {
   const handlers = new Map<string, string>()
@@ -69,9 +70,17 @@ function schemaProblems(where: string, said: MemberDeclaration): string[] {
     const expected = schema === undefined ? undefined : check.schema(schema)
     return expected === undefined ? [] : [`${where}: ${of}: its schema should be ${expected}, not ${show(schema)}`]
   })
-  const bodies = [...said.params.values()].filter(param => param.source === 'body' && param.options !== undefined)
+  const optioned = [...said.params.values()].filter(param => param.options !== undefined)
   const uploads = [...said.params.values()].flatMap(param => uploadProblems(where, param))
-  return [...schemas, ...bodies.flatMap(param => bodyProblems(where, param.options)), ...uploads]
+  return [...schemas, ...optioned.flatMap(param => paramProblems(where, param)), ...uploads]
+}
+
+function paramProblems(where: string, param: ParamDeclaration): string[] {
+  if (param.source === 'body') return bodyProblems(where, param.options)
+  if (param.source !== 'cookie') return []
+  const { options } = param
+  if (typeof options === 'object') return wrongOptions(`${where}: ${nameParam(param)}`, options, cookie)
+  return [`${where}: ${nameParam(param)}: its schema should be ${check.schema(options)}, not ${show(options)}`]
 }
 
 function uploadProblems(where: string, param: ParamDeclaration): string[] {

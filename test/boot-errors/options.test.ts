@@ -34,7 +34,7 @@ testBootErrors('the options of', {
     },
     problems: [
       "A.one: @Get('/1') has no option outptu: did you mean output?",
-      "A.two: @Get('/2') has no option status: it knows output, upgrade, uploads, host, version",
+      "A.two: @Get('/2') has no option status: it knows output, upgrade, uploads, compression, host, version",
       "A.three: @Get('/3'): output should be a Standard Schema, such as one of zod, valibot or arktype, not Dto",
       "A.three: @Get('/3'): upgrade should be an array, not Dto",
     ],
@@ -57,7 +57,7 @@ testBootErrors('the options of', {
     },
     problems: [
       "A: @Sse('/a') has no option keepalive: did you mean keepAlive?",
-      "A: @Sse('/a') has no option heartbeat: it knows sendLimit, overflow, keepHeaders, method, keepAlive, retry, idleTimeout, output, uploads, host, version",
+      "A: @Sse('/a') has no option heartbeat: it knows sendLimit, overflow, keepHeaders, method, keepAlive, retry, idleTimeout, output, uploads, compression, host, version",
       "B: @Sse('/b'): keepAlive should be milliseconds, from 0 to 2147483647, not '15s'",
       "B: @Sse('/b'): retry should be milliseconds, from 0 to 2147483647, not -1",
       "B: @Sse('/b'): method should be 'GET' or 'POST' or 'PUT' or 'PATCH' or 'DELETE', not 'get'",

@@ -1,0 +1,120 @@
+/** What goes out behind a head: as it is, or compressed. */
+import type { ServerResponse } from 'node:http'
+import type { Coding } from '../declare/routes.js'
+import { chooseCoding, type Encoder, openEncoder, weaken } from '../pipeline/coding.js'
+import type { RequestContext } from '../pipeline/request-context.js'
+import { dropField, fieldOf, type Head, isOver, setField, writeHead } from './head.js'
+
+/**
+ * The coding that the content behind a head is to be sent in; undefined for as it is.
+ * @param size bytes of the content. @default what `Content-Length` says, where it does
+ */
+export function codingOf({ response, route }: RequestContext, head: Head, size?: number): Coding | undefined {
+  const field = (name: string) => fieldOf(response, head, name)
+  const length = () => size ?? (field('Content-Length') === undefined ? undefined : Number(field('Content-Length')))
+  return chooseCoding({ response, status: head.status, field, length, options: route.options.compression })
+}
+
+/** Chooses the coding, and makes the head speak of it. */
+export function encodeHead(context: RequestContext, head: Head, size?: number): Coding | undefined {
+  const { response } = context
+  const coding = codingOf(context, head, size)
+  if (coding === undefined) return undefined
+  setField(head, 'Content-Encoding', coding)
+  const tag = fieldOf(response, head, 'ETag')
+  if (tag !== undefined) setField(head, 'ETag', weaken(String(tag)))
+  for (const name of ['Content-Length', 'Accept-Ranges']) dropField(response, head, name)
+  return coding
+}
+
+/** The content of a response, item by item. Its head goes out with the first. */
+export class Content {
+  readonly #response: ServerResponse
+  #encoder: Encoder | undefined
+  /** Whether the response takes what the encoder gives. */
+  #goesOn = true
+
+  constructor(
+    private readonly context: RequestContext,
+    private readonly head: Head,
+  ) {
+    this.#response = context.response
+  }
+
+  /** Answers a promise where there is something to wait for: until the peer has taken enough, or has left. */
+  write(chunk: string | Uint8Array): Promise<void> | undefined {
+    const response = this.#response
+    if (!response.headersSent) this.#begin()
+    const encoder = this.#encoder
+    if (encoder !== undefined)
+      return this.#settled(encoder, done => {
+        encoder.stream.write(chunk)
+        encoder.flush(done)
+      })
+    const goesOn = response.write(chunk)
+    flush(response)
+    return goesOn ? undefined : drainOrClose(response)
+  }
+
+  async end(): Promise<void> {
+    const encoder = this.#encoder
+    if (encoder !== undefined)
+      await this.#settled(encoder, done => {
+        encoder.stream.once('end', done)
+        encoder.stream.end()
+      })
+    if (!this.#response.headersSent) writeHead(this.#response, this.head)
+    this.#response.end()
+  }
+
+  /** Nothing more is to be sent: no compressor is left behind. */
+  destroy(): void {
+    this.#encoder?.stream.destroy()
+  }
+
+  #begin(): void {
+    const coding = encodeHead(this.context, this.head)
+    writeHead(this.#response, this.head)
+    if (coding === undefined) return
+    const response = this.#response
+    response.on('drain', () => {
+      this.#goesOn = true
+    })
+    this.#encoder = openEncoder(coding)
+    this.#encoder.stream.on('data', (bytes: Buffer) => {
+      this.#goesOn = response.write(bytes)
+      flush(response)
+    })
+  }
+
+  /** Waits for what `run` has begun, then for the response, and no longer than the compressor lives. */
+  #settled({ stream }: Encoder, run: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (stream.destroyed) return resolve()
+      const settle = (then: () => void) => {
+        stream.off('close', resolve).off('error', fail)
+        then()
+      }
+      const fail = (error: Error) => settle(() => reject(error))
+      stream.once('close', resolve).once('error', fail)
+      run(() => settle(() => resolve(this.#goesOn ? undefined : drainOrClose(this.#response))))
+    })
+  }
+}
+
+/** Middleware that compresses holds items back until it is told not to (the convention of `compression`). */
+function flush(response: ServerResponse & { readonly flush?: unknown }): void {
+  if (typeof response.flush === 'function') response.flush()
+}
+
+/** `drain` never comes on a closed response, so both are awaited. */
+function drainOrClose(response: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    const settle = () => {
+      response.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    if (isOver(response)) return resolve()
+    response.on('drain', settle).on('close', settle)
+  })
+}
