@@ -194,7 +194,7 @@ describe('the heartbeat', () => {
 
 describe('slow peers hold up nobody', () => {
   test('a preface that does not come to its end, and one that brings no request', async t => {
-    const { port } = await serve(t, { headersTimeout: 50 })
+    const { port } = await serve(t, { headersTimeout: 500 })
     const slow = await RawPeer.connect(port)
     await slow.write(PREFACE.subarray(0, 10))
     const silent = await RawPeer.connect(port)
@@ -207,7 +207,7 @@ describe('slow peers hold up nobody', () => {
   })
 
   test('a header section that does not come to its end', async t => {
-    const { port } = await serve(t, { headersTimeout: 50 })
+    const { port } = await serve(t, { headersTimeout: 500 })
     const slow = await Http2Peer.open(port)
     await slow.write(frame('headers', 0, 1, block(requestFields('/'))))
     await slow.raw.closed
@@ -215,7 +215,7 @@ describe('slow peers hold up nobody', () => {
   })
 
   test('a slow body is 408, while the other streams of its connection are served', async t => {
-    const { port } = await serve(t, { requestTimeout: 150 })
+    const { port } = await serve(t, { requestTimeout: 500 })
     const session = await openSession(port, 'http')
     const slow = session.request({ ':method': 'POST', ':path': '/', 'content-type': 'text/plain' })
     const answered = new Promise(resolve => slow.on('response', headers => resolve(headers[':status'])))

@@ -155,7 +155,7 @@ describe('P4: HTTPS', () => {
   })
 
   test('a handshake that is not finished, and a connection that says nothing, are cut', async t => {
-    const app = await serve(t, { tls: first, http2: true, headersTimeout: 100 })
+    const app = await serve(t, { tls: first, http2: true, headersTimeout: 500 })
     const silent = await RawPeer.connect(app.port)
     const unfinished = await RawPeer.connect(app.port)
     await unfinished.write(Buffer.from([0x16, 0x03, 0x01]))
