@@ -192,7 +192,7 @@ export class Application {
     const asked = typeof history === 'number' ? { count: history } : typeof history === 'object' ? history : {}
     const open: OpenEventLog = this.options.eventLog ?? ((_name, retention) => new MemoryEventLog(retention))
     const name = mark?.path ?? registry.constructor.name
-    const log = await open(name, { ...defaultRetention, ...asked })
+    const log = await open(name, { ...defaultRetention, ...asked }, this.logger)
     await registry.start({ name, log, history: history !== false && history !== 0, logger: this.logger })
     this.#registries.push(registry)
   }
