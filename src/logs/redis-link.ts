@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * Palomino never uses the one that it is given, but connections of its own that it makes with `duplicate`.
  */
 export interface RedisClient {
-  // biome-ignore lint/suspicious/noConfusingVoidType: the three kinds of clients answer differently
   destroy(): Promise<void> | void
   connect(): Promise<unknown>
   close(): Promise<unknown>
@@ -123,7 +122,10 @@ export class RedisLink {
     try {
       const made = await Promise.race([this.make(), lost])
       client = made
-      made.on('error', error => (isPlain(made) ? this.#lose(error) : (this.#error = error)))
+      made.on('error', error => {
+        this.#error = error
+        if (isPlain(made)) this.#lose(error)
+      })
       await Promise.race([within(made.connect(), CONNECTING), lost])
       this.#client = made
       this.#wake()
@@ -186,7 +188,7 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   if (ms === Number.POSITIVE_INFINITY) return promise
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer from Redis in ${Math.ceil(ms)} ms`)), Math.max(0, ms))
+    timer = setTimeout(() => reject(new Error(`no answer from Redis in ${Math.ceil(ms)} ms`)), Math.max(0, ms)).unref()
   })
   try {
     return await Promise.race([promise, late])

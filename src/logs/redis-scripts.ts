@@ -4,8 +4,8 @@
  *
  * - `meta`, a hash: the epoch, the last position, and what is below.
  * - `tail`, a stream: all that was said, entries and notices alike, in the order of their positions. It reaches back as
- *   far as a node may be away and still be given each of them. Each item names the position before it, so that none is
- *   missed unnoticed.
+ *   far as a node may be away and still be given each of them. Each item names its epoch and the position before it, so
+ *   that none is missed unnoticed.
  * - one stream for each room: what it remembers. Each entry names the position of the entry before it in the room, so
  *   the first one tells what was forgotten, and the bytes that came before it, so the last one tells how many are held.
  * - `rooms`, a sorted set: the last position of each room, for when its stream is gone.
@@ -135,7 +135,8 @@ end
 
 local at = int(position + 1)
 local id = at .. '-0'
-redis.call('XADD', tail, 'MAXLEN', '~', ARGV[13], id, 'h', head, 'd', data, 'p', int(last), 's', int(bytes))
+redis.call('XADD', tail, 'MAXLEN', '~', ARGV[13], id, 'h', head, 'd', data, 'p', int(last), 's', int(bytes),
+  'e', epoch)
 redis.call('HSET', meta, 'position', at, 'last', at, 'bytes', int(bytes + size))
 trim(tail, bytes + size, tonumber(ARGV[14]))
 redis.call('PEXPIRE', tail, IDLE)

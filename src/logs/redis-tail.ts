@@ -1,8 +1,9 @@
-import type { LogEntry, Notice } from '../connections/event-log.js'
+import type { LogEntry, Notice, Place } from '../connections/event-log.js'
 import type { RedisClient, RedisLink } from './redis-link.js'
 
 /** One thing that was said. */
 export interface TailItem {
+  readonly epoch: string
   readonly position: number
   /** The position of the item before it. */
   readonly previous: number
@@ -12,7 +13,7 @@ export interface TailItem {
 /** What the tail of a registry is followed by. */
 export interface Follower {
   /** Behind which position to read on. Another object where the node has moved. */
-  readonly stand: { readonly position: number }
+  readonly stand: Place
   /** Asks where the node stands, and moves it where its place is lost. */
   look(client: RedisClient): Promise<void>
   hear(item: TailItem): void
@@ -51,26 +52,27 @@ async function step(link: RedisLink, client: RedisClient, key: string, follower:
   const items = readItems(reply)
   if (items.length === 0) await link.ask(client, () => follower.look(client), PATIENCE)
   for (const item of items) {
-    if (item.previous !== follower.stand.position && (await hasMoved(link, client, follower))) return
-    if (item.previous > follower.stand.position) return
+    if (!isNext(item, follower.stand)) {
+      const asked = follower.stand
+      await link.ask(client, () => follower.look(client), PATIENCE)
+      if (follower.stand !== asked || item.epoch !== asked.epoch || item.previous > asked.position) return
+    }
     follower.hear(item)
   }
 }
 
-async function hasMoved(link: RedisLink, client: RedisClient, follower: Follower): Promise<boolean> {
-  const { stand } = follower
-  await link.ask(client, () => follower.look(client), PATIENCE)
-  return follower.stand !== stand
+function isNext(item: TailItem, { epoch, position }: Place): boolean {
+  return item.epoch === epoch && item.previous === position
 }
 
 type Reply = readonly { readonly messages: readonly { readonly id: string; readonly message: Fields }[] }[] | null
-type Fields = Readonly<Record<'h' | 'd' | 'p', string>>
+type Fields = Readonly<Record<'h' | 'd' | 'p' | 'e', string>>
 
 function readItems(reply: unknown): TailItem[] {
   const messages = (reply as Reply)?.[0]?.messages ?? []
-  return messages.map(({ id, message: { h, d, p } }) => {
+  return messages.map(({ id, message: { h, d, p, e } }) => {
     const position = Number.parseInt(id, 10)
-    return { position, previous: Number(p), message: h === '' ? JSON.parse(d) : readEntry(position, h, d) }
+    return { epoch: e, position, previous: Number(p), message: h === '' ? JSON.parse(d) : readEntry(position, h, d) }
   })
 }
 

@@ -1,8 +1,8 @@
 import { after, describe } from 'node:test'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { testEventLog } from '../contract/event-log.js'
-import { RedisServer, skip } from '../support/redis-server.js'
 import { LogBook } from '../support/app.js'
+import { RedisServer, skip } from '../support/redis-server.js'
 
 describe('the contract', { skip }, () => {
   let server: Promise<RedisServer> | undefined

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class CuttableWire {
   readonly #sockets = new Set<Socket>()
   #cut = false
+  #hushed = false
 
   private constructor(
     private readonly server: Server,
@@ -27,11 +28,20 @@ export class CuttableWire {
   /** Resets all connections; new ones are reset, too, until it is mended. */
   cut(): void {
     this.#cut = true
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    // Node never lets go of the handle of one that is reset while it is shut down.
+    for (const socket of this.#sockets)
+      if (socket.writableEnded) socket.destroy()
+      else socket.resetAndDestroy()
   }
 
   mend(): void {
     this.#cut = false
+    this.#hushed = false
+  }
+
+  /** What peers say still arrives, but they hear no answer. */
+  hush(): void {
+    this.#hushed = true
   }
 
   async close(): Promise<void> {
@@ -47,7 +57,12 @@ export class CuttableWire {
       [server, peer],
     ] as const) {
       this.#sockets.add(from)
-      from.pipe(to)
+      from.on('data', (bytes: Buffer) => {
+        if (from === server && this.#hushed) return
+        if (!to.write(bytes)) from.pause()
+      })
+      to.on('drain', () => from.resume())
+      from.on('end', () => to.end())
       from.on('error', () => {})
       from.on('close', () => {
         this.#sockets.delete(from)
