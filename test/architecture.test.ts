@@ -25,6 +25,7 @@ const SOLE_IMPORTERS: Record<string, RegExp> = {
   tsyringe: /^wiring\/container\.ts$/,
   ws: /^websocket\//,
   busboy: /^http\/multipart\.ts$/,
+  redis: /^logs\/redis\.ts$/,
 }
 
 const LINES_PER_FILE = 300

@@ -19,8 +19,8 @@ export interface RedisClient {
 const CONNECTING = 5000
 /** Milliseconds that commands have to be answered when a link closes. */
 const CLOSING = 1000
-/** Milliseconds until the first attempt to connect again, and at the most. */
-const BACKOFF = { first: 50, longest: 2000 }
+/** Milliseconds until the first attempt to connect again, and at the most; a connection that lasted is a new beginning. */
+const BACKOFF = { first: 50, longest: 2000, lasted: 250 }
 
 /**
  * One connection to Redis that is made again for as long as it is wanted, after waits that grow and are spread. A lost
@@ -106,7 +106,7 @@ export class RedisLink {
     for (let failures = 0; !signal.aborted; failures++) {
       const before = performance.now()
       this.#error = await this.#hold()
-      if (performance.now() - before > BACKOFF.longest) failures = 0
+      if (performance.now() - before > BACKOFF.lasted) failures = 0
       const longest = Math.min(BACKOFF.longest, BACKOFF.first * 2 ** failures)
       await sleep(longest * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
     }
@@ -119,6 +119,7 @@ export class RedisLink {
     })
     lost.catch(() => {})
     let client: RedisClient | undefined
+    let connecting: Promise<unknown> = Promise.resolve()
     try {
       const made = await Promise.race([this.make(), lost])
       client = made
@@ -126,7 +127,8 @@ export class RedisLink {
         this.#error = error
         if (isPlain(made)) this.#lose(error)
       })
-      await Promise.race([within(made.connect(), CONNECTING), lost])
+      connecting = within(made.connect(), CONNECTING)
+      await Promise.race([connecting, lost])
       this.#client = made
       this.#wake()
       return await lost
@@ -134,7 +136,7 @@ export class RedisLink {
       return error
     } finally {
       this.#client = undefined
-      if (client !== undefined) await end(client)
+      if (client !== undefined) await end(client, connecting)
     }
   }
 
@@ -156,8 +158,10 @@ export function duplicate(client: RedisClient): RedisClient {
   return client.duplicate({ disableOfflineQueue: true, socket: { ...socket, reconnectStrategy: false } })
 }
 
-async function end(client: RedisClient): Promise<void> {
+async function end(client: RedisClient, connecting: Promise<unknown>): Promise<void> {
   try {
+    // One of many servers leaves connections behind where it is ended before it knows them all.
+    if (!isPlain(client)) await connecting.catch(() => {})
     await client.destroy()
   } catch {
     // It was no longer open.

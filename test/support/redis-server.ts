@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,13 +29,16 @@ export class RedisServer {
     readonly port: number,
     readonly folder: string,
     private readonly config: Config,
-    private readonly mode: readonly string[],
+    private readonly watched: RedisServer | undefined,
   ) {}
 
-  /** The caller ends it. */
-  static async open(config: Config = {}, mode: readonly string[] = []): Promise<RedisServer> {
+  /**
+   * The caller ends it.
+   * @param watched makes it a Sentinel that watches this one as `main`
+   */
+  static async open(config: Config = {}, watched?: RedisServer): Promise<RedisServer> {
     for (let attempts = 5; ; attempts--) {
-      const server = new RedisServer(await sparePort(), mkdtempSync(join(tmpdir(), 'palomino-redis-')), config, mode)
+      const server = new RedisServer(await sparePort(), mkdtempSync(join(tmpdir(), 'palomino-redis-')), config, watched)
       try {
         await server.run()
         return server
@@ -61,7 +64,8 @@ export class RedisServer {
   async run(): Promise<void> {
     const given = { dir: this.folder, port: `${this.port}`, bind: '127.0.0.1', save: '', ...this.config }
     const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
-    const child = spawn(executable ?? '', [...args, ...this.mode], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const command = this.watched === undefined ? args : [this.#sentinelConfig(this.watched), '--sentinel']
+    const child = spawn(executable ?? '', command, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
     let log = ''
     await new Promise<void>((resolve, reject) => {
@@ -72,6 +76,14 @@ export class RedisServer {
       child.once('error', reject)
       child.once('exit', code => reject(new Error(`redis-server ended with ${code}:\n${log}`)))
     })
+  }
+
+  /** A Sentinel writes to its configuration, so it needs a file of its own. */
+  #sentinelConfig(watched: RedisServer): string {
+    const path = join(this.folder, 'sentinel.conf')
+    const monitor = `sentinel monitor main 127.0.0.1 ${watched.port} 1`
+    writeFileSync(path, `port ${this.port}\nbind 127.0.0.1\ndir ${this.folder}\n${monitor}\n`)
+    return path
   }
 
   /** Ends the process, and waits for that. SIGTERM lets it save, where it is configured to. */
