@@ -110,6 +110,7 @@ export {
   type InterceptorLike,
   MapError,
 } from './pipeline/surroundings.js'
+export { createPublisher, type EventsOf, Publisher, type PublisherOptions } from './publisher.js'
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
 export { type Middleware, mount } from './server/middleware.js'

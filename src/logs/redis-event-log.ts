@@ -13,7 +13,7 @@ import {
 } from '../connections/event-log.js'
 import { EventLogUnavailableError } from '../errors.js'
 import type { Logger } from '../logger.js'
-import { isPassing, isRefusal, isUnsent, type RedisClient, type RedisLink } from './redis-link.js'
+import { isPassing, isRefusal, isUnsent, type RedisClient, type RedisLink, within } from './redis-link.js'
 import { mergePages, type RoomPage } from './redis-page.js'
 import { runScript, type ScriptName } from './redis-scripts.js'
 import { type Follower, follow, headOf, type TailItem } from './redis-tail.js'
@@ -53,6 +53,7 @@ export class RedisEventLog extends EventLog implements Follower {
   #listener: LogListener | undefined
   #following: Promise<void> | undefined
   #follows = false
+  #followed = () => {}
   #wasAway = false
   #entered = false
   #stopped = false
@@ -76,7 +77,13 @@ export class RedisEventLog extends EventLog implements Follower {
     this.#listener = listener
     listener.reset(this.#stand)
     this.setup.reader.open()
+    const followed = new Promise<void>(resolve => {
+      this.#followed = resolve
+    })
     this.#following = follow(this.setup.reader, this.#key('tail'), this)
+    await within(followed, Math.max(this.setup.patience, LEAST)).catch(cause => {
+      throw this.#unavailable('refused', cause)
+    })
   }
 
   async stop(): Promise<void> {
@@ -135,6 +142,7 @@ export class RedisEventLog extends EventLog implements Follower {
     const isFirst = follows && !this.#wasAway
     this.#follows = follows
     this.#wasAway = !follows
+    if (follows) this.#followed()
     const { registry, logger, onHealth } = this.setup
     if (!follows) logger.warn(`the event log of the registry ${registry} is away`, error)
     else if (!isFirst) logger.info(`the event log of the registry ${registry} is back`)

@@ -9,6 +9,7 @@ import {
   type Application,
   bootstrap,
   ConnectionRegistry,
+  EventLogUnavailableError,
   EventStream,
   Module,
   Registry,
@@ -20,6 +21,7 @@ import { redisEventLog } from '../../src/logs/redis.js'
 import { LogBook } from '../support/app.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
 import { eventually } from '../support/eventually.js'
+import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { RedisServer, redisTest } from '../support/redis-server.js'
 
 @Registry('ticks', { history: { count: 5000, bytes: 10_000_000 } })
@@ -263,4 +265,14 @@ redisTest('a Redis that comes back without its data is one gap to each peer, whi
       Array.from({ length: 30 }, (_, n) => n),
     )
   }
+})
+
+redisTest('an application whose Redis cannot be had does not start, and leaves nothing behind', async t => {
+  const server = await RedisServer.start(t)
+  await server.stop()
+  const before = activeHandles()
+  const options = { port: 0, host: '127.0.0.1', signals: false, logger: new LogBook() }
+  const eventLog = redisEventLog({ url: server.url, patience: 100 })
+  await assert.rejects(bootstrap(App, { ...options, eventLog }), EventLogUnavailableError)
+  await noHandlesLeft(before)
 })
