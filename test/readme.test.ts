@@ -2,10 +2,21 @@ import assert from 'node:assert/strict'
 import { on, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { after, before } from 'node:test'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
+import type { Publisher } from '../src/index.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
+import { RedisServer, skip as withoutRedis } from './support/redis-server.js'
+
+let redis: RedisServer | undefined
+before(async () => {
+  if (withoutRedis !== false) return
+  redis = await RedisServer.open()
+  process.env.REDIS_URL = redis.url
+})
+after(() => redis?.end())
 
 const at = (module: SnippetModule, path: string, scheme = 'http') =>
   `${scheme}://localhost:${(module.app as unknown as { port: number }).port}${path}`
@@ -120,6 +131,17 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(await seen, ['headline: {"title":"one"}', 'headline: {"title":"two"}'])
   },
 
+  'scores.ts': async (module, t) => {
+    const scores = module.scores as Publisher<{ goal: { team: string } }>
+    t.after(() => scores.close())
+    const source = new EventSource(at(module, '/scores/final'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    const seen = events(source, ['goal'], 1)
+    await scores.to('final').send('goal', { team: 'blue' })
+    assert.deepEqual(await seen, ['goal: {"team":"blue"}'])
+  },
+
   'guarded.ts': async module => {
     const stranger = await fetch(at(module, '/me'))
     assert.equal(stranger.status, 401)
@@ -138,7 +160,7 @@ const DRIVES: Record<string, Drive> = {
   },
 }
 
-testSnippets(readFileSync(join(root, 'README.md'), 'utf8'), DRIVES)
+testSnippets(readFileSync(join(root, 'README.md'), 'utf8'), DRIVES, 'readme', { 'scores.ts': withoutRedis })
 
 /** The next acknowledgement: past the message that tells a sender where it stands. */
 async function nextAck(socket: WebSocket): Promise<unknown> {
