@@ -236,3 +236,38 @@ redisTest('rooms whose entries are too old are a gap for those who missed them, 
   assert.deepEqual([...page.gaps.keys()], ['b'])
   assert.deepEqual(page.entries, [])
 })
+
+for (const loses of [false, true]) {
+  redisTest(
+    `a failover to a replica that has ${loses ? 'not ' : ''}all is ${loses ? 'an' : 'no '}other epoch`,
+    async t => {
+      const master = await RedisServer.start(t)
+      const replica = await RedisServer.start(t, { replicaof: `127.0.0.1 ${master.port}` })
+      const wire = await CuttableWire.to(master.port)
+      t.after(() => wire.close())
+      const nodes = [
+        await startNode(t, `redis://127.0.0.1:${wire.port}`),
+        await startNode(t, `redis://127.0.0.1:${wire.port}`),
+      ]
+      const [one, two] = nodes as [Node, Node]
+      const online = async () => /state=online/.test(String(await master.command('INFO', 'replication')))
+      await eventually('it replicates', online, { timeout: 30_000 })
+      await appendAll(one.log, 0, 5)
+      await eventually('the replica has them', async () => (await replica.command('XLEN', 'palomino:{r}:tail')) === 5)
+      if (loses) await replica.command('REPLICAOF', 'NO', 'ONE')
+      if (loses) await appendAll(one.log, 5, 8)
+      const seen = loses ? 8 : 5
+      await Promise.all(nodes.map(node => node.hears(seen)))
+      await replica.command('REPLICAOF', 'NO', 'ONE')
+      await master.stop()
+      wire.lead(replica.port)
+      await appendAll(two.log, 10, 20)
+      await Promise.all(nodes.map(node => node.hears(seen + 10)))
+      for (const node of nodes) {
+        assert.equal(node.places.length, loses ? 2 : 1)
+        assert.deepEqual(data(node.entries.slice(seen)), numbers(10, 20))
+      }
+      assert.equal(one.places.at(-1)?.epoch, two.places.at(-1)?.epoch)
+    },
+  )
+}

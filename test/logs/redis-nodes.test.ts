@@ -245,27 +245,32 @@ redisTest(
   },
 )
 
-redisTest('a Redis that comes back without its data is one gap to each peer, which is whole from there', async t => {
-  const server = await RedisServer.start(t)
-  const nodes = [await startNode(t, server.url), await startNode(t, server.url)]
-  const peers = await openPeers(t, nodes, 'a')
-  for (let n = 0; n < 10; n++) await nodes[n % 2]?.ticks.to('a').send('tick', n)
-  await eventually('all have heard', () => peers.every(peer => peer.ticks.length === 10))
-  await server.stop()
-  const sending = (async () => {
-    for (let n = 10; n < 30; n++) await nodes[n % 2]?.ticks.to('a').send('tick', n)
-  })()
-  await server.run()
-  await sending
-  await eventually('all have heard the last', () => peers.every(peer => peer.ticks.at(-1) === 29))
-  for (const peer of peers) {
-    assert.deepEqual(peer.others, ['gap'])
-    assert.deepEqual(
-      peer.ticks,
-      Array.from({ length: 30 }, (_, n) => n),
-    )
-  }
-})
+for (const data of ['no data', 'old data'] as const) {
+  redisTest(`a Redis that comes back with ${data} is one gap to each peer, which is whole from there`, async t => {
+    const server = await RedisServer.start(t)
+    const nodes = [await startNode(t, server.url), await startNode(t, server.url)]
+    const peers = await openPeers(t, nodes, 'a')
+    const send = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) await nodes[n % 2]?.ticks.to('a').send('tick', n)
+    }
+    await send(0, 5)
+    if (data === 'old data') await server.dump()
+    await send(5, 10)
+    await eventually('all have heard', () => peers.every(peer => peer.ticks.length === 10))
+    await server.stop()
+    const sending = send(10, 30)
+    await (data === 'old data' ? server.rollBack() : server.run())
+    await sending
+    await eventually('all have heard the last', () => peers.every(peer => peer.ticks.at(-1) === 29))
+    for (const peer of peers) {
+      assert.deepEqual(peer.others, ['gap'])
+      assert.deepEqual(
+        peer.ticks,
+        Array.from({ length: 30 }, (_, n) => n),
+      )
+    }
+  })
+}
 
 redisTest('an application whose Redis cannot be had does not start, and leaves nothing behind', async t => {
   const server = await RedisServer.start(t)

@@ -9,7 +9,7 @@ export class CuttableWire {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: number,
+    private target: number,
   ) {}
 
   static async to(port: number): Promise<CuttableWire> {
@@ -37,6 +37,13 @@ export class CuttableWire {
   mend(): void {
     this.#cut = false
     this.#hushed = false
+  }
+
+  /** Leads to another server, as an address does that a failover moved. */
+  lead(port: number): void {
+    this.target = port
+    this.cut()
+    this.mend()
   }
 
   /** What peers say still arrives, but they hear no answer. */
