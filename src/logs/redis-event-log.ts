@@ -54,7 +54,9 @@ export class RedisEventLog extends EventLog implements Follower {
   #following: Promise<void> | undefined
   #follows = false
   #followed = () => {}
-  #wasAway = false
+  /** What was told of its health last. */
+  #wasReady: boolean | undefined
+  readonly #noteChange = () => this.#noteHealth()
   #entered = false
   #stopped = false
   #waiting = 0
@@ -76,6 +78,7 @@ export class RedisEventLog extends EventLog implements Follower {
     this.#stand = { epoch: this.#stand.epoch, position: this.#known }
     this.#listener = listener
     listener.reset(this.#stand)
+    this.setup.commands.onChange.add(this.#noteChange)
     this.setup.reader.open()
     const followed = new Promise<void>(resolve => {
       this.#followed = resolve
@@ -90,6 +93,7 @@ export class RedisEventLog extends EventLog implements Follower {
     if (this.#stopped) return
     this.#stopped = true
     this.#listener = undefined
+    this.setup.commands.onChange.delete(this.#noteChange)
     await this.setup.reader.destroy()
     await this.#following
     if (this.#entered) await this.setup.leave()
@@ -138,15 +142,25 @@ export class RedisEventLog extends EventLog implements Follower {
 
   /** @internal */
   follows(follows: boolean, error?: unknown): void {
-    if (this.#follows === follows || this.#stopped) return
-    const isFirst = follows && !this.#wasAway
     this.#follows = follows
-    this.#wasAway = !follows
     if (follows) this.#followed()
+    this.#noteHealth(error)
+  }
+
+  #noteHealth(error?: unknown): void {
+    const { health } = this
+    if (this.#wasReady === health.ready || this.#listener === undefined) return
+    const isFirst = this.#wasReady === undefined
+    if (isFirst && !health.ready) return
+    this.#wasReady = health.ready
     const { registry, logger, onHealth } = this.setup
-    if (!follows) logger.warn(`the event log of the registry ${registry} is away`, error)
+    if (!health.ready) logger.warn(`the event log of the registry ${registry} is away`, error ?? health.error)
     else if (!isFirst) logger.info(`the event log of the registry ${registry} is back`)
-    onHealth?.(registry, this.health)
+    try {
+      onHealth?.(registry, health)
+    } catch (failure) {
+      logger.error(`onHealth of the registry ${registry} failed`, failure)
+    }
   }
 
   /** @internal */

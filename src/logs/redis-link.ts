@@ -33,6 +33,8 @@ export class RedisLink {
   #lose: (error: unknown) => void = () => {}
   #error: unknown
   #waiting = new Set<() => void>()
+  /** Called when it is up, and when it is down. */
+  readonly onChange = new Set<() => void>()
 
   constructor(private readonly make: () => Promise<RedisClient>) {}
 
@@ -105,15 +107,15 @@ export class RedisLink {
   async #keep(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; failures++) {
       const before = performance.now()
-      this.#error = await this.#hold()
+      await this.#hold()
       if (performance.now() - before > BACKOFF.lasted) failures = 0
       const longest = Math.min(BACKOFF.longest, BACKOFF.first * 2 ** failures)
       await sleep(longest * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
     }
   }
 
-  /** Connects, and waits until that connection is lost; answers why. */
-  async #hold(): Promise<unknown> {
+  /** Connects, and waits until that connection is lost. */
+  async #hold(): Promise<void> {
     const lost = new Promise<never>((_, reject) => {
       this.#lose = reject
     })
@@ -131,13 +133,19 @@ export class RedisLink {
       await Promise.race([connecting, lost])
       this.#client = made
       this.#wake()
-      return await lost
+      this.#tell()
+      await lost
     } catch (error) {
-      return error
+      this.#error = error
     } finally {
       this.#client = undefined
+      this.#tell()
       if (client !== undefined) await end(client, connecting)
     }
+  }
+
+  #tell(): void {
+    for (const tell of this.onChange) tell()
   }
 
   #wake(): void {

@@ -164,6 +164,18 @@ redisTest('health is told as it changes, and logged once', async t => {
   assert.deepEqual(book.warnings, ['the event log of the registry r is away'])
 })
 
+redisTest('an onHealth that throws is logged, and harms nothing', async t => {
+  const onHealth = () => {
+    throw new Error('too ill to tell')
+  }
+  const { log, book } = await behindWire(t, { onHealth })
+  const node = await new Node(log).start()
+  await log.append(message(['a'], 0))
+  await node.hears(1)
+  await eventually('it is logged', () => book.messages.length === 1)
+  assert.deepEqual(book.messages, ['onHealth of the registry r failed'])
+})
+
 for (const when of ['connected', 'away'] as const) {
   redisTest(`stop leaves nothing behind, while Redis is ${when}`, async t => {
     const { log, wire } = await behindWire(t)
