@@ -1,22 +1,22 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { type Blueprint, connectionTokens, drawUp, registryMark } from './blueprint.js'
+import { type Blueprint, connectionTokens, drawUp } from './blueprint.js'
 import type { Connection } from './connections/connection.js'
 import { drainConnections } from './connections/drain.js'
 import type { OpenEventLog } from './connections/event-log.js'
 import { LiveConnections } from './connections/live.js'
 import { MemoryEventLog } from './connections/memory-event-log.js'
-import { ConnectionRegistry, defaultRetention } from './connections/registry.js'
+import { ConnectionRegistry } from './connections/registry.js'
 import type { ConnectionServing } from './connections/serving.js'
 import type { AbstractClass, Class, Token } from './declare/metadata.js'
 import { listOf } from './declare/options.js'
-import type { RegistryOptions } from './declare/registry.js'
 import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
 import { type ApplicationOptions, dispatchOptions, optionProblems } from './options.js'
 import { compileArrivals } from './pipeline/arrival.js'
 import { Upgrade } from './pipeline/reply.js'
+import { openRegistryLog } from './registry-log.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
 import { Dispatcher } from './server/dispatch.js'
@@ -204,14 +204,10 @@ export class Application {
   }
 
   async #startRegistry(registry: ConnectionRegistry): Promise<void> {
-    const mark = registryMark(registry.constructor as AbstractClass)
-    const { history } = (mark?.options ?? {}) as RegistryOptions
-    const asked = typeof history === 'number' ? { count: history } : typeof history === 'object' ? history : {}
     const open: OpenEventLog = this.options.eventLog ?? ((_name, retention) => new MemoryEventLog(retention))
-    const name = mark?.path ?? registry.constructor.name
-    const log = await open(name, { ...defaultRetention, ...asked })
-    await registry.start({ name, log, history: history !== false && history !== 0, logger: this.logger })
+    const opened = await openRegistryLog(registry.constructor as AbstractClass, open, this.logger)
     this.#registries.push(registry)
+    await registry.start({ ...opened, logger: this.logger })
   }
 
   #serving(compiled: () => Compiled): ConnectionServing {

@@ -161,3 +161,20 @@ export class AddressInUseError extends Error {
     super(`${address} is in use: stop what listens there, or choose another (port 0 takes a spare one)`, options)
   }
 }
+
+/**
+ * The log behind a registry is away, and did not come back in time. What should be sent was not taken, or that is not
+ * known (`outcome`): then some may have got it. The peer of a handler that lets this through hears 503.
+ */
+export class EventLogUnavailableError extends HttpError {
+  override readonly name = 'EventLogUnavailableError'
+
+  constructor(
+    readonly registry: string,
+    readonly outcome: 'refused' | 'unknown',
+    options: { readonly cause?: unknown } = {},
+  ) {
+    const told = outcome === 'refused' ? 'nothing was done' : 'it is not known whether it did what was asked'
+    super(503, `the event log of the registry ${registry} is away: ${told}`, options)
+  }
+}

@@ -5,6 +5,7 @@ export {
   EVERYWHERE,
   EventLog,
   type LogEntry,
+  type LogHealth,
   type LogListener,
   type LogMessage,
   type LogRetention,
@@ -75,6 +76,7 @@ export {
   ConnectionClosedError,
   conflict,
   contentTooLarge,
+  EventLogUnavailableError,
   forbidden,
   gone,
   HttpError,
@@ -132,6 +134,7 @@ export {
   type InterceptorLike,
   MapError,
 } from './pipeline/surroundings.js'
+export { createPublisher, type EventsOf, Publisher, type PublisherOptions } from './publisher.js'
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
 export type { Versioning } from './routing/versioning.js'
 export type { Http2Options } from './server/http2.js'

@@ -13,7 +13,8 @@ const RANKS = [
   ['http/', 'sse/', 'websocket/', 'logs/'],
   ['server/', 'describe/'],
   ['options.ts', 'blueprint.ts'],
-  ['application.ts'],
+  ['registry-log.ts'],
+  ['application.ts', 'publisher.ts'],
   ['index.ts'],
   ['inspector/', 'testing/', 'client/'],
   ['cli.ts'],
@@ -27,6 +28,7 @@ const SOLE_IMPORTERS: Record<string, RegExp> = {
   busboy: /^http\/multipart\.ts$/,
   cookie: /^pipeline\/cookies\.ts$/,
   negotiator: /^pipeline\/negotiate\.ts$/,
+  redis: /^logs\/redis\.ts$/,
 }
 
 const LINES_PER_FILE = 300

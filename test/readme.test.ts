@@ -5,16 +5,25 @@ import { rm } from 'node:fs/promises'
 import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
+import { after, before } from 'node:test'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
-import type { Application } from '../src/index.js'
+import type { Application, Publisher } from '../src/index.js'
 import { makeCertificate } from './support/certificate.js'
 import { eventually } from './support/eventually.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
+import { RedisServer, skip as withoutRedis } from './support/redis-server.js'
 import { send as request } from './support/send.js'
 import { frame } from './support/websocket-peer.js'
+
+let redis: RedisServer | undefined
+before(async () => {
+  if (withoutRedis !== false) return
+  redis = await RedisServer.open()
+  process.env.REDIS_URL = redis.url
+})
+after(() => redis?.end())
 
 const at = (module: SnippetModule, path: string, scheme = 'http') =>
   `${scheme}://localhost:${(module.app as unknown as { port: number }).port}${path}`
@@ -205,6 +214,17 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(shown, ['one', 'two'])
   },
 
+  'scores.ts': async (module, t) => {
+    const scores = module.scores as Publisher<{ goal: { team: string } }>
+    t.after(() => scores.close())
+    const source = new EventSource(at(module, '/scores/final'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    const seen = events(source, ['goal'], 1)
+    await scores.to('final').send('goal', { team: 'blue' })
+    assert.deepEqual(await seen, ['goal: {"team":"blue"}'])
+  },
+
   'guarded.ts': async module => {
     const stranger = await fetch(at(module, '/me'))
     assert.equal(stranger.status, 401)
@@ -291,7 +311,7 @@ writeFileSync(process.env.TLS_KEY, certificate.key)
 writeFileSync(process.env.TLS_CERT, certificate.cert)
 after(() => rmSync(certificates, { recursive: true }))
 
-testSnippets(page, DRIVES)
+testSnippets(page, DRIVES, 'readme', { 'scores.ts': withoutRedis })
 
 /** The next acknowledgement: past the message that tells a sender where it stands. */
 async function nextAck(socket: WebSocket): Promise<unknown> {

@@ -1,3 +1,5 @@
+import type { Logger } from '../logger.js'
+
 /** The room that stands for all: what is broadcast is kept there, and each peer has a position in it. */
 export const EVERYWHERE = '\u0000'
 
@@ -50,6 +52,14 @@ export interface Page {
   readonly upTo: number
 }
 
+/** Whether a log can be had right now. */
+export interface LogHealth {
+  /** What is sent is taken, and what others send is heard. */
+  readonly ready: boolean
+  /** Why not, where that is known. */
+  readonly error?: unknown
+}
+
 /**
  * The ordered record behind a registry: a port. Every node, the sender's own included, hears each message once, and all
  * nodes hear entries in one order, that of their positions.
@@ -76,10 +86,18 @@ export abstract class EventLog {
   abstract read(after: ReadonlyMap<string, number>, limit: number): Promise<Page>
   /** The position after which the last `count` entries of a room lie, what was sent to all included. */
   abstract before(room: string, count: number): Promise<number>
+
+  get health(): LogHealth {
+    return { ready: true }
+  }
 }
 
 /** Makes the log of a registry. */
-export type OpenEventLog = (registry: string, retention: Required<LogRetention>) => EventLog | Promise<EventLog>
+export type OpenEventLog = (
+  registry: string,
+  retention: Required<LogRetention>,
+  logger: Logger,
+) => EventLog | Promise<EventLog>
 
 /** What a log remembers of each room. */
 export interface LogRetention {

@@ -7,7 +7,8 @@ import { Encodings } from './encodings.js'
 import type { EventLog, LogMessage, Notice, Place } from './event-log.js'
 import { isLocalId } from './id.js'
 import { Membership, type Surroundings } from './membership.js'
-import { checkRooms, type DataOf, type Outbox, Target } from './target.js'
+import { type Outbox, outboxTo } from './outbox.js'
+import { checkRooms, type DataOf, Target } from './target.js'
 
 export interface JoinOptions {
   /** The last events of the room that a peer gets which did not come back to it with a last event id. @default 0 */
@@ -161,14 +162,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   #outbox(): Outbox {
     const { log, history } = this.#whenRunning('send')
-    return {
-      async send(message, volatile) {
-        if (history && !volatile) return formatPlace(await log.append(message))
-        await log.notify({ kind: 'event', volatile, ...message })
-        return undefined
-      },
-      tell: (rooms, data) => log.notify({ kind: 'tell', rooms, data }),
-    }
+    return outboxTo(log, history)
   }
 
   #enter(running: Running, connection: Connection, room: string, position: number): void {

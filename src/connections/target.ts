@@ -1,15 +1,10 @@
 import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
-import { EVERYWHERE, type LogMessage } from './event-log.js'
+import { EVERYWHERE } from './event-log.js'
+import type { Outbox } from './outbox.js'
 
 /** A message's data, left out where it has none. */
 export type DataOf<Data> = Data extends null | undefined ? [data?: null] : [data: Data]
-
-/** How messages leave a registry. */
-export interface Outbox {
-  send(message: LogMessage, volatile: boolean): Promise<string | undefined>
-  tell(rooms: readonly string[] | undefined, data: string): Promise<void>
-}
 
 /** Where a message goes. */
 export class Target<Events extends object> {

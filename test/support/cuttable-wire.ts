@@ -5,10 +5,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class CuttableWire {
   readonly #sockets = new Set<Socket>()
   #cut = false
+  #hushed = false
 
   private constructor(
     private readonly server: Server,
-    private readonly target: number,
+    private target: number,
   ) {}
 
   static async to(port: number): Promise<CuttableWire> {
@@ -27,11 +28,27 @@ export class CuttableWire {
   /** Resets all connections; new ones are reset, too, until it is mended. */
   cut(): void {
     this.#cut = true
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    // Node never lets go of the handle of one that is reset while it is shut down.
+    for (const socket of this.#sockets)
+      if (socket.writableEnded) socket.destroy()
+      else socket.resetAndDestroy()
   }
 
   mend(): void {
     this.#cut = false
+    this.#hushed = false
+  }
+
+  /** Leads to another server, as an address does that a failover moved. */
+  lead(port: number): void {
+    this.target = port
+    this.cut()
+    this.mend()
+  }
+
+  /** What peers say still arrives, but they hear no answer. */
+  hush(): void {
+    this.#hushed = true
   }
 
   async close(): Promise<void> {
@@ -47,7 +64,12 @@ export class CuttableWire {
       [server, peer],
     ] as const) {
       this.#sockets.add(from)
-      from.pipe(to)
+      from.on('data', (bytes: Buffer) => {
+        if (from === server && this.#hushed) return
+        if (!to.write(bytes)) from.pause()
+      })
+      to.on('drain', () => from.resume())
+      from.on('end', () => to.end())
       from.on('error', () => {})
       from.on('close', () => {
         this.#sockets.delete(from)

@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  EVERYWHERE,
+  EventLog,
+  type LogHealth,
+  type LogListener,
+  type LogMessage,
+  type LogRetention,
+  type Notice,
+  type Page,
+  type Place,
+} from '../connections/event-log.js'
+import { EventLogUnavailableError } from '../errors.js'
+import type { Logger } from '../logger.js'
+import { isPassing, isRefusal, isUnsent, type RedisClient, type RedisLink, within } from './redis-link.js'
+import { mergePages, type RoomPage } from './redis-page.js'
+import { runScript, type ScriptName } from './redis-scripts.js'
+import { type Follower, follow, headOf, type TailItem } from './redis-tail.js'
+
+/** How a log is run: given to it by `redisEventLog`. @internal */
+export interface RedisLogSetup {
+  readonly registry: string
+  readonly retention: Required<LogRetention>
+  readonly logger: Logger
+  readonly prefix: string
+  readonly tail: { readonly count: number; readonly bytes: number }
+  readonly patience: number
+  readonly waiting: number
+  /** Shared by all registries. */
+  readonly commands: RedisLink
+  /** Of this one alone, since it reads and waits. */
+  readonly reader: RedisLink
+  /** Counts the logs that use `commands`. */
+  readonly enter: () => void
+  readonly leave: () => Promise<void>
+  readonly onHealth: ((registry: string, health: LogHealth) => void) | undefined
+}
+
+/** Milliseconds that a command has to be answered, however short the patience is. */
+const LEAST = 1000
+/** Milliseconds until Redis is asked again which could not do it a moment ago. */
+const PAUSE = 100
+
+/** The log of a registry in Redis, which all nodes share. Made by `redisEventLog`. */
+export class RedisEventLog extends EventLog implements Follower {
+  /** How far this node was given the log. Another object whenever that changes. */
+  #stand: Place = { epoch: '', position: 0 }
+  /** The highest position that this node knows of in its epoch. */
+  #known = 0
+  /** Epochs that this node knows to be over. */
+  readonly #over = new Set<string>()
+  #listener: LogListener | undefined
+  #following: Promise<void> | undefined
+  #follows = false
+  #followed = () => {}
+  /** What was told of its health last. */
+  #wasReady: boolean | undefined
+  readonly #noteChange = () => this.#noteHealth()
+  #entered = false
+  #stopped = false
+  #waiting = 0
+
+  /** @internal */
+  constructor(private readonly setup: RedisLogSetup) {
+    super()
+  }
+
+  override get health(): LogHealth {
+    const { commands, reader } = this.setup
+    if (this.#follows && commands.up) return { ready: true }
+    const error = commands.up ? reader.error : commands.error
+    return error === undefined ? { ready: false } : { ready: false, error }
+  }
+
+  async start(listener: LogListener): Promise<void> {
+    await this.#refresh()
+    this.#stand = { epoch: this.#stand.epoch, position: this.#known }
+    this.#listener = listener
+    listener.reset(this.#stand)
+    this.setup.commands.onChange.add(this.#noteChange)
+    this.setup.reader.open()
+    const followed = new Promise<void>(resolve => {
+      this.#followed = resolve
+    })
+    this.#following = follow(this.setup.reader, this.#key('tail'), this)
+    await within(followed, Math.max(this.setup.patience, LEAST)).catch(cause => {
+      throw this.#unavailable('refused', cause)
+    })
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#listener = undefined
+    this.setup.commands.onChange.delete(this.#noteChange)
+    await this.setup.reader.destroy()
+    await this.#following
+    if (this.#entered) await this.setup.leave()
+  }
+
+  async append(message: LogMessage): Promise<Place> {
+    const rooms = [...new Set(message.rooms ?? [EVERYWHERE])]
+    const size = Buffer.byteLength(message.data) + Buffer.byteLength(message.event)
+    return this.#publish(headOf(message), message.data, size, rooms)
+  }
+
+  async notify(notice: Notice): Promise<void> {
+    const data = JSON.stringify(notice)
+    await this.#publish('', data, Buffer.byteLength(data), [])
+  }
+
+  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
+    const rooms = [...after].flatMap(([room, position]) => [room, `${position}`])
+    const ask = () => this.#ask('read', this.#keys([...after.keys()]), () => [`${limit}`, ...rooms])
+    const reply = await this.#askInEpoch(ask)
+    const [, position, gaps, pages] = reply as [string, string, (string | null)[], RoomPage[]]
+    return mergePages(after, limit, Number(position), gaps, pages)
+  }
+
+  async before(room: string, count: number): Promise<number> {
+    const keys = this.#keys([...new Set([room, EVERYWHERE])])
+    const reply = await this.#askInEpoch(() => this.#ask('before', keys, () => [`${Math.max(1, count)}`]))
+    const [, position, positions] = reply as [string, string, string[]]
+    const newest = positions.map(Number).sort((a, b) => b - a)
+    const oldest = newest.slice(0, Math.max(0, count)).at(-1)
+    return oldest === undefined ? Number(position) : oldest - 1
+  }
+
+  /** @internal */
+  get stand(): Place {
+    return this.#stand
+  }
+
+  /** @internal */
+  hear({ position, message }: TailItem): void {
+    this.#stand = { epoch: this.#stand.epoch, position }
+    this.#known = Math.max(this.#known, position)
+    if ('position' in message) this.#listener?.entry(message)
+    else this.#listener?.notice(message)
+  }
+
+  /** @internal */
+  follows(follows: boolean, error?: unknown): void {
+    this.#follows = follows
+    if (follows) this.#followed()
+    this.#noteHealth(error)
+  }
+
+  #noteHealth(error?: unknown): void {
+    const { health } = this
+    if (this.#wasReady === health.ready || this.#listener === undefined) return
+    const isFirst = this.#wasReady === undefined
+    if (isFirst && !health.ready) return
+    this.#wasReady = health.ready
+    const { registry, logger, onHealth } = this.setup
+    if (!health.ready) logger.warn(`the event log of the registry ${registry} is away`, error ?? health.error)
+    else if (!isFirst) logger.info(`the event log of the registry ${registry} is back`)
+    try {
+      onHealth?.(registry, health)
+    } catch (failure) {
+      logger.error(`onHealth of the registry ${registry} failed`, failure)
+    }
+  }
+
+  /** @internal */
+  async look(client: RedisClient): Promise<void> {
+    const asked = this.#stand
+    const args = this.#args([`${asked.position}`, [...this.#over].join()])
+    this.#place(asked, await runScript(client, 'look', this.#keys(), args))
+  }
+
+  /** As `look`, where the node itself has reason to doubt its place. */
+  async #refresh(): Promise<void> {
+    const asked = this.#stand
+    this.#place(asked, await this.#ask('look', this.#keys(), () => [`${asked.position}`, [...this.#over].join()]))
+  }
+
+  /** Moves the node where the log's data is not what it was, or where it cannot be given what it has not heard. */
+  #place(asked: Place, reply: unknown[]): void {
+    const [epoch, position, from] = [String(reply[0]), Number(reply[1]), Number(reply[2])]
+    if (this.#stand !== asked) return
+    if (epoch === asked.epoch) this.#known = Math.max(this.#known, position)
+    else this.#adopt(epoch, position)
+    if (epoch === asked.epoch && from === asked.position) return
+    this.#stand = { epoch, position: from }
+    this.#listener?.reset(this.#stand)
+  }
+
+  #adopt(epoch: string, position: number): void {
+    if (this.#stand.epoch !== '') this.#over.add(this.#stand.epoch)
+    this.#stand = { epoch, position }
+    this.#known = position
+  }
+
+  /** Asks until the answer is of the epoch that the listener knows. */
+  async #askInEpoch(ask: () => Promise<unknown[]>): Promise<unknown[]> {
+    for (;;) {
+      const reply = await ask()
+      if (reply[0] === this.#stand.epoch) return reply
+      await this.#refresh()
+    }
+  }
+
+  async #publish(head: string, data: string, size: number, rooms: readonly string[]): Promise<Place> {
+    if (this.#stand.epoch === '') await this.#refresh()
+    const { retention, tail } = this.setup
+    const token = randomBytes(9).toString('base64url')
+    const first = { epoch: this.#stand.epoch, position: this.#known }
+    const bytes = Math.min(retention.bytes, Number.MAX_SAFE_INTEGER)
+    const kept = [retention.count, bytes, Math.ceil(retention.age), tail.count, tail.bytes].map(String)
+    const reply = await this.#ask('publish', this.#keys(rooms), isRepeated => [
+      ...[token, isRepeated ? first.epoch : '', `${first.position}`, head, data, `${size}`],
+      ...kept,
+      ...rooms,
+    ])
+    const [verdict, epoch, position] = [reply[0], String(reply[1]), Number(reply[2])]
+    if (verdict === 'unknown') throw this.#unavailable('unknown')
+    if (epoch === this.#stand.epoch) this.#known = Math.max(this.#known, position)
+    else if (this.#listener === undefined && !this.#over.has(epoch)) this.#adopt(epoch, position)
+    return { epoch, position }
+  }
+
+  /** Runs a script as soon as Redis can be had, within the patience of this log; again where its answer was lost. */
+  async #ask(name: ScriptName, keys: string[], args: (isRepeated: boolean) => string[]): Promise<unknown[]> {
+    const { commands, patience, waiting } = this.setup
+    if (this.#stopped || this.#waiting >= waiting) throw this.#unavailable('refused')
+    if (!this.#entered) this.setup.enter()
+    this.#entered = true
+    this.#waiting++
+    const deadline = performance.now() + patience
+    const left = () => deadline - performance.now()
+    let isRepeated = false
+    try {
+      for (;;) {
+        const client = await commands.ready(left())
+        const run = () => runScript(client, name, keys, this.#args(args(isRepeated)))
+        try {
+          return await commands.ask(client, run, Math.max(left(), LEAST))
+        } catch (error) {
+          isRepeated ||= !isUnsent(error)
+          if (left() <= 0 || this.#stopped || (isRefusal(error) && !isPassing(error))) throw error
+          if (isRefusal(error)) await sleep(PAUSE)
+        }
+      }
+    } catch (cause) {
+      throw this.#unavailable(isRepeated ? 'unknown' : 'refused', cause)
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  #unavailable(outcome: 'refused' | 'unknown', cause?: unknown): EventLogUnavailableError {
+    return new EventLogUnavailableError(this.setup.registry, outcome, cause === undefined ? {} : { cause })
+  }
+
+  /** In front of the arguments of each script: a name for a new epoch, and what the node knows. */
+  #args(args: readonly string[]): string[] {
+    return [randomBytes(6).toString('hex'), this.#stand.epoch, `${this.#known}`, ...args]
+  }
+
+  #keys(rooms: readonly string[] = []): string[] {
+    const own = ['meta', 'tail', 'rooms', 'tokens'].map(name => this.#key(name))
+    return [...own, ...rooms.map(room => this.#key(`room:${room}`))]
+  }
+
+  /** The registry's name is the hash tag, so that in a cluster all of its keys are on one server. */
+  #key(name: string): string {
+    const { prefix, registry } = this.setup
+    return `${prefix}:{${encodeURIComponent(registry.toWellFormed())}}:${name}`
+  }
+}

@@ -1,0 +1,87 @@
+import type { LogEntry, Notice, Place } from '../connections/event-log.js'
+import type { RedisClient, RedisLink } from './redis-link.js'
+
+/** One thing that was said. */
+export interface TailItem {
+  readonly epoch: string
+  readonly position: number
+  /** The position of the item before it. */
+  readonly previous: number
+  readonly message: LogEntry | Notice
+}
+
+/** What the tail of a registry is followed by. */
+export interface Follower {
+  /** Behind which position to read on. Another object where the node has moved. */
+  readonly stand: Place
+  /** Asks where the node stands, and moves it where its place is lost. */
+  look(client: RedisClient): Promise<void>
+  hear(item: TailItem): void
+  /** The tail is followed, or no longer. */
+  follows(follows: boolean, error?: unknown): void
+}
+
+/** Milliseconds that Redis waits for something to come; so often a silent node makes sure of its place. */
+const BLOCK = 1000
+/** Milliseconds after that in which an answer must be here. */
+const PATIENCE = 4000
+/** Items that are read at a time. */
+const BATCH = 250
+
+/** Reads what is said in a registry, in its order, for as long as its link is open. */
+export async function follow(link: RedisLink, key: string, follower: Follower): Promise<void> {
+  for (;;) {
+    const client = await link.ready().catch(() => undefined)
+    if (client === undefined) return
+    try {
+      await link.ask(client, () => follower.look(client), PATIENCE)
+      follower.follows(true)
+      for (;;) await step(link, client, key, follower)
+    } catch (error) {
+      link.drop(client, error)
+      follower.follows(false, error)
+    }
+  }
+}
+
+async function step(link: RedisLink, client: RedisClient, key: string, follower: Follower): Promise<void> {
+  const { stand } = follower
+  const from = { key, id: `${stand.position}-0` }
+  const reply = await link.ask(client, () => client.xRead(from, { BLOCK, COUNT: BATCH }), BLOCK + PATIENCE)
+  if (follower.stand !== stand) return
+  const items = readItems(reply)
+  if (items.length === 0) await link.ask(client, () => follower.look(client), PATIENCE)
+  for (const item of items) {
+    if (!isNext(item, follower.stand)) {
+      const asked = follower.stand
+      await link.ask(client, () => follower.look(client), PATIENCE)
+      if (follower.stand !== asked || item.epoch !== asked.epoch || item.previous > asked.position) return
+    }
+    follower.hear(item)
+  }
+}
+
+function isNext(item: TailItem, { epoch, position }: Place): boolean {
+  return item.epoch === epoch && item.previous === position
+}
+
+type Reply = readonly { readonly messages: readonly { readonly id: string; readonly message: Fields }[] }[] | null
+type Fields = Readonly<Record<'h' | 'd' | 'p' | 'e', string>>
+
+function readItems(reply: unknown): TailItem[] {
+  const messages = (reply as Reply)?.[0]?.messages ?? []
+  return messages.map(({ id, message: { h, d, p, e } }) => {
+    const position = Number.parseInt(id, 10)
+    return { epoch: e, position, previous: Number(p), message: h === '' ? JSON.parse(d) : readEntry(position, h, d) }
+  })
+}
+
+/** What is kept of an entry beside its data. */
+export function headOf({ rooms, event, except }: Omit<LogEntry, 'position'>): string {
+  return JSON.stringify([rooms ?? null, event, except])
+}
+
+export function readEntry(position: number, head: string, data: string): LogEntry {
+  const [rooms, event, except] = JSON.parse(head) as [string[] | null, string, string[]]
+  return { rooms: rooms ?? undefined, event, data, except, position }
+}

@@ -1,0 +1,100 @@
+/** The door `palomino/redis`: event logs in Redis, for applications of many nodes. */
+import type { LogHealth, OpenEventLog } from '../connections/event-log.js'
+import { type Checks, check, wrongOptions } from '../declare/options.js'
+import { ConfigurationError } from '../errors.js'
+import { RedisEventLog } from './redis-event-log.js'
+import { duplicate, type RedisClient, RedisLink } from './redis-link.js'
+
+export { type RedisClient, RedisEventLog }
+
+export interface RedisEventLogOptions {
+  /** Where Redis is: `redis[s]://[user:password@]host[:port][/database]`. @default 'redis://localhost:6379' */
+  readonly url?: string
+  /**
+   * In place of a url, a client of the package `redis`, of one server, a Sentinel or a Cluster. It is not used itself,
+   * and need not be connected: connections of the same configuration are. @default one for `url`
+   */
+  readonly client?: RedisClient
+  /** In front of all keys. @default 'palomino' */
+  readonly prefix?: string
+  /**
+   * Milliseconds that a send, or a peer that comes back, waits for a Redis that is away; then it fails with an
+   * `EventLogUnavailableError`. 0 waits for nothing but an answer. @default 5000
+   */
+  readonly patience?: number
+  /** Sends and peers of a registry that may wait at a time; more fail at once. @default 10_000 */
+  readonly waiting?: number
+  /** How far a node may fall behind and still be given each message as it came. @default 10_000 messages, 32 MiB */
+  readonly tail?: { readonly count?: number; readonly bytes?: number }
+  /** Called when the log of a registry is away, and when it is back. @default none, but both are logged */
+  readonly onHealth?: (registry: string, health: LogHealth) => void
+}
+
+const known: Checks<RedisEventLogOptions> = {
+  url: check.text,
+  client: value => (typeof Object(value).duplicate === 'function' ? undefined : 'a client of the package redis'),
+  prefix: check.text,
+  patience: check.milliseconds,
+  waiting: check.count,
+  tail: value => (typeof value === 'object' && value !== null ? undefined : 'an object { count, bytes }'),
+  onHealth: check.method,
+}
+const tailChecks: Checks<Required<RedisEventLogOptions>['tail']> = { count: check.count, bytes: check.bytes }
+
+/**
+ * Logs in Redis 6.2 or later, or Valkey, on which any number of nodes share their registries:
+ * `bootstrap(AppModule, { eventLog: redisEventLog({ url }) })`. Needs the package `redis`.
+ * @throws ConfigurationError for options that are not known, and values that cannot be meant
+ */
+export function redisEventLog(options: RedisEventLogOptions = {}): OpenEventLog {
+  checkOptions(options)
+  const { prefix = 'palomino', patience = 5000, waiting = 10_000, onHealth } = options
+  const tail = { count: 10_000, bytes: 33_554_432, ...options.tail }
+  const model = lazily(async () => options.client ?? (await clientOf(options.url)))
+  const link = () => new RedisLink(async () => duplicate(await model()))
+  const shared = shareable(link())
+  return async (registry, retention, logger) => {
+    await model()
+    const settings = { prefix, patience, waiting, tail, onHealth }
+    return new RedisEventLog({ registry, retention, logger, ...settings, ...shared, reader: link() })
+  }
+}
+
+function checkOptions(options: RedisEventLogOptions): void {
+  const problems = wrongOptions('redisEventLog', options, known)
+  const { tail, url, client } = Object(options) as RedisEventLogOptions
+  if (typeof tail === 'object' && tail !== null) problems.push(...wrongOptions('redisEventLog: tail', tail, tailChecks))
+  if (url !== undefined && client !== undefined) problems.push('redisEventLog: give a url or a client, not both')
+  if (problems.length > 0) throw new ConfigurationError(problems)
+}
+
+/** A link that is open while anybody uses it. */
+function shareable(commands: RedisLink) {
+  let users = 0
+  return {
+    commands,
+    enter() {
+      users++
+      commands.open()
+    },
+    async leave() {
+      users--
+      if (users === 0) await commands.close()
+    },
+  }
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+async function clientOf(url = 'redis://localhost:6379'): Promise<RedisClient> {
+  const { createClient } = await import('redis').catch(cause => {
+    throw new Error('palomino/redis needs the package redis: npm install redis', { cause })
+  })
+  return createClient({ url })
+}

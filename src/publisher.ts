@@ -1,0 +1,70 @@
+import { checkClose } from './connections/close-reason.js'
+import { EventLog, type OpenEventLog } from './connections/event-log.js'
+import { type Outbox, outboxTo } from './connections/outbox.js'
+import type { ConnectionRegistry } from './connections/registry.js'
+import { checkRooms, type DataOf, Target } from './connections/target.js'
+import type { Class } from './declare/metadata.js'
+import { defaultLogger, type Logger } from './logger.js'
+import { openRegistryLog } from './registry-log.js'
+
+/** The events that a registry carries. */
+export type EventsOf<R> = R extends ConnectionRegistry<infer Events> ? Events : never
+
+export interface PublisherOptions {
+  /** @default warnings and errors to standard error */
+  readonly logger?: Logger
+}
+
+/** Sends to the connections of a registry from where there is none: a worker, a cron job, a script. */
+export class Publisher<Events extends object> {
+  readonly #outbox: Outbox
+
+  /** @internal */
+  constructor(
+    private readonly log: EventLog,
+    history: boolean,
+    private readonly ownsLog: boolean,
+  ) {
+    this.#outbox = outboxTo(log, history)
+  }
+
+  /** The connections of a room, or of several (each once), on every node. @throws TypeError for what is no name of a room */
+  to(room: string | readonly string[]): Target<Events> {
+    return new Target(this.#outbox, checkRooms(room))
+  }
+
+  /** Sends to every connection of the registry, on every node. Answers the event's id. */
+  broadcast<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
+    return new Target<Events>(this.#outbox, undefined).send(event, ...data)
+  }
+
+  /** Runs `info` with a message on each member of a room, or on the connection with this id; it travels as JSON. */
+  async tell(roomOrId: string | readonly string[], message: unknown): Promise<void> {
+    await this.to(roomOrId).tell(message)
+  }
+
+  /** Ends the connections of a room, or the one with this id. @param reason a socket's close code (@default 1008) and text */
+  async disconnect(roomOrId: string, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
+    checkClose(reason)
+    await this.log.notify({ kind: 'disconnect', target: roomOrId, ...reason })
+  }
+
+  /** Lets go of the log; of one that was given as an instance nothing is taken away. */
+  async close(): Promise<void> {
+    if (this.ownsLog) await this.log.stop()
+  }
+}
+
+/**
+ * Publishes to a registry without a server.
+ * @param log what `bootstrap` is given as `eventLog`, or the log of an application in this process
+ */
+export async function createPublisher<R extends ConnectionRegistry<never> | ConnectionRegistry>(
+  registry: Class<R>,
+  log: OpenEventLog | EventLog,
+  { logger = defaultLogger }: PublisherOptions = {},
+): Promise<Publisher<EventsOf<R>>> {
+  const given = log instanceof EventLog
+  const opened = await openRegistryLog(registry, given ? () => log : log, logger)
+  return new Publisher<EventsOf<R>>(opened.log, opened.history, !given)
+}

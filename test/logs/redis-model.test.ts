@@ -1,0 +1,74 @@
+/** What Redis answers is what the embedded log answers, whatever was sent, and forgotten, before. */
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import fc from 'fast-check'
+import { EVERYWHERE, type EventLog, type LogEntry, MemoryEventLog } from '../../src/index.js'
+import { redisEventLog } from '../../src/logs/redis.js'
+import { message } from '../contract/event-log.js'
+import { LogBook } from '../support/app.js'
+import { RedisServer, skip } from '../support/redis-server.js'
+
+let server: Promise<RedisServer> | undefined
+after(async () => (await server)?.end())
+
+const rooms = ['a', 'b', 'c', EVERYWHERE]
+const append = fc.record({
+  rooms: fc.option(fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), { nil: undefined }),
+  size: fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constant(300)),
+})
+const question = fc.record({
+  after: fc.dictionary(fc.constantFrom(...rooms), fc.integer({ min: 0, max: 35 }), { minKeys: 1 }),
+  limit: fc.integer({ min: 1, max: 12 }),
+})
+
+/** All that follows, page by page, with where each page began to know. */
+async function readAll(log: EventLog, positions: Readonly<Record<string, number>>, limit: number) {
+  const entries: LogEntry[] = []
+  const at = new Map(Object.entries(positions))
+  const { gaps } = await log.read(at, limit)
+  for (const [room, known] of gaps) at.set(room, known)
+  for (let turn = 0; turn < 100; turn++) {
+    const page = await log.read(at, limit)
+    assert.equal(page.gaps.size, 0)
+    assert.ok(page.entries.length <= limit)
+    assert.ok(page.entries.every(entry => entry.position <= page.upTo))
+    entries.push(...page.entries)
+    for (const [room, position] of at) at.set(room, Math.max(position, page.upTo))
+    if (page.entries.length === 0 && page.upTo === (await log.before('a', 0))) break
+  }
+  return { entries, gaps }
+}
+
+describe('RedisEventLog and MemoryEventLog', { skip }, () => {
+  test('answer alike', { timeout: 120_000 }, async () => {
+    server ??= RedisServer.open()
+    const open = redisEventLog({ url: (await server).url })
+    let logs = 0
+    const property = fc.asyncProperty(
+      fc.array(append, { maxLength: 30 }),
+      fc.array(question, { maxLength: 5 }),
+      fc.record({ count: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 40, max: 400 }) }),
+      async (appends, questions, bounds) => {
+        const kept = { ...bounds, age: 3_600_000 }
+        const redis = await open(`model${logs++}`, kept, new LogBook())
+        const memory = new MemoryEventLog(kept)
+        try {
+          for (const [n, { rooms: to, size }] of appends.entries()) {
+            const sent = message(to, `${n} ${'x'.repeat(size)}`)
+            const places = await Promise.all([redis.append(sent), memory.append(sent)])
+            assert.equal(places[0].position, places[1].position)
+          }
+          for (const { after: positions, limit } of questions) {
+            const answers = await Promise.all([redis, memory].map(log => readAll(log, positions, limit)))
+            assert.deepEqual(answers[0], answers[1])
+            const before = await Promise.all([redis, memory].map(log => log.before('a', limit)))
+            assert.equal(before[0], before[1])
+          }
+        } finally {
+          await redis.stop()
+        }
+      },
+    )
+    await fc.assert(property, { numRuns: 150 })
+  })
+})

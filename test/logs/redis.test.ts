@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { createClient, createCluster, createSentinel } from 'redis'
+import { ConfigurationError, type OpenEventLog } from '../../src/index.js'
+import { type RedisEventLogOptions, redisEventLog } from '../../src/logs/redis.js'
+import { testEventLog } from '../contract/event-log.js'
+import { LogBook } from '../support/app.js'
+import { eventually } from '../support/eventually.js'
+import { RedisServer, skip } from '../support/redis-server.js'
+
+const servers: RedisServer[] = []
+after(() => Promise.all(servers.map(server => server.end())))
+
+async function open(...args: Parameters<typeof RedisServer.open>): Promise<RedisServer> {
+  const server = await RedisServer.open(...args)
+  servers.push(server)
+  return server
+}
+
+/** The contract, on servers that are started when the first test needs them. */
+function contract(name: string, start: () => Promise<OpenEventLog>): void {
+  describe(name, { skip }, () => {
+    let started: Promise<OpenEventLog> | undefined
+    const opened = () => {
+      started ??= start()
+      return started
+    }
+    testEventLog('RedisEventLog', async (registry, retention) => (await opened())(registry, retention, new LogBook()), {
+      nodes: true,
+    })
+  })
+}
+
+contract('one server, by its url', async () => redisEventLog({ url: (await open()).url }))
+
+contract('one server, by a client that is not connected', async () => {
+  const { port } = await open()
+  return redisEventLog({ client: createClient({ socket: { host: '127.0.0.1', port }, RESP: 3 }), prefix: 'other' })
+})
+
+contract('a Cluster', async () => {
+  const server = await open({ 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' })
+  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  await eventually('it is up', async () => /cluster_state:ok/.test(String(await server.command('CLUSTER', 'INFO'))))
+  return redisEventLog({ client: createCluster({ rootNodes: [{ url: server.url }] }) })
+})
+
+contract('a Sentinel', async () => {
+  const { port } = await open({}, await open())
+  const client = createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port }] })
+  return redisEventLog({ client })
+})
+
+describe('the options of redisEventLog', () => {
+  const problems = (options: unknown) => {
+    try {
+      redisEventLog(options as RedisEventLogOptions)
+    } catch (error) {
+      assert.ok(error instanceof ConfigurationError)
+      return error.problems
+    }
+    return []
+  }
+
+  test('are checked at once', () => {
+    assert.deepEqual(problems({ url: 6379, patience: -1, waiting: 0, tail: 5, client: {}, onHealth: 1, prefix: 1 }), [
+      'redisEventLog: url should be a string, not 6379',
+      'redisEventLog: patience should be milliseconds, from 0 to 2147483647, not -1',
+      'redisEventLog: waiting should be a whole number, above 0, not 0',
+      'redisEventLog: tail should be an object { count, bytes }, not 5',
+      'redisEventLog: client should be a client of the package redis, not an object',
+      'redisEventLog: onHealth should be a function, not 1',
+      'redisEventLog: prefix should be a string, not 1',
+      'redisEventLog: give a url or a client, not both',
+    ])
+    assert.deepEqual(problems({ patients: 5 }), ['redisEventLog has no option patients: did you mean patience?'])
+    assert.deepEqual(problems({ tail: { counts: 5 } }), [
+      'redisEventLog: tail has no option counts: did you mean count?',
+    ])
+    assert.deepEqual(problems(undefined), [])
+  })
+})
