@@ -1,12 +1,13 @@
 import type { Connection } from './connection.js'
 import { type Cursor, formatId, parseId } from './cursor.js'
 import type { Encodings } from './encodings.js'
-import { EVERYWHERE, type EventLog, type LogEntry, type Page, type Place } from './event-log.js'
+import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js'
+import type { SharedReads } from './shared-reads.js'
 
 /** What a membership needs of its registry. */
 export interface Surroundings {
   readonly name: string
-  readonly log: EventLog
+  readonly reads: SharedReads
   /** Whether what is sent is kept in the log. */
   readonly history: boolean
   /** How far this node has been given the log. */
@@ -146,7 +147,7 @@ export class Membership {
       while (!this.connection.closed && !this.#arrive()) {
         const asked = new Map(this.#positions)
         const resets = this.#resets
-        const page = await this.registry.log.read(asked, PAGE)
+        const page = await this.registry.reads.read(asked, PAGE)
         if (!this.connection.closed && resets === this.#resets) await this.#give(page, asked)
       }
     } catch (error) {

@@ -8,6 +8,7 @@ import type { EventLog, LogMessage, Notice, Place } from './event-log.js'
 import { isLocalId } from './id.js'
 import { Membership, type Surroundings } from './membership.js'
 import { type Outbox, outboxTo } from './outbox.js'
+import { SharedReads } from './shared-reads.js'
 import { checkRooms, type DataOf, Target } from './target.js'
 
 export interface JoinOptions {
@@ -89,10 +90,10 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   }
 
   /** Where the last events of a room begin; undefined where they are not to be had. */
-  async #past({ log, history }: Running, connection: Connection, room: string, count: number) {
+  async #past({ reads, history }: Running, connection: Connection, room: string, count: number) {
     if (!history || this.#members.get(connection)?.rooms.has(room)) return undefined
     try {
-      return await log.before(room, count)
+      return await reads.before(room, count)
     } catch (error) {
       connection.failed(error)
       return undefined
@@ -132,7 +133,8 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   /** @internal */
   async start(setup: RegistrySetup): Promise<void> {
-    const running: Running = { ...setup, place: { epoch: '', position: 0 }, encodings: new Encodings() }
+    const reads = new SharedReads(setup.log, () => running.place)
+    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings: new Encodings() }
     this.#running = running
     await setup.log.start({
       entry: entry => {
