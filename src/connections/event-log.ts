@@ -72,8 +72,12 @@ export abstract class EventLog {
   abstract start(listener: LogListener): Promise<void>
   /** Nothing is delivered after it. */
   abstract stop(): Promise<void>
-  /** Keeps a message; answers its place once the log has taken it. Needs no `start`. */
-  abstract append(message: LogMessage): Promise<Place>
+  /**
+   * Keeps a message; answers its place once the log has taken it. Needs no `start`.
+   * @param key names the message: where one of this key was kept of late, nothing is, and the answer is its place. A log
+   * remembers the last 10,000 keys at least, for as long as its epoch lasts and for a day after the last of them
+   */
+  abstract append(message: LogMessage, key?: string): Promise<Place>
   /** Needs no `start`. */
   abstract notify(notice: Notice): Promise<void>
   /**

@@ -27,6 +27,8 @@ interface RoomLog {
 
 /** Rooms without entries whose floor is still known exactly. */
 const EMPTY_ROOMS = 10_000
+/** Keys of messages that are remembered. */
+const KEYS = 10_000
 
 /** The embedded default: remembers in this process, each room bounded by count, bytes and age. One node, no server. */
 export class MemoryEventLog extends EventLog {
@@ -36,6 +38,8 @@ export class MemoryEventLog extends EventLog {
   readonly #rooms = new Map<string, RoomLog>([[EVERYWHERE, roomLog(0)]])
   /** The floor of rooms that were forgotten altogether. */
   #forgotten = 0
+  /** Where the messages are that were sent with a key, oldest first. */
+  readonly #keyed = new Map<string, number>()
   #sweeper: NodeJS.Timeout | undefined
   readonly #undelivered: (LogEntry | Notice)[] = []
   #delivering = false
@@ -63,8 +67,11 @@ export class MemoryEventLog extends EventLog {
     this.#listener = undefined
   }
 
-  async append(message: LogMessage): Promise<Place> {
+  async append(message: LogMessage, key?: string): Promise<Place> {
+    const before = key === undefined ? undefined : this.#keyed.get(key)
+    if (before !== undefined) return this.#place(before)
     const entry: LogEntry = { ...message, position: ++this.#appended }
+    if (key !== undefined) this.#noteKey(key, entry.position)
     const kept = { entry, size: Buffer.byteLength(message.data) + Buffer.byteLength(message.event), at: Date.now() }
     for (const room of new Set(message.rooms ?? [EVERYWHERE])) this.#keep(this.#roomLog(room), kept)
     this.#deliver(entry)
@@ -122,6 +129,15 @@ export class MemoryEventLog extends EventLog {
       }
     } finally {
       this.#delivering = false
+    }
+  }
+
+  #noteKey(key: string, position: number): void {
+    this.#keyed.set(key, position)
+    if (this.#keyed.size <= KEYS) return
+    for (const oldest of this.#keyed.keys()) {
+      this.#keyed.delete(oldest)
+      return
     }
   }
 

@@ -10,6 +10,7 @@ export type DataOf<Data> = Data extends null | undefined ? [data?: null] : [data
 export class Target<Events extends object> {
   readonly #except: string[] = []
   #volatile = false
+  #key: string | undefined
 
   /** @internal */
   constructor(
@@ -30,13 +31,26 @@ export class Target<Events extends object> {
   }
 
   /**
+   * Names the message, so that it is kept once, however often it is sent: who does not know whether it was, sends it again
+   * with its key, and gets the id of the first. The log remembers the last 10,000 keys, for a day at the least.
+   * @param key of 1 to 200 characters
+   */
+  once(key: string): this {
+    if (typeof key !== 'string' || key.length === 0 || key.length > 200 || !key.isWellFormed()) {
+      throw new TypeError(`a key is a string of 1 to 200 characters, not ${JSON.stringify(key)}`)
+    }
+    this.#key = key
+    return this
+  }
+
+  /**
    * Sends an event; answers its id, or undefined where it is not logged.
    * @throws TypeError for data that has no JSON form, and for a name that is not one line
    */
   async send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
     const text = toJson(data.length === 0 ? null : data[0])
     const message = { rooms: this.rooms, event: checkEvent(event), data: text, except: [...this.#except] }
-    return this.outbox.send(message, this.#volatile)
+    return this.outbox.send(message, this.#volatile, this.#key)
   }
 
   /** Runs `info` with a message on each member. */

@@ -99,15 +99,15 @@ export class RedisEventLog extends EventLog implements Follower {
     if (this.#entered) await this.setup.leave()
   }
 
-  async append(message: LogMessage): Promise<Place> {
+  async append(message: LogMessage, key = ''): Promise<Place> {
     const rooms = [...new Set(message.rooms ?? [EVERYWHERE])]
     const size = Buffer.byteLength(message.data) + Buffer.byteLength(message.event)
-    return this.#publish(headOf(message), message.data, size, rooms)
+    return this.#publish(headOf(message), message.data, size, rooms, key)
   }
 
   async notify(notice: Notice): Promise<void> {
     const data = JSON.stringify(notice)
-    await this.#publish('', data, Buffer.byteLength(data), [])
+    await this.#publish('', data, Buffer.byteLength(data), [], '')
   }
 
   async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
@@ -202,7 +202,7 @@ export class RedisEventLog extends EventLog implements Follower {
     }
   }
 
-  async #publish(head: string, data: string, size: number, rooms: readonly string[]): Promise<Place> {
+  async #publish(head: string, data: string, size: number, rooms: readonly string[], key: string): Promise<Place> {
     if (this.#stand.epoch === '') await this.#refresh()
     const { retention, tail } = this.setup
     const token = randomBytes(9).toString('base64url')
@@ -212,6 +212,7 @@ export class RedisEventLog extends EventLog implements Follower {
     const reply = await this.#ask('publish', this.#keys(rooms), isRepeated => [
       ...[token, isRepeated ? first.epoch : '', `${first.position}`, head, data, `${size}`],
       ...kept,
+      key,
       ...rooms,
     ])
     const [verdict, epoch, position] = [reply[0], String(reply[1]), Number(reply[2])]
@@ -260,7 +261,7 @@ export class RedisEventLog extends EventLog implements Follower {
   }
 
   #keys(rooms: readonly string[] = []): string[] {
-    const own = ['meta', 'tail', 'rooms', 'tokens'].map(name => this.#key(name))
+    const own = ['meta', 'tail', 'rooms', 'tokens', 'keys'].map(name => this.#key(name))
     return [...own, ...rooms.map(room => this.#key(`room:${room}`))]
   }
 

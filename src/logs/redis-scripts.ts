@@ -10,6 +10,7 @@
  *   the first one tells what was forgotten, and the bytes that came before it, so the last one tells how many are held.
  * - `rooms`, a sorted set: the last position of each room, for when its stream is gone.
  * - `tokens`, a sorted set: the tokens of what was said last, so that what is said again is not kept twice.
+ * - `keys`, a sorted set: the same for the keys that senders gave.
  *
  * An epoch names one history of this data. It ends where a node knows more than Redis does: Redis was emptied, or lost
  * its newest entries in a failover or a restart. So that this cannot go unnoticed when as many new entries have come
@@ -19,9 +20,9 @@
 import { createHash } from 'node:crypto'
 import type { RedisClient } from './redis-link.js'
 
-/** KEYS: meta, tail, rooms, tokens. ARGV: a name for a new epoch; the epoch and the highest position that the node knows. */
+/** KEYS: meta, tail, rooms, tokens, keys, and the streams of rooms. ARGV: a name for a new epoch; the epoch and the highest position that the node knows. */
 const STATE = `
-local meta, tail, rooms, tokens = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local meta, tail, rooms, tokens, keys = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local LEAP, LEAPS = 1000000000, 100
 
 local function int(number) return string.format('%.0f', number) end
@@ -46,7 +47,7 @@ local function begin(at)
   epoch, leaps = ARGV[1], ''
   position, last, start, forgotten, all, bytes = at, at, at, at, at, 0
   leapt, unsure, named = 0, 0, 0
-  redis.call('DEL', meta, tail, rooms, tokens)
+  redis.call('DEL', meta, tail, rooms, tokens, keys)
   local from = int(at)
   redis.call('HSET', meta, 'epoch', epoch, 'server', server, 'position', from, 'last', from, 'start', from,
     'forgotten', from, 'all', from)
@@ -93,14 +94,18 @@ end
 
 /**
  * ARGV: …, a token; the epoch and the position that the node knew when it first asked, or nothing; head, data, size; the
- * room's count, bytes and age; the tail's count and bytes; the rooms, whose streams are the rest of KEYS.
+ * room's count, bytes and age; the tail's count and bytes; a key, or nothing; the rooms, whose streams are the rest of KEYS.
  */
 const PUBLISH = `
-local TOKENS, ROOMS, IDLE = 10000, 10000, 3600000
+local TOKENS, ROOMS, IDLE, DAY = 10000, 10000, 3600000, 86400000
 local token, since_epoch, since = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local head, data, size = ARGV[7], ARGV[8], tonumber(ARGV[9])
-local count, most, age = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local count, most, age, key = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[15]
 
+if key ~= '' then
+  local at = redis.call('ZSCORE', keys, key)
+  if at then return { 'kept', epoch, int(tonumber(at)) } end
+end
 if since_epoch ~= '' then
   local at = redis.call('ZSCORE', tokens, token)
   if at then return { 'kept', epoch, int(tonumber(at)) } end
@@ -122,7 +127,7 @@ local function trim(key, total, limit, oldest)
 end
 
 local before, sums = {}, {}
-for i = 5, #KEYS do
+for i = 6, #KEYS do
   local newest = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
   if newest and field(newest[2], 'e') == epoch then
     before[i] = string.match(newest[1], '%d+')
@@ -143,10 +148,15 @@ redis.call('PEXPIRE', tail, IDLE)
 redis.call('ZADD', tokens, at, token)
 redis.call('ZREMRANGEBYRANK', tokens, 0, -TOKENS - 1)
 redis.call('PEXPIRE', tokens, IDLE)
+if key ~= '' then
+  redis.call('ZADD', keys, at, key)
+  redis.call('ZREMRANGEBYRANK', keys, 0, -TOKENS - 1)
+  redis.call('PEXPIRE', keys, DAY)
+end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-for i = 5, #KEYS do
+for i = 6, #KEYS do
   redis.call('XADD', KEYS[i], 'MAXLEN', '=', count, id, 'h', head, 'd', data, 'p', before[i], 's', int(sums[i]),
     'z', int(size), 't', int(now), 'e', epoch)
   trim(KEYS[i], sums[i] + size, most, now - age)
@@ -168,21 +178,21 @@ return { 'kept', epoch, at }
 /** ARGV: …, a limit; each room and a position in it, the streams being the rest of KEYS. */
 const READ = `
 local gaps, pages = {}, {}
-for i = 5, #KEYS do
-  local room, from = ARGV[i * 2 - 5], tonumber(ARGV[i * 2 - 4])
+for i = 6, #KEYS do
+  local room, from = ARGV[i * 2 - 7], tonumber(ARGV[i * 2 - 6])
   local first = redis.call('XRANGE', KEYS[i], '-', '+', 'COUNT', 1)[1]
   local is_known = first and field(first[2], 'e') == epoch
   local floor = is_known and tonumber(field(first[2], 'p')) or forgotten_of(room)
   local over = leap_over(from)
-  gaps[i - 4], pages[i - 4] = false, {}
+  gaps[i - 5], pages[i - 5] = false, {}
   if from > position or floor > from or over then
     from = math.max(floor, over or 0)
-    gaps[i - 4] = int(from)
+    gaps[i - 5] = int(from)
   end
   if is_known then
     local read = redis.call('XRANGE', KEYS[i], int(from + 1) .. '-0', '+', 'COUNT', ARGV[4])
     for j, entry in ipairs(read) do
-      pages[i - 4][j] = { string.match(entry[1], '%d+'), field(entry[2], 'h'), field(entry[2], 'd') }
+      pages[i - 5][j] = { string.match(entry[1], '%d+'), field(entry[2], 'h'), field(entry[2], 'd') }
     end
   end
 end
@@ -192,7 +202,7 @@ return { epoch, int(position), gaps, pages }
 /** ARGV: …, a count. */
 const BEFORE = `
 local positions = {}
-for i = 5, #KEYS do
+for i = 6, #KEYS do
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', ARGV[4])) do
     if field(entry[2], 'e') == epoch then positions[#positions + 1] = string.match(entry[1], '%d+') end
   end

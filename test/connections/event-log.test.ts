@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MemoryEventLog } from '../../src/index.js'
-import { message, testEventLog } from '../contract/event-log.js'
+import { message, outlivesKeys, testEventLog } from '../contract/event-log.js'
 import { eventually } from '../support/eventually.js'
 import { activeHandles } from '../support/handles.js'
 import { plenty, RemoteLog } from '../support/registry-peers.js'
 
-testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention))
-testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention))
+testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention), { keys: true })
+testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention), { keys: true })
 
 describe('the bounds of MemoryEventLog', () => {
   test('a room holds as many events as it may, and none that are too old', async () => {
@@ -30,6 +30,9 @@ describe('the bounds of MemoryEventLog', () => {
     await eventually('the sweep', () => log.held.entries === 0)
     await log.stop()
   })
+
+  test('the last ten thousand keys are remembered, whatever became of what was sent with them', () =>
+    outlivesKeys(new MemoryEventLog({ ...plenty, count: 1 })))
 
   test('bytes are those of UTF-8, the name of the event included', async () => {
     const log = new MemoryEventLog({ ...plenty, bytes: 1000 })

@@ -141,6 +141,32 @@ describe('who is reached', () => {
     assert.deepEqual(late.data, ['kept'])
   })
 
+  test('what is sent with a key is kept once, and every send of it answers the same id', async () => {
+    const registry = await startRegistry()
+    const peer = new TestConnection()
+    await registry.join(peer, 'a')
+    const ids = [await registry.to('a').once('order 1').send('said', 1), await registry.to('b').send('said', 2)]
+    const again = await registry.to(['a', 'b']).once('order 1').send('said', 1)
+    assert.equal(again, ids[0])
+    const other = await registry.to('a').once('order 2').send('said', 3)
+    await turn()
+    assert.equal(other, peer.lastId)
+    assert.deepEqual(peer.data, [1, 3])
+  })
+
+  test('a key is for what is kept', async () => {
+    const registry = await startRegistry()
+    for (const key of ['', 'x'.repeat(201), '\ud800', 5 as never])
+      assert.throws(() => registry.to('a').once(key), TypeError)
+    await assert.rejects(registry.to('a').volatile().once('k').send('said', 1), {
+      message: "once('k') is for what is kept: a volatile send is not",
+    })
+    const forgetful = await startRegistry({ history: false })
+    await assert.rejects(forgetful.to('a').once('k').send('said', 1), {
+      message: "once('k') is for what is kept: a registry without history is not",
+    })
+  })
+
   test('tell runs info on the members of a room, each with a copy of its own', async () => {
     const registry = await startRegistry()
     const told: { n: number }[][] = [[], [], []]

@@ -54,8 +54,9 @@ let registries = 0
 /**
  * @param open opens the log of a registry for one node
  * @param nodes whether a second `open` of the same registry is another node of the same log
+ * @param keys whether it keeps what is appended with a key once
  */
-export function testEventLog(name: string, open: LogUnderTest['open'], { nodes = false } = {}): void {
+export function testEventLog(name: string, open: LogUnderTest['open'], { nodes = false, keys = false } = {}): void {
   const withNode = (title: string, run: (node: Node) => Promise<void>, kept = retention) =>
     test(title, async () => {
       const node = await new Node(await open(`registry${registries++}`, kept)).start()
@@ -227,6 +228,24 @@ export function testEventLog(name: string, open: LogUnderTest['open'], { nodes =
     })
 
     if (nodes) testNodes(open)
+    if (keys) testKeys(withNode)
+  })
+}
+
+function testKeys(withNode: (title: string, run: (node: Node) => Promise<void>) => void): void {
+  const data = (entries: readonly LogEntry[]) => entries.map(entry => JSON.parse(entry.data))
+
+  withNode('what is appended with a key is kept once, and each time its place is that of the first', async node => {
+    const first = await node.log.append(message(['a'], 1), 'key')
+    await node.log.append(message(['a'], 2))
+    const again = await Promise.all([1, 2].map(() => node.log.append(message(['b', 'a'], 'again'), 'key')))
+    const other = await Promise.all([1, 2].map(() => node.log.append(message(['a'], 3), 'other')))
+    await node.log.append(message(['a'], 4))
+    assert.deepEqual(again, [first, first])
+    assert.deepEqual(other[0], other[1])
+    assert.deepEqual(data(await node.hears(4)), [1, 2, 3, 4])
+    assert.deepEqual(Object.keys(node.entries[0] ?? {}).sort(), ['data', 'event', 'except', 'position', 'rooms'])
+    assert.deepEqual(data((await node.log.read(new Map([['a', 0]]), 10)).entries), [1, 2, 3, 4])
   })
 }
 
@@ -241,4 +260,16 @@ function testNodes(open: LogUnderTest['open']): void {
     assert.deepEqual(first, second)
     for (const { log } of pair) await log.stop()
   })
+}
+
+/** Ten thousand keys are remembered, and no more. */
+export async function outlivesKeys(log: EventLog): Promise<void> {
+  const first = await log.append(message(['a'], 1), 'key')
+  for (let n = 0; n < 9999; n += 33) {
+    await Promise.all(Array.from({ length: 33 }, (_, i) => log.append(message(['b'], n), `${n + i}`)))
+  }
+  assert.deepEqual(await log.append(message(['a'], 2), 'key'), first)
+  await log.append(message(['b'], 0), 'one more')
+  const second = await log.append(message(['a'], 2), 'key')
+  assert.ok(second.position > first.position)
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { EventLogUnavailableError, type LogEntry, type LogHealth } from '../../src/index.js'
 import { type RedisEventLogOptions, redisEventLog } from '../../src/logs/redis.js'
-import { message, Node } from '../contract/event-log.js'
+import { message, Node, outlivesKeys } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
 import { eventually } from '../support/eventually.js'
@@ -58,6 +58,32 @@ redisTest('what was kept, and not answered, is not kept again, and its sender he
   )
   assert.equal(node.notices.length, 1)
   assert.equal(await kept(), 6)
+})
+
+redisTest('what has a key is kept once, also where each answer was lost, and whoever sends it', async t => {
+  const { log, wire, kept, server } = await behindWire(t)
+  await log.append(message(['a'], 0))
+  wire.hush()
+  const sent = log.append(message(['a'], 1), 'key')
+  await eventually('it is kept', async () => (await kept()) === 2)
+  wire.cut()
+  wire.mend()
+  const place = await sent
+  const other = await redisEventLog({ url: server.url })('r', plenty, new LogBook())
+  t.after(() => other.stop())
+  await other.append(message(['a'], 2))
+  assert.deepEqual(await other.append(message(['a'], 1), 'key'), place)
+  assert.equal(await kept(), 3)
+  await server.command('FLUSHALL')
+  const again = await other.append(message(['a'], 1), 'key')
+  assert.notEqual(again.epoch, place.epoch, 'what was lost is kept again')
+})
+
+redisTest('the last ten thousand keys are remembered, whatever became of what was sent with them', async t => {
+  const { server } = await behindWire(t)
+  const log = await redisEventLog({ url: server.url })('r', { ...plenty, count: 1 }, new LogBook())
+  t.after(() => log.stop())
+  await outlivesKeys(log)
 })
 
 redisTest('what was not kept before the connection broke is kept when it is back', async t => {

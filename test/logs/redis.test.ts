@@ -27,6 +27,7 @@ function contract(name: string, start: () => Promise<OpenEventLog>): void {
     }
     testEventLog('RedisEventLog', async (registry, retention) => (await opened())(registry, retention, new LogBook()), {
       nodes: true,
+      keys: true,
     })
   })
 }

@@ -280,9 +280,9 @@ export class RemoteLog extends EventLog {
     await this.#startInner()
   }
 
-  async append(message: LogMessage): Promise<Place> {
+  async append(message: LogMessage, key?: string): Promise<Place> {
     if (this.#down) throw new Error('the log is away')
-    return this.#inner.append(message)
+    return this.#inner.append(message, key)
   }
 
   notify(notice: Notice): Promise<void> {
