@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { createClient, createCluster, createSentinel } from 'redis'
+import { createClient, createSentinel } from 'redis'
 import { ConfigurationError, type OpenEventLog } from '../../src/index.js'
 import { type RedisEventLogOptions, redisEventLog } from '../../src/logs/redis.js'
 import { testEventLog } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
-import { eventually } from '../support/eventually.js'
+import { RedisCluster } from '../support/redis-cluster.js'
 import { RedisServer, skip } from '../support/redis-server.js'
 
-const servers: RedisServer[] = []
+const servers: { end(): Promise<void> }[] = []
 after(() => Promise.all(servers.map(server => server.end())))
 
 async function open(...args: Parameters<typeof RedisServer.open>): Promise<RedisServer> {
@@ -39,11 +39,10 @@ contract('one server, by a client that is not connected', async () => {
   return redisEventLog({ client: createClient({ socket: { host: '127.0.0.1', port }, RESP: 3 }), prefix: 'other' })
 })
 
-contract('a Cluster', async () => {
-  const server = await open({ 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' })
-  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  await eventually('it is up', async () => /cluster_state:ok/.test(String(await server.command('CLUSTER', 'INFO'))))
-  return redisEventLog({ client: createCluster({ rootNodes: [{ url: server.url }] }) })
+contract('a Cluster of three', async () => {
+  const cluster = await RedisCluster.open(3)
+  servers.push(cluster)
+  return redisEventLog({ client: cluster.client() })
 })
 
 contract('a Sentinel', async () => {

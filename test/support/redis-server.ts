@@ -63,7 +63,7 @@ export class RedisServer {
   /** Runs it again, with what its last run left in its folder. */
   async run(): Promise<void> {
     const given = { dir: this.folder, port: `${this.port}`, bind: '127.0.0.1', save: '', ...this.config }
-    const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
+    const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')])
     const command = this.watched === undefined ? args : [this.#sentinelConfig(this.watched), '--sentinel']
     const child = spawn(executable ?? '', command, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
@@ -81,7 +81,7 @@ export class RedisServer {
   /** A Sentinel writes to its configuration, so it needs a file of its own. */
   #sentinelConfig(watched: RedisServer): string {
     const path = join(this.folder, 'sentinel.conf')
-    const monitor = `sentinel monitor main 127.0.0.1 ${watched.port} 1`
+    const monitor = `sentinel monitor main 127.0.0.1 ${watched.port} 1\nsentinel down-after-milliseconds main 1000`
     writeFileSync(path, `port ${this.port}\nbind 127.0.0.1\ndir ${this.folder}\n${monitor}\n`)
     return path
   }
