@@ -60,6 +60,8 @@ export class RedisEventLog extends EventLog implements Follower {
   #entered = false
   #stopped = false
   #waiting = 0
+  /** Entries of a room that are read at a time: fewer where an answer did not arrive, since it may have been too large. */
+  #page = Number.POSITIVE_INFINITY
 
   /** @internal */
   constructor(private readonly setup: RedisLogSetup) {
@@ -112,10 +114,17 @@ export class RedisEventLog extends EventLog implements Follower {
 
   async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
     const rooms = [...after].flatMap(([room, position]) => [room, `${position}`])
-    const ask = () => this.#ask('read', this.#keys([...after.keys()]), () => [`${limit}`, ...rooms])
+    let asked = limit
+    const ask = () =>
+      this.#ask('read', this.#keys([...after.keys()]), isRepeated => {
+        if (isRepeated) this.#page = Math.min(this.#page, Math.ceil(asked / 4))
+        asked = Math.min(limit, this.#page)
+        return [`${asked}`, ...rooms]
+      })
     const reply = await this.#askInEpoch(ask)
+    this.#page++
     const [, position, gaps, pages] = reply as [string, string, (string | null)[], RoomPage[]]
-    return mergePages(after, limit, Number(position), gaps, pages)
+    return mergePages(after, asked, Number(position), gaps, pages)
   }
 
   async before(room: string, count: number): Promise<number> {
