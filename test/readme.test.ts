@@ -225,6 +225,19 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(await seen, ['goal: {"team":"blue"}'])
   },
 
+  'orders.ts': async (module, t) => {
+    const source = new EventSource(at(module, '/sales'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    const seen = events(source, ['sold'], 2)
+    const sell = async (...items: string[]) => (await send(at(module, '/sales'), 'POST', { items })).status
+    assert.equal(await sell('tea', 'milk'), 409)
+    assert.equal(await sell('tea'), 204)
+    assert.equal(await sell('tea'), 204)
+    assert.equal(await sell('tea'), 409)
+    assert.deepEqual(await seen, ['sold: {"item":"tea","left":1}', 'sold: {"item":"tea","left":0}'])
+  },
+
   'guarded.ts': async module => {
     const stranger = await fetch(at(module, '/me'))
     assert.equal(stranger.status, 401)
