@@ -14,6 +14,7 @@ import {
 interface Kept {
   readonly entry: LogEntry
   readonly size: number
+  /** By a clock that nobody sets. */
   readonly at: number
 }
 
@@ -72,7 +73,11 @@ export class MemoryEventLog extends EventLog {
     if (before !== undefined) return this.#place(before)
     const entry: LogEntry = { ...message, position: ++this.#appended }
     if (key !== undefined) this.#noteKey(key, entry.position)
-    const kept = { entry, size: Buffer.byteLength(message.data) + Buffer.byteLength(message.event), at: Date.now() }
+    const kept = {
+      entry,
+      size: Buffer.byteLength(message.data) + Buffer.byteLength(message.event),
+      at: performance.now(),
+    }
     for (const room of new Set(message.rooms ?? [EVERYWHERE])) this.#keep(this.#roomLog(room), kept)
     this.#deliver(entry)
     return this.#place(entry.position)
@@ -157,7 +162,7 @@ export class MemoryEventLog extends EventLog {
 
   #trim(log: RoomLog): void {
     const { count, bytes, age } = this.retention
-    const oldest = Date.now() - age
+    const oldest = performance.now() - age
     let dropped = 0
     for (const kept of log.kept) {
       if (log.kept.length - dropped <= count && log.bytes <= bytes && kept.at >= oldest) break

@@ -42,7 +42,7 @@ const known: Checks<RedisEventLogOptions> = {
 const tailChecks: Checks<Required<RedisEventLogOptions>['tail']> = { count: check.count, bytes: check.bytes }
 
 /**
- * Logs in Redis 6.2 or later, or Valkey, on which any number of nodes share their registries:
+ * Logs in Redis 6 or later, or Valkey, on which any number of nodes share their registries:
  * `bootstrap(AppModule, { eventLog: redisEventLog({ url }) })`. Needs the package `redis`.
  * @throws ConfigurationError for options that are not known, and values that cannot be meant
  */

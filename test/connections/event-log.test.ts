@@ -22,6 +22,17 @@ describe('the bounds of MemoryEventLog', () => {
     assert.ok((await log.read(new Map([['a', 9]]), 10)).gaps.has('a'))
   })
 
+  test('a clock that is set makes nothing old', async t => {
+    const log = new MemoryEventLog({ ...plenty, age: 1000 })
+    let now = 1_000_000_000
+    t.mock.method(Date, 'now', () => now)
+    await log.append(message(['a'], 1))
+    for (now of [9_000_000_000, 1]) {
+      log.sweep()
+      assert.equal(log.held.entries, 1)
+    }
+  })
+
   test('rooms that nobody sends to are swept by a timer of its own, which keeps no process alive', async () => {
     const log = new MemoryEventLog({ ...plenty, age: 10 })
     await log.start({ entry() {}, notice() {}, reset() {} })
