@@ -75,7 +75,7 @@ export abstract class EventLog {
   /**
    * Keeps a message; answers its place once the log has taken it. Needs no `start`.
    * @param key names the message: where one of this key was kept of late, nothing is, and the answer is its place. A log
-   * remembers the last 10,000 keys at least, for as long as its epoch lasts and for a day after the last of them
+   * remembers the last 10,000 keys while its epoch lasts, for a day after the last of them at the least
    */
   abstract append(message: LogMessage, key?: string): Promise<Place>
   /** Needs no `start`. */

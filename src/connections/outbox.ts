@@ -13,10 +13,8 @@ export function outboxTo(log: EventLog, history: boolean): Outbox {
   return {
     async send(message, volatile, key) {
       if (history && !volatile) return formatPlace(await log.append(message, key))
-      if (key !== undefined)
-        throw new TypeError(
-          `once('${key}') is for what is kept: ${volatile ? 'a volatile send' : 'a registry without history'} is not`,
-        )
+      const unkept = volatile ? 'a volatile send' : 'a registry without history'
+      if (key !== undefined) throw new TypeError(`once('${key}') is for what is kept: ${unkept} is not`)
       await log.notify({ kind: 'event', volatile, ...message })
       return undefined
     },
