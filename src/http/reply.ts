@@ -14,6 +14,7 @@ import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
 import { dropField, fieldOf, type Head, hasContent, isOver, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
+import { readWeb } from './web-body.js'
 
 /**
  * Writes what a handler answered. `fail` hears what goes wrong later, in a source that is sent item by item.
@@ -23,14 +24,14 @@ export function sendReply(context: RequestContext, answer: unknown, logger: Logg
   if (answer instanceof Error) throw answer
   const { response, route } = context
   const given = answer instanceof Reply ? answer : undefined
-  const body = given === undefined ? answer : given.body
+  const { body, status = route.status, headers } = readWeb(given === undefined ? answer : given.body, given, route.name)
   const source = Array.isArray(body) ? undefined : sourceOf(body)
-  const head = { status: given?.status ?? route.status ?? 200, headers: { ...given?.headers } as OutgoingHttpHeaders }
-  if (response.destroyed || response.writableEnded) return source && letGo(source, route, logger)
+  const head = { status: status ?? 200, headers: { ...headers } as OutgoingHttpHeaders }
+  if (isOver(response)) return source && letGo(source, route, logger)
   if (given !== undefined) setCookies(context, given, source, logger)
   if (source !== undefined) return sendStream(context, source, head, logger, fail)
   if (body instanceof FileBody) return void sendFile(context, body, head, logger, fail).catch(fail)
-  if (body === undefined && given === undefined && hasContent(head.status)) throw new NotSentError(route.name)
+  if (answer === undefined && hasContent(head.status)) throw new NotSentError(route.name)
   const [bytes, type] = encode(body, route.name)
   if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
   writeEncoded(context, head, bytes, fail)
