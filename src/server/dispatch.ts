@@ -20,6 +20,7 @@ import { isOccupied, watchLane } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
 import { lend, type Middleware, runMiddleware } from './middleware.js'
+import { isGetOffered } from './offers.js'
 import { methodsOf, type Pick, pickAny, pickFor, pickUpgrade } from './pick.js'
 import { RawResponse } from './raw-response.js'
 
@@ -200,11 +201,16 @@ export class Dispatcher {
     if (next !== undefined) return next()
     if (path === '*' && method === 'OPTIONS') return tell(204)
     const leaves = path === '*' ? [] : paths.leaves(path)
-    const allowed = methodsOf(leaves)
-    if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
-    if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
-    const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
-    this.#refuse(context, isWebSocket ? upgradeRequired(context.request) : methodNotAllowed(allowed))
+    const tellWhy = (getOffered: boolean) => {
+      const allowed = methodsOf(leaves, getOffered)
+      if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
+      if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
+      const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
+      this.#refuse(context, isWebSocket ? upgradeRequired(request) : methodNotAllowed(allowed))
+    }
+    const offered = isGetOffered(request)
+    if (offered === undefined) tellWhy(false)
+    else offered.then(tellWhy).catch(error => this.#refuse(context, error))
   }
 
   /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
