@@ -11,7 +11,7 @@ import {
 import type { Duplex, ReadableOptions } from 'node:stream'
 import { Pulse } from '../connections/pulse.js'
 import { reset, StreamError } from '../pipeline/lane.js'
-import { attachHandlers, type Handlers } from './handlers.js'
+import { attachHandlers, type Handlers, type HeaderLimits } from './handlers.js'
 import { SessionGuard, type SessionLimits } from './http2-guard.js'
 
 /** What a connection of HTTP/2 may ask for. */
@@ -146,7 +146,7 @@ export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Ht
     Http2ServerResponse: Http2Response as unknown as typeof Http2ServerResponse,
     maxHeaderListPairs: 2 * maxHeaders + PSEUDO_FIELDS,
     maxSessionMemory: Math.ceil(maxMemory / 1_000_000),
-    settings: { enableConnectProtocol: true, maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderSize },
+    settings: { enableConnectProtocol: true, maxConcurrentStreams: maxStreams, maxHeaderListSize: 2 * maxHeaderSize },
   })
   const guards = new Set<SessionGuard>()
   const pulse = new Pulse<SessionGuard>(heartbeat, guard => guard.beat())
@@ -175,10 +175,7 @@ export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Ht
 }
 
 /** What a listener grants all who connect. */
-export interface Http2Limits extends Omit<SessionLimits, 'maxResets' | 'maxControlFrames'> {
-  readonly maxHeaders: number
-  readonly maxHeaderSize: number
-}
+export interface Http2Limits extends Omit<SessionLimits, 'maxResets' | 'maxControlFrames'>, HeaderLimits {}
 
 /** Fields that stand for the request line (RFC 9113 §8.3.1, RFC 8441 §4), and some air: what is above is answered with 431. */
 const PSEUDO_FIELDS = 8

@@ -19,7 +19,7 @@ export interface ListenerLimits {
   readonly keepAliveTimeout?: number
   /** Header fields of a request; more are 431. @default 100 */
   readonly maxHeaders?: number
-  /** Bytes of a request's header section; more is 431, and with HTTP/2 a reset of the stream. @default 16_384 (16 KiB) */
+  /** Bytes of a request's header section; more is 431; over HTTP/2 more than twice as much is a reset of the stream. @default 16_384 (16 KiB) */
   readonly maxHeaderSize?: number
   /** Connections of a listener; more are closed at once. @default no limit */
   readonly maxConnections?: number
@@ -60,7 +60,7 @@ export class Listener {
     if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections
     const listener = new Listener(server)
     listener.#tls = tls
-    const guarded = bounded(handlers, settled.maxHeaders)
+    const guarded = bounded(handlers, settled)
     attachHandlers(server, guarded)
     if (http2 !== false) {
       const { serveHttp2 } = await import('./http2.js')
