@@ -1,5 +1,6 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Server } from 'node:http'
+import type { Http2SecureServer, Http2Server } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { type Blueprint, connectionTokens, drawUp } from './blueprint.js'
 import type { Connection } from './connections/connection.js'
 import { drainConnections } from './connections/drain.js'
@@ -20,6 +21,13 @@ import { openRegistryLog } from './registry-log.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
 import { Dispatcher } from './server/dispatch.js'
+import {
+  checkServer,
+  type ForeignHandler,
+  type ForeignUpgrade,
+  handleForeign,
+  upgradeForeign,
+} from './server/foreign.js'
 import { attachHandlers, type Handlers } from './server/handlers.js'
 import type { ListenAddress } from './server/listener.js'
 import { Listeners } from './server/listeners.js'
@@ -140,19 +148,13 @@ export class Application {
   }
 
   /** Serves requests of another server, such as Express (`express().use(app.handler)`): what has no route goes to `next`. */
-  readonly handler = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
-    this.#dispatch().handle(request, response, next)
-  }
+  readonly handler: ForeignHandler = (...exchange) => handleForeign(this.#dispatch(), ...exchange)
 
-  /** Serves upgrade requests of another server: `server.on('upgrade', app.upgrade)`. What has no route goes to `next`, or is answered with 404. */
-  readonly upgrade = (
-    request: IncomingMessage,
-    socket: Socket,
-    head: Buffer,
-    next?: (error?: unknown) => void,
-  ): void => {
-    this.#dispatch().upgrade(request, socket, head, next)
-  }
+  /**
+   * Serves the upgrade requests of another server: `server.on('upgrade', app.upgrade)`; those of HTTP/2 (RFC 8441) by
+   * `server.on('connect', app.upgrade)`. What has no route goes to `next`, or is answered with 404.
+   */
+  readonly upgrade: ForeignUpgrade = (...handed) => upgradeForeign(this.#dispatch(), ...handed)
 
   /**
    * Listens on one more address, with the protocols it is given there.
@@ -171,15 +173,21 @@ export class Application {
     this.#listeners.renew(tls)
   }
 
-  /** Serves all requests of an HTTP/1.1 server that somebody else starts and stops. */
-  attach(server: Server): void {
-    attachHandlers(server, this.#handlers())
+  /**
+   * Serves all requests of a server that somebody else starts and stops: of `node:http`, `node:https` or `node:http2`. The
+   * latter opens WebSockets over HTTP/2 where its `settings` say `enableConnectProtocol`.
+   * @throws TypeError for what is no server
+   */
+  attach(server: Server | Http2Server | Http2SecureServer): void {
+    checkServer(server)
+    const { handler: handle, upgrade } = this
+    attachHandlers(server as Server, { handle, upgrade, connect: upgrade })
   }
 
   #handlers(): Handlers {
     return {
-      handle: (request, response) => this.handler(request, response),
-      upgrade: (request, socket, head) => this.upgrade(request, socket, head),
+      handle: (request, response) => this.#dispatch().handle(request, response),
+      upgrade: (request, socket, head) => this.#dispatch().upgrade(request, socket, head),
       connect: (request, response) => this.#dispatch().connect(request, response),
     }
   }

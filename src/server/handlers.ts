@@ -11,14 +11,20 @@ export interface Handlers {
   readonly connect: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-/** Hands the requests of any HTTP server to the application. */
-export function attachHandlers(server: Server, { handle, upgrade }: Omit<Handlers, 'connect'>): void {
+/** Hands the requests of any HTTP server to the application; of one of HTTP/2 the CONNECTs, too. */
+export function attachHandlers(server: Server, { handle, upgrade, connect }: Handlers): void {
   server.on('request', handle)
   server.on('upgrade', upgrade as (request: IncomingMessage, socket: unknown, head: Buffer) => void)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     holdContinue(request)
     handle(request, response)
   })
+  if ('updateSettings' in server)
+    server.on('connect', (request: IncomingMessage, response: unknown) => {
+      if (request.httpVersionMajor === 2) connect(request, response as ServerResponse)
+      // With HTTP/1.1 it is the socket, of which Node.js would have made an end, too, if nobody heard of it.
+      else if (server.listenerCount('connect') === 1) (response as Socket).destroy()
+    })
 }
 
 /** How large a header section may be. */
