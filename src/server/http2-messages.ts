@@ -27,6 +27,9 @@ function completeRequest(request: Http2ServerRequest): void {
   const { headers, stream } = request
   // RFC 9113 §8.3.1: what HTTP/1.1 says by Host.
   if (headers[':authority'] !== undefined) headers.host ??= headers[':authority']
+  // RFC 9112 §6.3: what it says by this field, and HTTP/2 by the stream, of a body without a length. Body parsers look for it.
+  if (!stream.endAfterHeaders && request.method !== 'CONNECT' && headers['content-length'] === undefined)
+    headers['transfer-encoding'] = 'chunked'
   // A body that was cut off must not pass for a short one: Node's own would end the request here.
   stream.prependListener('close', () => {
     if (stream.rstCode !== StreamError.none || stream.aborted) request.destroy()

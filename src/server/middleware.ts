@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { HttpError } from '../errors.js'
 import type { Sight } from '../pipeline/front.js'
 import { readTarget } from '../pipeline/request-context.js'
+import { keepMembers, replacesPrototypes } from './own-members.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
@@ -44,6 +45,7 @@ export function runMiddleware(
       step(index + 1)
     }
     try {
+      if (replacesPrototypes(middleware)) keepMembers(request, response)
       const result = middleware(request, response, next, upgradeHead)
       if (result instanceof Promise) result.catch(fail)
     } catch (error) {
@@ -113,6 +115,7 @@ export function mount(path: string, handler: Middleware, { upgrade }: MountOptio
       response.detachSocket(request.socket)
       return upgrade(request, request.socket, head)
     }
+    if (replacesPrototypes(handler)) keepMembers(request, response)
     return handler(request, response, error => {
       request.url = url
       Object.setPrototypeOf(request, prototypes[0])
