@@ -23,9 +23,16 @@ import type { Versioning } from './routing/versioning.js'
 import { handlerProblems } from './server/compile.js'
 import { EventStream } from './sse/event-stream.js'
 import { Socket } from './websocket/socket.js'
-import { constructorTokens, type Definition, define, nameDefinition, nameToken } from './wiring/definitions.js'
+import {
+  constructorTokens,
+  type Definition,
+  define,
+  nameDefinition,
+  nameToken,
+  optionalTokens,
+} from './wiring/definitions.js'
 import { classProblems } from './wiring/diagnose.js'
-import { type Asker, needProblems, resolveAlias, sortByNeed } from './wiring/graph.js'
+import { type Asker, needProblems, provideNothing, resolveAlias, sortByNeed } from './wiring/graph.js'
 import { kindOf } from './wiring/marks.js'
 import { type ListedClass, type ModuleGraph, walkModules } from './wiring/modules.js'
 import { surroundingClasses, surroundingProblems } from './wiring/surroundings.js'
@@ -81,10 +88,13 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
   ]
   const definitions = define(listings, problems)
   const needs = new Map(perConnection.map(({ owner }) => [owner, constructorTokens(owner, problems)]))
+  const askers = askersOf(definitions, perConnection, needs)
+  const unmet = needProblems(askers, definitions, connectionTokens)
+  provideNothing(askers, definitions)
   const sorted = sortByNeed(definitions)
   problems.push(
     ...sorted.problems,
-    ...needProblems(askersOf(definitions, perConnection, needs), definitions, connectionTokens),
+    ...unmet,
     ...sharedProblems(classes, surrounding, definitions),
     ...registryProblems(definitions),
   )
@@ -171,12 +181,14 @@ function askersOf(
     name: nameDefinition(definition),
     module: definition.from,
     needs: definition.needs,
+    ...(definition.kind === 'class' ? { optional: optionalTokens(definition.useClass) } : {}),
     perConnection: definition.scope === 'connection' || definition.kind === 'alias',
   }))
   const connected = perConnection.map(({ owner, module }) => ({
     name: owner.name,
     module,
     needs: needs.get(owner) ?? [],
+    optional: optionalTokens(owner),
     perConnection: true,
     foreign: [kindOf(owner)?.as === 'sse' ? Socket : EventStream],
   }))
