@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { openAsBlob } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { Controller, Get, reply, Status } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
@@ -11,6 +10,7 @@ import { folderOf } from '../support/folder.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { serve, serveSuite } from '../support/serve.js'
+import { standstill } from '../support/standstill.js'
 import { ask, openSession } from '../support/wires.js'
 
 const large = 'x'.repeat(300_000)
@@ -122,13 +122,7 @@ describe('a web Response', () => {
     await peer.write('GET /endless HTTP/1.1\r\nHost: a\r\n\r\n')
     await peer.readUntil('\r\n\r\n')
     peer.pause()
-    let seen = -1
-    await eventually('it waits', async () => {
-      const stands = pulled === seen
-      seen = pulled
-      for (let index = 0; index < 50; index++) await turn()
-      return stands && pulled === seen
-    })
+    await standstill('it waits', () => pulled)
     peer.destroy()
     await eventually('its stream is cancelled', () => cancelled === before + 1)
   })

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2'
 import { describe, test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
 import zlib from 'node:zlib'
 import { type CloseReason, ConnectionRegistry, EventStream, Registry, Sse, stop } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
+import { standstill } from '../support/standstill.js'
 import { ask, openSession } from '../support/wires.js'
 import { serve } from './app.js'
 
@@ -179,13 +179,7 @@ describe('B14: compressed event streams over HTTP/2', () => {
     const slow = session.request({ ':path': '/generated', 'accept-encoding': 'gzip' })
     slow.on('error', () => {})
     await once(slow, 'response')
-    let seen = -1
-    await eventually('it stands still', async () => {
-      const stood = produced === seen
-      seen = produced
-      for (let index = 0; index < 100; index++) await turn()
-      return stood && produced === seen
-    })
+    const seen = await standstill('it stands still', () => produced)
     const other = await Decoding.open(session, '/ends', 'gzip')
     await other.closed
     assert.equal(other.stream.rstCode, constants.NGHTTP2_NO_ERROR)
