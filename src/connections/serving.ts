@@ -2,6 +2,7 @@ import type { ConnectionOptions } from '../declare/routes.js'
 import { unavailable } from '../errors.js'
 import { ConnectionContext } from '../pipeline/connection-context.js'
 import type { Endpoint } from '../pipeline/endpoint.js'
+import { isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
@@ -67,7 +68,7 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
   }
   try {
     const result = then(endpoint.admit(context), () => {
-      if (context.response.destroyed) return undefined
+      if (isOver(context.response)) return undefined
       const connection = make()
       made = connection
       context.connect(connection)

@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Coding } from '../declare/routes.js'
 import { chooseCoding, type Encoder, openEncoder, weaken } from '../pipeline/coding.js'
+import { isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
-import { dropField, fieldOf, type Head, isOver, setField, writeHead } from './head.js'
+import { dropField, fieldOf, type Head, setField, writeHead } from './head.js'
 
 /**
  * The coding that the content behind a head is to be sent in; undefined for as it is.

@@ -5,14 +5,14 @@ import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
 import { compressWhole } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
-import { cutBehind, laneOf } from '../pipeline/lane.js'
+import { cutBehind, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import { encodeHead } from './content.js'
 import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
-import { dropField, fieldOf, type Head, hasContent, isOver, setField, writeHead } from './head.js'
+import { dropField, fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 import { readWeb } from './web-body.js'
 
@@ -110,7 +110,7 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
   if (response.headersSent && !response.writableEnded) return cut(response)
   const tell = (refusal: HttpError | Reply) => {
     if (refusal instanceof Reply) return sendReply(context, refusal, logger, late => refuse(context, late, logger))
-    if (!response.destroyed && !response.writableEnded) writeProblem(context, refusal)
+    if (!isOver(response)) writeProblem(context, refusal)
   }
   try {
     tell(isMeant ? answer : new HttpError(500))
