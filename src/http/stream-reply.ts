@@ -30,8 +30,6 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
     content.destroy()
   }
   response.once('close', leave)
-  // What is longer or shorter than its Content-Length says is cut: it would be taken for a part of another reply.
-  response.strictContentLength = true
   pump(items, response, head, content).catch((error: unknown) => {
     const hasLeft = isClosed(response)
     leave()
