@@ -9,7 +9,7 @@ import type { Params } from '../pipeline/context.js'
 import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
 import type { Front } from '../pipeline/front.js'
-import { laneOf } from '../pipeline/lane.js'
+import { isShared, laneOf } from '../pipeline/lane.js'
 import { addVary } from '../pipeline/negotiate.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
@@ -103,12 +103,18 @@ export class Dispatcher {
   }
 
   /** A CONNECT of HTTP/2, which may open a WebSocket (RFC 8441): its answer is an ordinary one. */
-  connect(request: IncomingMessage, response: ServerResponse): void {
+  connect(request: IncomingMessage, response: ServerResponse, passOn?: Next): void {
     const front = this.options.receive(request, response)
-    const arrival = { request, response, next: undefined, front, upgradeHead: NOTHING }
+    const asItCame = () => {
+      request.method = 'CONNECT'
+      passOn?.()
+    }
+    const next = passOn === undefined ? undefined : asItCame
+    const arrival = { request, response, next, front, upgradeHead: NOTHING }
     try {
       readConnect(request)
     } catch (error) {
+      if (next !== undefined) return next()
       return this.#refuse(this.#context(unmatched, arrival), error)
     }
     this.#open(arrival)
@@ -243,6 +249,6 @@ const NOTHING = Buffer.alloc(0)
 
 /** Gives the socket back as it came, for the application that this one is mounted in. */
 function leave(response: ServerResponse, next: Next): void {
-  if (response.socket !== null) response.detachSocket(response.socket as Socket)
+  if (!isShared(laneOf(response)) && response.socket !== null) response.detachSocket(response.socket)
   next()
 }

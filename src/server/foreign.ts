@@ -36,7 +36,7 @@ export function upgradeForeign(
   ...[request, socket, head, next]: Parameters<ForeignUpgrade>
 ): void {
   const isHttp2 = request?.httpVersionMajor === 2 && 'writeHead' in socket
-  if (isHttp2) return whenOurs(request, socket, (ours, reply) => dispatcher.connect(ours, reply))
+  if (isHttp2) return whenOurs(request, socket, (ours, reply) => dispatcher.connect(ours, reply, next))
   if (!(head instanceof Uint8Array))
     throw new TypeError(
       "app.upgrade takes what a server tells of an upgrade: server.on('upgrade', app.upgrade), and over HTTP/2 server.on('connect', app.upgrade)",

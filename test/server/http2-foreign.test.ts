@@ -216,6 +216,26 @@ test('what has no route goes to next(), over HTTP/2 as over HTTP/1.1', async t =
   assert.deepEqual((await ask(session, { ':path': '/none' })).text, 'mine')
 })
 
+test('CONNECTs without a route go to next(), as they came', async t => {
+  const app = await unheard(t)
+  const server = createServer({ settings }, app.handler)
+  server.on('connect', (request, response) =>
+    app.upgrade(request, response, undefined, () => {
+      response.writeHead(418)
+      response.end(request.method)
+    }),
+  )
+  const session = await openSession(await listening(t, server), 'http')
+  t.after(() => session.destroy())
+  const socket = await openSocketOn(session, '/echo')
+  await socket.send('text', 'hi')
+  assert.equal(await socket.readText(), 'hi')
+  for (const headers of [extendedConnect('/none'), { ':method': 'CONNECT', ':authority': 'a:80' }]) {
+    const { status, text } = await ask(session, headers)
+    assert.deepEqual([status, text], [418, 'CONNECT'])
+  }
+})
+
 test('CONNECT over HTTP/1.1 opens no tunnel', async t => {
   const app = await unheard(t)
   const server = createSecureServer(secure)
