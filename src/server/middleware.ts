@@ -91,6 +91,7 @@ function readFailure(error: unknown): unknown {
 export interface MountOptions {
   /**
    * Takes the upgrade requests under the path, as a listener of `upgrade` does: for the WebSockets of the other application.
+   * Over HTTP/2 there is no such request: those are 505.
    * @default they are requests to it, like any other
    */
   readonly upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void
@@ -106,6 +107,7 @@ export function mount(path: string, handler: Middleware, { upgrade }: MountOptio
     const url = request.url ?? '/'
     const { path: asked, queryString } = readTarget(url)
     if (!asked.startsWith(root) || !['', '/'].includes(asked.charAt(root.length))) return next()
+    if (head !== undefined && upgrade !== undefined && request.httpVersionMajor === 2) return next(notSpoken(path))
     const rest = `${asked.slice(root.length)}${queryString === '' ? '' : `?${queryString}`}`
     const prototypes = [Object.getPrototypeOf(request), Object.getPrototypeOf(response)]
     request.originalUrl ??= url
@@ -125,4 +127,12 @@ export function mount(path: string, handler: Middleware, { upgrade }: MountOptio
     })
   }
   return mounted
+}
+
+/** RFC 9110 §15.6.6. */
+function notSpoken(path: string): HttpError {
+  const cause = new Error(
+    `mount('${path}'): its upgrade takes WebSockets of HTTP/1.1 alone: serve it on a listener without http2, or make them socket classes`,
+  )
+  return new HttpError(505, 'the WebSockets here are spoken over HTTP/1.1', { cause })
 }

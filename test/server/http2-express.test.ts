@@ -18,7 +18,7 @@ import {
 import { eventually } from '../support/eventually.js'
 import { folderOf } from '../support/folder.js'
 import { serve } from '../support/serve.js'
-import { ask, openEvents, openSession } from '../support/wires.js'
+import { ask, extendedConnect, openEvents, openSession, read } from '../support/wires.js'
 
 const large = 'x'.repeat(300_000)
 const folder = folderOf({ 'page.txt': large })
@@ -137,6 +137,22 @@ for (const [way, use, base] of [
     events.raw.destroy()
   })
 }
+
+test('the WebSockets of what is mounted are 505, and the log has the cure', async t => {
+  const upgraded: unknown[] = []
+  const use = [
+    mount('/old', makeExpress() as unknown as Middleware, { upgrade: request => void upgraded.push(request) }),
+  ]
+  const { session, get, log } = await open(t, use)
+  const { status, text } = await read(session.request(extendedConnect('/old/live'), { endStream: false }))
+  assert.deepEqual([status, JSON.parse(text).detail], [505, 'the WebSockets here are spoken over HTTP/1.1'])
+  assert.equal((await get('/old/page')).status, 200)
+  assert.deepEqual(upgraded, [])
+  assert.match(
+    String((log[0]?.details as Error | undefined)?.cause),
+    /mount\('\/old'\): its upgrade takes WebSockets of HTTP\/1\.1 alone: serve it on a listener without http2, or make them socket classes/,
+  )
+})
 
 test('middleware in front of it that compresses does so', async t => {
   const use = [compression() as Middleware, mount('/old', makeExpress() as unknown as Middleware)]

@@ -13,6 +13,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import express from 'express'
+import Fastify from 'fastify'
 import helmet from 'helmet'
 import {
   type Application,
@@ -214,6 +215,30 @@ test('what has no route goes to next(), over HTTP/2 as over HTTP/1.1', async t =
   t.after(() => session.destroy())
   assert.equal((await ask(session, { ':path': '/fields' })).text, 'fields')
   assert.deepEqual((await ask(session, { ':path': '/none' })).text, 'mine')
+})
+
+test('in Fastify over HTTP/2: requests, event streams, sockets, and what Fastify answers itself', async t => {
+  const app = await unheard(t)
+  const fastify = Fastify({ http2: true })
+  fastify.addHook('onRequest', (request, reply, done) => app.handler(request.raw, reply.raw, done as () => void))
+  fastify.get('/mine', async (_, reply) => reply.header('x-mine', '1').send({ mine: true }))
+  fastify.server.on('connect', app.upgrade)
+  fastify.server.on('session', each => each.settings(settings))
+  t.after(() => fastify.close())
+  await fastify.listen({ port: 0, host: '127.0.0.1' })
+  const session = await openSession((fastify.server.address() as AddressInfo).port, 'http')
+  t.after(() => session.destroy())
+  assert.equal((await ask(session, { ':path': '/fields' })).text, 'fields')
+  const mine = await ask(session, { ':path': '/mine' })
+  assert.deepEqual([mine.text, mine.headers['x-mine']], ['{"mine":true}', '1'])
+  const events = await openEvents(session, '/events')
+  await events.hears('data: tick\n\n')
+  events.raw.destroy()
+  await eventually('it offers extended CONNECT', () => session.remoteSettings.enableConnectProtocol)
+  const socket = await openSocketOn(session, '/echo')
+  await socket.send('text', 'hi')
+  assert.equal(await socket.readText(), 'hi')
+  socket.raw.destroy()
 })
 
 test('CONNECTs without a route go to next(), as they came', async t => {
