@@ -3,7 +3,6 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { type Blueprint, connectionTokens, drawUp } from './blueprint.js'
 import type { Connection } from './connections/connection.js'
-import { drainConnections } from './connections/drain.js'
 import type { OpenEventLog } from './connections/event-log.js'
 import { LiveConnections } from './connections/live.js'
 import { MemoryEventLog } from './connections/memory-event-log.js'
@@ -29,6 +28,8 @@ import {
   upgradeForeign,
 } from './server/foreign.js'
 import { attachHandlers, type Handlers } from './server/handlers.js'
+import { Health } from './server/health.js'
+import { type LeaveOptions, leave } from './server/leave.js'
 import type { ListenAddress } from './server/listener.js'
 import { Listeners } from './server/listeners.js'
 import { onSignals } from './server/signals.js'
@@ -54,7 +55,9 @@ export async function bootstrap(module: AbstractClass, options: ApplicationOptio
     await app.start()
     if (options.listen !== false) await app.listen(addressOf(options))
   } catch (error) {
-    await app.close({ deadline: 0 }).catch(worse => app.logger.error('the application did not stop cleanly', worse))
+    await app
+      .close({ deadline: 0, drainDelay: 0 })
+      .catch(worse => app.logger.error('the application did not stop cleanly', worse))
     throw error
   }
   if (options.signals ?? options.listen !== false) app.closeOnSignals()
@@ -77,6 +80,7 @@ function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Ap
     prefix: String(options.prefix ?? ''),
     closingSlash: options.closingSlash ?? 'ignore',
     versioning: options.versioning,
+    health: options.health,
     overrides: listOf(options.overrides),
     signsCookies: app === undefined || options.cookieKeys !== undefined,
     problems: optionProblems(given),
@@ -206,7 +210,8 @@ export class Application {
     const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
-    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options) }
+    const health = Health.of(this.options.health, this.#patient())
+    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
@@ -216,6 +221,11 @@ export class Application {
     const opened = await openRegistryLog(registry.constructor as AbstractClass, open, this.logger)
     this.#registries.push(registry)
     await registry.start({ ...opened, logger: this.logger })
+  }
+
+  #patient() {
+    const get = <T>(token: Token<T>) => this.#container.get(token)
+    return { live: this.#live, registries: this.#registries, get, logger: this.logger }
   }
 
   #serving(compiled: () => Compiled): ConnectionServing {
@@ -244,19 +254,21 @@ export class Application {
   }
 
   /**
-   * Stops: no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
+   * Stops: balancers are told for the `drainDelay`; no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
    * left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
    * longer. A second call waits for the first.
    * @param options.deadline milliseconds until what is left is cut. @default the application's `deadline`, 10_000
+   * @param options.drainDelay milliseconds before that. @default the application's `drainDelay`, 0
    * @throws the first failure of a registry's log, an `onStop` or a disposal; all had their turn
    */
-  close(options: { readonly deadline?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.deadline ?? this.options.deadline ?? DEADLINE)
+  close(options: Partial<LeaveOptions> = {}): Promise<void> {
+    const { deadline = DEADLINE, drainDelay = 0 } = { ...this.options, ...options }
+    this.#closing ??= this.#close({ deadline, drainDelay })
     return this.#closing
   }
 
-  async #close(deadline: number): Promise<void> {
-    await this.#drain(deadline)
+  async #close({ deadline, drainDelay }: LeaveOptions): Promise<void> {
+    await leave(this.#live, this.#listeners, { deadline, drainDelay })
     this.#live.gone = true
     const patience = Math.max(deadline, STOP_PATIENCE)
     const logs = this.#registries.map(
@@ -267,19 +279,6 @@ export class Application {
       await stop().catch(error => failures.push(error))
     this.#forgetSignals()
     if (failures.length > 0) throw failures[0]
-  }
-
-  async #drain(deadline: number): Promise<void> {
-    this.#live.draining = true
-    const stopped = this.#listeners.close()
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(), deadline)
-    const forced = new Promise<void>(resolve => late.signal.addEventListener('abort', () => resolve(), { once: true }))
-    await drainConnections(this.#live, deadline, late.signal)
-    await Promise.race([Promise.all([stopped, this.#live.emptied()]), forced])
-    clearTimeout(timer)
-    this.#listeners.destroy()
-    await stopped
   }
 
   /** Closes on SIGTERM and SIGINT, and ends the process; a second signal ends it at once. @internal */

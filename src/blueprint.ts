@@ -21,6 +21,7 @@ import { rowsOf } from './routing/rows.js'
 import type { Route } from './routing/table.js'
 import type { Versioning } from './routing/versioning.js'
 import { handlerProblems } from './server/compile.js'
+import { type HealthOptions, hiddenByHealth } from './server/health.js'
 import { EventStream } from './sse/event-stream.js'
 import { Socket } from './websocket/socket.js'
 import {
@@ -42,6 +43,8 @@ export interface BlueprintOptions extends Surroundings {
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly versioning: Versioning | undefined
   readonly overrides: readonly Provider[]
+  /** Where health answers, and no route may. */
+  readonly health: boolean | HealthOptions | undefined
   /** Whether there are keys for signed cookies. */
   readonly signsCookies: boolean
   /** What exists without being listed. */
@@ -103,6 +106,7 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }, placing),
   )
   problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
+  problems.push(...hiddenByHealth(routes, options.health))
   if (!options.signsCookies) problems.push(...keyProblems(routes))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return { routes: Object.freeze(routes), definitions, order: sorted.order, needs }

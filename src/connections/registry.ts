@@ -4,7 +4,7 @@ import { checkClose, withCode } from './close-reason.js'
 import type { Connection } from './connection.js'
 import { formatPlace } from './cursor.js'
 import { Encodings } from './encodings.js'
-import type { EventLog, LogMessage, Notice, Place } from './event-log.js'
+import type { EventLog, LogHealth, LogMessage, Notice, Place } from './event-log.js'
 import { isLocalId } from './id.js'
 import { Membership, type Surroundings } from './membership.js'
 import { type Outbox, outboxTo } from './outbox.js'
@@ -50,6 +50,11 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   /** How many connections of this node are in any room. */
   get size(): number {
     return this.#size
+  }
+
+  /** Whether its log can be had: what is sent is taken, and what other nodes send is heard. */
+  get health(): LogHealth {
+    return this.#running?.log.health ?? { ready: false }
   }
 
   /** This node's rooms that somebody is in. */

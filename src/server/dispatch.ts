@@ -19,6 +19,7 @@ import { noSurroundings, type Route, standInRoute } from '../routing/table.js'
 import { isOccupied, watchLane } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
+import type { Health } from './health.js'
 import { lend, type Middleware, runMiddleware } from './middleware.js'
 import { isGetOffered } from './offers.js'
 import { methodsOf, type Pick, pickAny, pickFor, pickUpgrade } from './pick.js'
@@ -33,6 +34,8 @@ export interface DispatchOptions extends Arrivals {
   readonly compression: boolean | CompressionOptions
   /** Asked for what goes wrong outside of all routes. */
   readonly errorMappers: readonly ErrorMapping[]
+  /** Answers before all else. */
+  readonly health: Health | undefined
 }
 
 /** Passes an exchange on to whoever mounted this application. */
@@ -70,9 +73,10 @@ export class Dispatcher {
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     if (isOccupied(laneOf(response))) return void request.resume()
-    if (this.serving.live.draining) response.setHeader('Connection', 'close')
-    if (this.options.compression !== false) offerCompression(response, this.options.compression)
+    if (this.serving.live.leaving) response.setHeader('Connection', 'close')
     response.on('error', this.#spoilt)
+    if (this.options.health?.answers(request, response)) return
+    if (this.options.compression !== false) offerCompression(response, this.options.compression)
     const arrival = { request, response, next, front: this.options.receive(request, response) }
     if (this.#isTurnedAway(arrival)) return
     if (this.options.use.length === 0) return this.#route(arrival)

@@ -1,4 +1,4 @@
-import { createServer as createHttp, type Server } from 'node:http'
+import { createServer as createHttp, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
@@ -89,8 +89,25 @@ export class Listener {
     ;(this.server as ReturnType<typeof createHttps>).setSecureContext({ ...tlsDefaults, ...tls })
   }
 
-  /** Stops accepting; settles when the last connection is gone. Connections without a request are closed at once. */
+  /**
+   * Replies that have not begun are the last of their connections, and will say so (RFC 9112 §9.6): whose connection is
+   * said to be kept would ask again on it, just as it is closed. What a socket is being answered with, only Node's own
+   * `_httpMessage` knows, on which others rely, too.
+   */
+  leave(): void {
+    for (const socket of this.#sockets) {
+      const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
+      if (response) response.shouldKeepAlive = false
+    }
+  }
+
+  /**
+   * Stops accepting; settles when the last connection is gone. Connections without a request are closed at once, but for
+   * what has come: who connected before, or asked on a kept connection, is in this process's buffers, and is answered.
+   */
   async close(): Promise<void> {
+    this.leave()
+    await readWhatCame()
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
     const sweep = setInterval(() => this.#closeIdle(), 50)
     this.#http2?.close()
@@ -135,6 +152,11 @@ export class Listener {
   }
 }
 
+/** Settles when the event loop has looked once for what was there. */
+async function readWhatCame(): Promise<void> {
+  for (let turns = 2; turns > 0; turns--) await new Promise(resolve => setImmediate(resolve))
+}
+
 /** Limits, with the defaults filled in. */
 function settle(limits: ListenerLimits) {
   const { requestTimeout = 60_000, keepAliveTimeout = 5000, maxHeaders = 100, maxHeaderSize = 16_384 } = limits
@@ -142,7 +164,11 @@ function settle(limits: ListenerLimits) {
   return { headersTimeout, requestTimeout, keepAliveTimeout, maxHeaders, maxHeaderSize }
 }
 
-function createServer(limits: ReturnType<typeof settle>, tls: TlsOptions | undefined, http2: boolean): Server {
+function createServer(
+  limits: ReturnType<typeof settle> & ServerOptions,
+  tls: TlsOptions | undefined,
+  http2: boolean,
+): Server {
   const { maxHeaders: _, ...timeouts } = limits
   const options = { ...timeouts, ...declining, connectionsCheckingInterval: 1000 }
   if (tls === undefined) return createHttp(options)

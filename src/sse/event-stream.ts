@@ -234,7 +234,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 }
 
-function drainRetry(): number {
+export function drainRetry(): number {
   return DRAIN_RETRY.least + Math.floor(Math.random() * DRAIN_RETRY.spread)
 }
 
