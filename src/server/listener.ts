@@ -164,11 +164,7 @@ function settle(limits: ListenerLimits) {
   return { headersTimeout, requestTimeout, keepAliveTimeout, maxHeaders, maxHeaderSize }
 }
 
-function createServer(
-  limits: ReturnType<typeof settle> & ServerOptions,
-  tls: TlsOptions | undefined,
-  http2: boolean,
-): Server {
+function createServer(limits: ReturnType<typeof settle>, tls: TlsOptions | undefined, http2: boolean): Server {
   const { maxHeaders: _, ...timeouts } = limits
   const options = { ...timeouts, ...declining, connectionsCheckingInterval: 1000 }
   if (tls === undefined) return createHttp(options)

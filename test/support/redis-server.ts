@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -127,6 +127,12 @@ export class RedisServer {
     await this.stop()
     copyFileSync(join(this.folder, 'old.rdb'), join(this.folder, 'dump.rdb'))
     await this.run()
+  }
+
+  /** Removes its data, while it is stopped. */
+  forget(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+    mkdirSync(this.folder)
   }
 
   async end(): Promise<void> {
