@@ -61,6 +61,7 @@ export abstract class WirePeer {
     socket.on('error', () => {})
     socket.on('close', () => {
       if (this.#socket !== socket) return
+      this.#socket = undefined
       if (this.options.slow) this.slowCuts++
       if (this.retry === undefined) counts.cuts++
       else counts.goodbyes++
@@ -82,7 +83,7 @@ export abstract class WirePeer {
       return
     this.options.counts.silences++
     this.#attempts++
-    this.leave()
+    this.#leave()
     this.connect()
   }
 
@@ -94,7 +95,7 @@ export abstract class WirePeer {
     this.#socket?.resume()
   }
 
-  leave(): void {
+  #leave(): void {
     const socket = this.#socket
     this.#socket = undefined
     socket?.removeAllListeners('data').destroy()
@@ -103,7 +104,7 @@ export abstract class WirePeer {
   end(): void {
     this.#over = true
     clearTimeout(this.#resumes)
-    this.leave()
+    this.#leave()
   }
 
   protected say(bytes: Buffer): void {
