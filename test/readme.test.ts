@@ -214,6 +214,13 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(shown, ['one', 'two'])
   },
 
+  'deploys.ts': async module => {
+    const ready = await fetch(at(module, '/ready'))
+    assert.deepEqual([ready.status, await json(ready)], [200, { status: 'ready' }])
+    assert.equal((await fetch(at(module, '/live'))).status, 200)
+    assert.deepEqual(await json(await fetch(at(module, '/orders'))), [])
+  },
+
   'scores.ts': async (module, t) => {
     const scores = module.scores as Publisher<{ goal: { team: string } }>
     t.after(() => scores.close())

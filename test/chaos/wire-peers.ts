@@ -193,7 +193,8 @@ export class WireSocket extends WirePeer {
     let at = 0
     if (!this.#open) {
       at = text.indexOf('\r\n\r\n') + 4
-      this.#open = at >= 4
+      // A refusal, such as that of a node that goes away, closes the connection.
+      this.#open = at >= 4 && text.startsWith('HTTP/1.1 101 ')
       if (!this.#open) at = 0
     }
     if (this.#open && text.length > at) at = this.#frames(text, at)

@@ -69,7 +69,7 @@ describe('in the delay before it drains', () => {
   const options = { health: true, drainDelay: 400 }
 
   test('/ready says 503 while new connections, requests, streams and sockets are served, and nobody is sent away', async t => {
-    const { app, port } = await serve(t, [Events, Echo, Requests], options)
+    const { app, port } = await serve(t, [Events, Echo, Requests], { health: true, drainDelay: 3000 })
     const before = await SocketPeer.open(port, '/socket')
     const closed = app.close()
     assert.equal((await send(port, 'GET /ready')).status, 503)
