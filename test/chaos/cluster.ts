@@ -24,6 +24,8 @@ export class Cluster {
   readonly outcomes = new Map<number, Outcome>()
   /** Most bytes that any node was seen to hold. */
   highest = 0
+  /** Connections that ended since their peers did not keep up. */
+  overflows = 0
   /** Why sends failed, and how often. */
   readonly failures = new Map<string, number>()
   /** How nodes ended that were asked to. */
@@ -165,7 +167,10 @@ export class Cluster {
   }
 
   #hear({ pending }: Node, answered: Answered): void {
-    if ('rss' in answered) this.highest = Math.max(this.highest, answered.rss)
+    if ('rss' in answered) {
+      this.highest = Math.max(this.highest, answered.rss)
+      this.overflows += answered.overflows
+    }
     if (!('sent' in answered) || !pending.delete(answered.sent)) return
     if ('id' in answered) {
       const [epoch = '', position] = answered.id.split('-')

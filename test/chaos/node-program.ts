@@ -1,6 +1,7 @@
 /** One node of the chaos tests: `LOG` says what log it has. It sends what it is told to, and says what came of it. */
 import {
   bootstrap,
+  type CloseReason,
   ConnectionRegistry,
   Controller,
   EventLogUnavailableError,
@@ -25,10 +26,16 @@ export type Answered =
   | { readonly port: number }
   | { readonly sent: number; readonly id: string }
   | { readonly sent: number; readonly outcome: 'refused' | 'unknown'; readonly why: string }
-  | { readonly rss: number }
+  | { readonly rss: number; readonly overflows: number }
 
 @Registry('ticks', { history: { count: 50_000, bytes: 500_000_000 } })
 class Ticks extends ConnectionRegistry<{ tick: number; bulk: string }> {}
+
+/** Connections that ended since it was asked last, since their peers did not keep up. */
+let overflows = 0
+const count = ({ kind }: CloseReason) => {
+  if (kind === 'overflow') overflows++
+}
 
 /** Everybody is in `all`; who says so in another room besides. */
 const roomsOf = (room: string) => (room === 'all' ? ['all'] : ['all', room])
@@ -39,6 +46,9 @@ class Stream {
   open(stream: EventStream, @Param('room') room: string) {
     return this.ticks.join(stream, roomsOf(room))
   }
+  close(reason: CloseReason) {
+    count(reason)
+  }
 }
 
 @WebSocket('/rooms/:room', { heartbeat: 2000, sendLimit: 262_144 })
@@ -46,6 +56,9 @@ class Member {
   constructor(private readonly ticks: Ticks) {}
   open(socket: Socket, @Param('room') room: string) {
     return this.ticks.join(socket, roomsOf(room))
+  }
+  close(reason: CloseReason) {
+    count(reason)
   }
 }
 
@@ -82,7 +95,11 @@ const ticks = app.get(Ticks)
 const answer = (answered: Answered) => void (process.connected && process.send?.(answered))
 
 process.on('message', async (told: Told) => {
-  if ('measure' in told) return answer({ rss: process.memoryUsage.rss() })
+  if ('measure' in told) {
+    answer({ rss: process.memoryUsage.rss(), overflows })
+    overflows = 0
+    return
+  }
   const { send, room, padding = 0 } = told
   try {
     const target = ticks.to(room)

@@ -11,8 +11,6 @@ export interface Report {
   readonly counts: PeerOptions['counts']
   /** Sequences that were seen, and by whom: one, where all is well. */
   readonly sequences: readonly { readonly seen: readonly number[]; readonly peers: readonly string[] }[]
-  /** How often slow peers were cut. */
-  readonly slowCuts: number
   /** Those that have not seen the last. */
   readonly behind: readonly string[]
   readonly wrong: readonly string[]
@@ -63,10 +61,8 @@ async function finish(last: number, patience: number): Promise<void> {
     peers: same.map(({ options }) => options.name),
   }))
   const behind = peers.filter(isBehind).map(({ options, seen }) => `${options.name} at ${seen.at(-1)}`)
-  const slowCuts = peers.reduce((sum, { slowCuts }) => sum + slowCuts, 0)
   const report: Report = {
     counts,
-    slowCuts,
     sequences,
     behind,
     wrong: peers.flatMap(({ wrong }) => wrong).slice(0, 20),

@@ -115,7 +115,7 @@ function tell(t: TestContext, cluster: Cluster, faults: Faults, report: Report):
     exits: cluster.exits,
     highestMiB: Math.round(cluster.highest / 2 ** 20),
     peers: report.counts,
-    slowCuts: report.slowCuts,
+    overflows: cluster.overflows,
     sequences: report.sequences.map(({ seen, peers }) => [seen.length, seen.at(-1), peers.length, peers[0]]),
     behind: report.behind.slice(0, 5),
     wrong: report.wrong.slice(0, 5),

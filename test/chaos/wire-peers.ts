@@ -19,13 +19,11 @@ const SILENCE = 4000
 /** Milliseconds after which a peer comes back that was cut; twice as long each time, too: a crowd that is too much for busy nodes would stay so. */
 const BACK = { least: 100, most: 8000 }
 /** Bytes that a slow peer reads before it stops, and milliseconds for which it does. */
-const SIP = { bytes: 65_536, pause: 400 }
+const SIP = { bytes: 16_384, pause: 400 }
 
 export abstract class WirePeer {
   readonly seen: number[] = []
   lastId = ''
-  /** How often it was cut while it was slow. */
-  slowCuts = 0
   /** What it was sent besides ticks. */
   readonly wrong: string[] = []
   #socket: Socket | undefined
@@ -62,7 +60,6 @@ export abstract class WirePeer {
     socket.on('close', () => {
       if (this.#socket !== socket) return
       this.#socket = undefined
-      if (this.options.slow) this.slowCuts++
       if (this.retry === undefined) counts.cuts++
       else counts.goodbyes++
       setTimeout(() => this.connect(), this.retry ?? this.#patience())
