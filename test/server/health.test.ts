@@ -1,5 +1,7 @@
 /** `/ready` and `/live`: what balancers and supervisors are told, whatever the application is made of. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
@@ -76,11 +78,15 @@ describe('health', () => {
     assert.equal((await send(port, 'GET /readyness')).status, 404)
   })
 
-  test('answers at other paths, and over HTTP/1.1 beside HTTP/2, and inside Express', async t => {
+  test('answers at other paths, over HTTP/1.1 and HTTP/2, and inside Express', async t => {
     const { app, port } = await serve(t, [Plain], { health: { ready: '/healthz', live: '/livez' }, http2: true })
     assert.equal((await send(port, 'GET /healthz')).text, '{"status":"ready"}')
     assert.equal((await send(port, 'GET /livez')).status, 200)
     assert.equal((await send(port, 'GET /ready')).status, 404)
+    const session = connect(`http://127.0.0.1:${port}`)
+    t.after(() => session.destroy())
+    const [headers] = await once(session.request({ ':path': '/healthz' }), 'response')
+    assert.deepEqual([headers[':status'], headers['content-type']], [200, 'application/json'])
     const server = express().use(app.handler).listen(0, '127.0.0.1')
     t.after(() => server.close())
     await eventually('it listens', () => server.listening)
