@@ -9,18 +9,15 @@ import {
   type Page,
   type Place,
 } from './event-log.js'
+import { RecentKeys } from './recent-keys.js'
 import { RoomHistory, sweepPeriod } from './room-history.js'
-
-/** Keys of messages that are remembered. */
-const KEYS = 10_000
 
 /** The embedded default: remembers in this process, each room bounded by count, bytes and age. One node, no server. */
 export class MemoryEventLog extends EventLog {
   readonly #epoch = randomBytes(6).toString('hex')
   readonly #history: RoomHistory
   #appended = 0
-  /** Where the messages are that were sent with a key, oldest first. */
-  readonly #keyed = new Map<string, number>()
+  readonly #keys = new RecentKeys()
   #listener: LogListener | undefined
   #sweeper: NodeJS.Timeout | undefined
   readonly #undelivered: (LogEntry | Notice)[] = []
@@ -48,10 +45,10 @@ export class MemoryEventLog extends EventLog {
   }
 
   async append(message: LogMessage, key?: string): Promise<Place> {
-    const before = key === undefined ? undefined : this.#keyed.get(key)
+    const before = key === undefined ? undefined : this.#keys.position(key)
     if (before !== undefined) return this.#place(before)
     const entry: LogEntry = { ...message, position: ++this.#appended }
-    if (key !== undefined) this.#noteKey(key, entry.position)
+    if (key !== undefined) this.#keys.note(key, entry.position)
     this.#history.keep(entry)
     this.#deliver(entry)
     return this.#place(entry.position)
@@ -72,15 +69,6 @@ export class MemoryEventLog extends EventLog {
   /** @internal */
   sweep(): void {
     this.#history.sweep()
-  }
-
-  #noteKey(key: string, position: number): void {
-    this.#keyed.set(key, position)
-    if (this.#keyed.size <= KEYS) return
-    for (const oldest of this.#keyed.keys()) {
-      this.#keyed.delete(oldest)
-      return
-    }
   }
 
   #place(position: number): Place {

@@ -89,10 +89,25 @@ export class NatsClient {
     await this.connection.close()
   }
 
-  /** Puts something into the stream of a subject; where it lies there already, it is not put there again. */
-  async publish(subject: string, payload: string, token: string, ms: number): Promise<PubAck> {
+  /**
+   * Puts something into the stream of a subject; where it lies there already, it is not put there again.
+   * @param onlyOne the stream that it must be, where nothing may lie under this subject
+   */
+  async publish(subject: string, payload: string, token: string, ms: number, onlyOne?: string): Promise<PubAck> {
     if (this.connection.isClosed()) throw new Unsent()
-    return this.streams.jetstream().publish(subject, payload, { msgID: token, timeout: Math.ceil(ms), retries: 1 })
+    const sent = { msgID: token, timeout: Math.ceil(ms), retries: 1 }
+    const jetstream = this.streams.jetstream()
+    if (onlyOne === undefined) return jetstream.publish(subject, payload, sent)
+    try {
+      return await jetstream.publish(subject, payload, {
+        ...sent,
+        expect: { streamName: onlyOne, lastSubjectSequence: 0 },
+      })
+    } catch (error) {
+      const [, at] = /wrong last sequence: (\d+)/.exec(String(error)) ?? []
+      if (at === undefined) throw error
+      return { stream: onlyOne, seq: Number(at), duplicate: true }
+    }
   }
 
   /** The name of the stream that holds a subject. */
@@ -249,12 +264,15 @@ function readStored({ subject, reply = '', headers, data }: Msg): Stored {
   }
 }
 
+/** JetStream's code where a stream is another one than was expected. */
+const WRONG_STREAM = 10060
+
 /** What a failure of one of these calls says of what was asked. */
 export function judge(error: unknown): Failure {
-  const { name, status } = Object(error) as { name?: string; status?: number }
+  const { name, status, code } = Object(error) as { name?: string; status?: number; code?: number }
   if (name === 'Unsent') return 'unsent'
   // Nobody answers for the stream now: it is gone, or has no leader.
-  if (name === 'JetStreamNotEnabled' || status === 503) return 'busy'
+  if (name === 'JetStreamNotEnabled' || status === 503 || code === WRONG_STREAM) return 'busy'
   if (name === 'JetStreamApiError' || name === 'InvalidArgumentError' || name === 'PermissionViolationError')
     return 'refused'
   return 'unanswered'

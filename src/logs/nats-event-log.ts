@@ -89,8 +89,11 @@ export class NatsEventLog extends EventLog {
     if (this.#entered) await this.setup.leave()
   }
 
-  append(message: LogMessage): Promise<Place> {
-    return this.#publish(this.setup.stream.subject(message.rooms ?? [EVERYWHERE]), writeMessage(message))
+  async append(message: LogMessage, key?: string): Promise<Place> {
+    const { stream } = this.setup
+    if (key === undefined) return this.#publish(stream.subject(message.rooms ?? [EVERYWHERE]), writeMessage(message))
+    const subject = stream.keySubject(key)
+    return this.#tail.keyed(subject) ?? this.#publish(subject, writeMessage(message), true)
   }
 
   async notify(notice: Notice): Promise<void> {
@@ -119,12 +122,13 @@ export class NatsEventLog extends EventLog {
     })
   }
 
-  async #publish(subject: string, payload: string): Promise<Place> {
+  async #publish(subject: string, payload: string, onlyOne = false): Promise<Place> {
     const { stream } = this.setup
     const token = randomBytes(9).toString('base64url')
     return this.#ask(async (client, ms) => {
       const before = { epoch: this.#tail.stand.epoch, position: this.#tail.known }
-      const { stream: name, seq, duplicate } = await client.publish(subject, payload, token, ms)
+      const only = onlyOne ? stream.nameOf(before.epoch) : undefined
+      const { stream: name, seq, duplicate } = await client.publish(subject, payload, token, ms, only)
       const at = { epoch: stream.epochOf(name), position: seq }
       if (await this.#tail.confirm(client, at, before, duplicate)) return at
       throw new Undone()

@@ -32,6 +32,8 @@ const ANSWERING = 4000
  * what it has dropped there was forgotten by all of its rooms: a busy room never costs a quiet one its history. What it
  * drops since it holds too much is its oldest message, whatever that is. So that a node which comes later can tell the
  * one from the other there is a pin, a message that is never dropped for the first reason: behind it all else was.
+ *
+ * A message with a key goes to a subject of its own, under which NATS takes one message only.
  */
 export class NatsStream {
   readonly #config: StreamConfig
@@ -61,8 +63,24 @@ export class NatsStream {
   /** Where a message to these rooms goes; a notice has none. */
   subject(rooms: readonly string[] | undefined): string {
     if (rooms === undefined) return `${this.#subjects}.notice`
-    const name = JSON.stringify([...new Set(rooms)].sort())
-    return `${this.#subjects}.to.${createHash('sha256').update(name).digest('base64url').slice(0, 22)}`
+    return `${this.#subjects}.to.${digest(JSON.stringify([...new Set(rooms)].sort()))}`
+  }
+
+  /** Where the one message with a key goes. */
+  keySubject(key: string): string {
+    return this.#keyed + digest(key)
+  }
+
+  isKeyed({ subject }: Stored): boolean {
+    return subject.startsWith(this.#keyed)
+  }
+
+  get #keyed(): string {
+    return `${this.#subjects}.once.`
+  }
+
+  nameOf(epoch: string): string {
+    return this.#names + epoch
   }
 
   get #pin(): string {
@@ -93,7 +111,7 @@ export class NatsStream {
 
   /** As it is now; where there is none, it is made. @param epoch the one that it was last */
   async look(client: NatsClient, epoch: string): Promise<View> {
-    const known = epoch === '' ? undefined : await client.state(this.#names + epoch)
+    const known = epoch === '' ? undefined : await client.state(this.nameOf(epoch))
     const state = known ?? (await this.#find(client)) ?? (await this.#create(client))
     await this.#widen(client, state)
     return { ...state, epoch: this.epochOf(state.name) }
@@ -101,7 +119,7 @@ export class NatsStream {
 
   /** Ends an epoch: its data is not what a node knows that it was. */
   async end(client: NatsClient, epoch: string): Promise<void> {
-    await client.delete(this.#names + epoch)
+    await client.delete(this.nameOf(epoch))
   }
 
   async #find(client: NatsClient): Promise<StreamState | undefined> {
@@ -111,7 +129,7 @@ export class NatsStream {
 
   /** Of several nodes that make one at a time, one does. */
   async #create(client: NatsClient): Promise<StreamState> {
-    const name = this.#names + randomBytes(6).toString('hex')
+    const name = this.nameOf(randomBytes(6).toString('hex'))
     let failure: unknown
     try {
       await client.create(name, `${this.#subjects}.>`, this.#config)
@@ -132,6 +150,10 @@ export class NatsStream {
     }
     if (JSON.stringify(wanted) !== JSON.stringify(config)) await client.change(name, wanted)
   }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22)
 }
 
 /** A name as one word of a subject and as part of a stream's name: what those may not hold goes as its UTF-8, in hex. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogListener, LogRetention, Place } from '../connections/event-log.js'
+import { RecentKeys } from '../connections/recent-keys.js'
 import { RoomHistory, sweepPeriod } from '../connections/room-history.js'
 import type { Link } from './link.js'
 import { judge, type NatsClient, type Stored } from './nats-client.js'
@@ -38,6 +39,7 @@ export class NatsTail {
   /** Epochs that this node knows to be over. */
   readonly #over = new Set<string>()
   #history: RoomHistory
+  #keys = new RecentKeys()
   /** Whether `#history` holds all that the rooms remember up to where the node stands. */
   #isWhole = false
   #swept = performance.now()
@@ -59,6 +61,12 @@ export class NatsTail {
 
   get known(): number {
     return this.#known
+  }
+
+  /** The place of the message under the subject of a key, where this node knows it. */
+  keyed(subject: string): Place | undefined {
+    const position = this.#keys.position(subject)
+    return position === undefined ? undefined : { epoch: this.#stand.epoch, position }
   }
 
   get history(): RoomHistory {
@@ -203,7 +211,7 @@ export class NatsTail {
     this.#stand = { epoch: this.#stand.epoch, position: stored.sequence }
     this.#known = Math.max(this.#known, stored.sequence)
     this.#last = markOf(stored)
-    if (this.stream.isPin(stored)) this.#pin = this.#last
+    this.#noteSubject(stored)
     const message = readMessage(stored.payload, stored.sequence)
     if (message !== undefined && 'position' in message) {
       this.#history.keep(message)
@@ -226,7 +234,7 @@ export class NatsTail {
       wentBack = known !== undefined && stored.sequence <= known.sequence && stored.time > known.time
       if (stored.sequence > last.sequence + 1) hole = stored.sequence - 1
       last = markOf(stored)
-      if (this.stream.isPin(stored)) this.#pin = last
+      this.#noteSubject(stored)
       const message = readMessage(stored.payload, stored.sequence)
       const at = Math.min(Date.now(), stored.time / 1e6)
       if (message !== undefined && 'position' in message) history.keep(message, at)
@@ -243,12 +251,18 @@ export class NatsTail {
     this.#settle({ epoch, position })
   }
 
+  #noteSubject(stored: Stored): void {
+    if (this.stream.isPin(stored)) this.#pin = markOf(stored)
+    else if (this.stream.isKeyed(stored)) this.#keys.note(stored.subject, stored.sequence)
+  }
+
   #adopt({ epoch, first, last }: View): void {
     const isFirst = this.#stand.epoch === ''
     if (!isFirst) this.#over.add(this.#stand.epoch)
     this.#known = last
     this.#last = undefined
     this.#pin = undefined
+    this.#keys = new RecentKeys()
     this.#history = new RoomHistory(this.retention, first - 1)
     this.#stand = { epoch, position: first - 1 }
     if (isFirst) return

@@ -55,6 +55,8 @@ export class Patience {
     try {
       for (;;) {
         const client = await server.ready(left())
+        // A process that was stopped meanwhile would ask again when what it asked for is forgotten.
+        if (isRepeated && left() <= 0) throw new Error('this node was too slow')
         try {
           return await run(client, Math.max(left(), LEAST), isRepeated)
         } catch (error) {

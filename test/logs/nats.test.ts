@@ -19,5 +19,6 @@ describe('one server', { skip }, () => {
   }
   testEventLog('NatsEventLog', async (registry, retention) => (await opened())(registry, retention, new LogBook()), {
     nodes: true,
+    keys: true,
   })
 })
