@@ -101,6 +101,6 @@ function checkOptions(options: NatsEventLogOptions): void {
   const problems = wrongOptions('natsEventLog', options, known)
   const { stream, connection } = Object(options) as NatsEventLogOptions
   if (isObject(stream)) problems.push(...wrongOptions('natsEventLog: stream', stream, streamChecks))
-  if ('servers' in Object(connection)) problems.push('natsEventLog: servers stands beside connection, not in it')
+  if ('servers' in Object(connection)) problems.push('natsEventLog: give servers beside connection, not in it')
   if (problems.length > 0) throw new ConfigurationError(problems)
 }
