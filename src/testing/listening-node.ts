@@ -1,6 +1,9 @@
 import type { EventLog, LogEntry, LogMessage, Notice, Place } from '../index.js'
 import { eventually } from './eventually.js'
 
+/** Pages of a room that are read at the most. */
+const PAGES = 1000
+
 /** A node that starts a log, and keeps what it hears. */
 export class ListeningNode {
   readonly entries: LogEntry[] = []
@@ -42,12 +45,13 @@ export class ListeningNode {
   /** All that is known of a room behind a position, page by page. */
   async readAll(room: string, position = 0, limit = 100): Promise<LogEntry[]> {
     const read: LogEntry[] = []
-    for (let at = position; ; ) {
+    for (let at = position, pages = 0; pages < PAGES; pages++) {
       const { entries, gaps, upTo } = await this.log.read(new Map([[room, at]]), limit)
       read.push(...entries)
       if (entries.length === 0) return read
       at = Math.max(upTo, gaps.get(room) ?? 0)
     }
+    throw new Error(`${room} has no end: ${PAGES} pages were read`)
   }
 }
 
