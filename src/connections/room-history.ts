@@ -3,6 +3,7 @@ import { EVERYWHERE, type LogEntry, type LogRetention, type Page } from './event
 interface Kept {
   readonly entry: LogEntry
   readonly size: number
+  /** By a clock that nobody sets. */
   readonly at: number
 }
 
@@ -39,9 +40,9 @@ export class RoomHistory {
     return { rooms: this.#rooms.size - 1, entries: sum(log => log.kept.length), bytes: sum(log => log.bytes) }
   }
 
-  /** @param at when it was sent, in milliseconds since 1970 */
-  keep(entry: LogEntry, at = Date.now()): void {
-    const kept = { entry, size: sizeOf(entry), at }
+  /** @param age milliseconds since it was sent */
+  keep(entry: LogEntry, age = 0): void {
+    const kept = { entry, size: sizeOf(entry), at: performance.now() - age }
     for (const room of new Set(entry.rooms ?? [EVERYWHERE])) {
       const log = this.#roomLog(room)
       log.kept.push(kept)
@@ -105,7 +106,7 @@ export class RoomHistory {
 
   #trim(log: RoomLog, floor = 0): void {
     const { count, bytes, age } = this.retention
-    const oldest = Date.now() - age
+    const oldest = performance.now() - age
     let dropped = 0
     for (const kept of log.kept) {
       const fits = log.kept.length - dropped <= count && log.bytes <= bytes
@@ -119,7 +120,7 @@ export class RoomHistory {
 }
 
 /** Bytes of an entry, as retention counts them. */
-export function sizeOf({ event, data }: Pick<LogEntry, 'event' | 'data'>): number {
+function sizeOf({ event, data }: Pick<LogEntry, 'event' | 'data'>): number {
   return Buffer.byteLength(data) + Buffer.byteLength(event)
 }
 

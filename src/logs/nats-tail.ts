@@ -236,8 +236,8 @@ export class NatsTail {
       last = markOf(stored)
       this.#noteSubject(stored)
       const message = readMessage(stored.payload, stored.sequence)
-      const at = Math.min(Date.now(), stored.time / 1e6)
-      if (message !== undefined && 'position' in message) history.keep(message, at)
+      const age = Math.max(0, Date.now() - stored.time / 1e6)
+      if (message !== undefined && 'position' in message) history.keep(message, age)
       return !wentBack && stored.sequence < view.last && stored.pending > 0
     }
     if (view.messages > 0) await client.read(view.name, 1, signal, take)
