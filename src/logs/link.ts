@@ -1,12 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { within } from './within.js'
 
+/** What happens to a connection that is being made, or was. */
+export interface Fate {
+  /** It is lost. */
+  lose(error: unknown): void
+  /** Something went wrong that it may get over. */
+  note(error: unknown): void
+  /** Aborts when it is wanted no longer. */
+  readonly signal: AbortSignal
+}
+
 /** How a link makes its connections, and ends them. */
 export interface Connector<C> {
   /** The server's name, for errors. */
   readonly server: string
-  /** @param lose is called when the connection is lost */
-  connect(lose: (error: unknown) => void): Promise<C>
+  connect(fate: Fate): Promise<C>
   /** Lets what is on its way be answered, and ends the connection. */
   close(client: C): Promise<unknown>
   /** Ends the connection at once, if it is still open. */
@@ -63,6 +72,12 @@ export class Link<C> {
     await this.#keeping
   }
 
+  /** Ends the connection at once; what is on its way fails. */
+  async destroy(): Promise<void> {
+    this.#client = undefined
+    await this.close()
+  }
+
   /** The connection, once there is one. Rejects after `ms`, and when the link is closed, with why there is none. */
   async ready(ms = Number.POSITIVE_INFINITY): Promise<C> {
     const deadline = performance.now() + ms
@@ -106,7 +121,10 @@ export class Link<C> {
     lost.catch(() => {})
     let client: C | undefined
     try {
-      client = await this.connector.connect(this.#lose)
+      const note = (error: unknown) => {
+        this.#error = error
+      }
+      client = await this.connector.connect({ lose: this.#lose, note, signal })
       if (signal.aborted) return
       this.#client = client
       this.#wake()

@@ -1,6 +1,7 @@
 /** What is used of the packages of NATS: the only file that sees them. They are loaded when the first log is opened. */
 import type { JetStreamManager, PubAck } from '@nats-io/jetstream'
 import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node'
+import type { Fate } from './link.js'
 import type { Failure } from './patience.js'
 
 export type { ConnectionOptions }
@@ -67,7 +68,7 @@ export class NatsClient {
     private readonly inboxPrefix: string | undefined,
   ) {}
 
-  static async connect(options: ConnectionOptions, lose: (error: unknown) => void): Promise<NatsClient> {
+  static async connect(options: ConnectionOptions, { lose }: Fate): Promise<NatsClient> {
     const packages = await loadPackages()
     const connection = await packages.connect({
       pingInterval: 5000,

@@ -91,7 +91,7 @@ function linkTo({ servers = 'localhost:4222', connection }: NatsEventLogOptions)
   const options: ConnectionOptions = { ...connection, servers: [servers].flat() }
   return new Link<NatsClient>({
     server: 'NATS',
-    connect: lose => NatsClient.connect(options, lose),
+    connect: fate => NatsClient.connect(options, fate),
     close: client => client.close(),
     destroy: client => client.destroy(),
   })

@@ -1,7 +1,7 @@
 import type { Link } from './link.js'
 
 /** A link that is open while anybody uses it. */
-export function shareable<C>(link: Link<C>) {
+export function shareable<L extends Pick<Link<unknown>, 'open' | 'close'>>(link: L) {
   let users = 0
   return {
     link,
