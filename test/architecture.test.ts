@@ -29,6 +29,8 @@ const SOLE_IMPORTERS: Record<string, RegExp> = {
   cookie: /^pipeline\/cookies\.ts$/,
   negotiator: /^pipeline\/negotiate\.ts$/,
   redis: /^logs\/redis\.ts$/,
+  '@nats-io/transport-node': /^logs\/nats-client\.ts$/,
+  '@nats-io/jetstream': /^logs\/nats-client\.ts$/,
 }
 
 const LINES_PER_FILE = 300

@@ -11,6 +11,7 @@ import { WebSocket } from 'ws'
 import type { Application, Publisher } from '../src/index.js'
 import { makeCertificate } from './support/certificate.js'
 import { eventually } from './support/eventually.js'
+import { NatsServer, skip as withoutNats } from './support/nats-server.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
 import { RedisServer, skip as withoutRedis } from './support/redis-server.js'
@@ -24,6 +25,14 @@ before(async () => {
   process.env.REDIS_URL = redis.url
 })
 after(() => redis?.end())
+
+let nats: NatsServer | undefined
+before(async () => {
+  if (withoutNats !== false) return
+  nats = await NatsServer.open()
+  process.env.NATS_URL = nats.url
+})
+after(() => nats?.end())
 
 const at = (module: SnippetModule, path: string, scheme = 'http') =>
   `${scheme}://localhost:${(module.app as unknown as { port: number }).port}${path}`
@@ -245,6 +254,17 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(await seen, ['sold: {"item":"tea","left":1}', 'sold: {"item":"tea","left":0}'])
   },
 
+  'lights.ts': async (module, t) => {
+    const sockets = [1, 2].map(() => new WebSocket(at(module, '/lights/home', 'ws')))
+    t.after(() => sockets.map(socket => socket.close()))
+    await Promise.all(sockets.map(nextMessage)) // they are told their place
+    const seen = Promise.all(sockets.map(nextMessage))
+    sockets[0]?.send('on')
+    for (const message of (await seen) as { event: string; data: unknown }[]) {
+      assert.deepEqual([message.event, message.data], ['light', { on: true }])
+    }
+  },
+
   'guarded.ts': async module => {
     const stranger = await fetch(at(module, '/me'))
     assert.equal(stranger.status, 401)
@@ -331,7 +351,7 @@ writeFileSync(process.env.TLS_KEY, certificate.key)
 writeFileSync(process.env.TLS_CERT, certificate.cert)
 after(() => rmSync(certificates, { recursive: true }))
 
-testSnippets(page, DRIVES, 'readme', { 'scores.ts': withoutRedis })
+testSnippets(page, DRIVES, 'readme', { 'scores.ts': withoutRedis, 'lights.ts': withoutNats })
 
 /** The next acknowledgement: past the message that tells a sender where it stands. */
 async function nextAck(socket: WebSocket): Promise<unknown> {

@@ -6,8 +6,8 @@ import { eventually } from '../support/eventually.js'
 import { activeHandles } from '../support/handles.js'
 import { plenty, RemoteLog } from '../support/registry-peers.js'
 
-testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention), { keys: true })
-testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention), { keys: true })
+testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention))
+testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention))
 
 describe('the bounds of MemoryEventLog', () => {
   test('a room holds as many events as it may, and none that are too old', async () => {

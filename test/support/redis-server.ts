@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, type TestFn, type TestOptions, test } from 'node:test'
 import { createClient } from 'redis'
+import { sparePort } from './spare-port.js'
 
 const CANDIDATES = [process.env.REDIS_SERVER, '/usr/bin/redis-server', '/usr/bin/valkey-server']
 const executable = CANDIDATES.find(path => path !== undefined && existsSync(path))
@@ -139,13 +139,4 @@ export class RedisServer {
     await this.stop()
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-async function sparePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
