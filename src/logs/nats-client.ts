@@ -2,24 +2,10 @@
 import type { JetStreamManager, PubAck } from '@nats-io/jetstream'
 import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node'
 import type { Fate } from './link.js'
-import type { Failure } from './patience.js'
+import { Unsent } from './nats-failures.js'
+import { isControl, readStored, type Stored } from './nats-stored.js'
 
 export type { ConnectionOptions }
-
-/** Something that lies in a stream. */
-export interface Stored {
-  readonly subject: string
-  /** Its place in the stream. */
-  readonly sequence: number
-  /** Its place among what this reader was given: one more than that of the one before. */
-  readonly delivered: number
-  /** When the server took it, in nanoseconds since 1970, as near as a number comes to that. */
-  readonly time: number
-  /** What the server holds behind it. */
-  readonly pending: number
-  readonly token: string
-  readonly payload: Uint8Array
-}
 
 /** The state of a stream. */
 export interface StreamState {
@@ -241,42 +227,6 @@ export class NatsClient {
       num_replicas: replicas,
     }
   }
-}
-
-/** It never left. */
-class Unsent extends Error {
-  override readonly name = 'Unsent'
-}
-
-const isControl = ({ headers, data }: Msg) => headers?.code === 100 && data.length === 0
-
-/** JetStream says where a message lies in the subject of its reply, from the end: pending, time, delivered, sequence. */
-function readStored({ subject, reply = '', headers, data }: Msg): Stored {
-  const words = reply.split('.')
-  const [sequence, delivered, time, pending] = words.slice(words.length === 9 ? 5 : 7).map(Number)
-  return {
-    subject,
-    sequence: sequence ?? 0,
-    delivered: delivered ?? 0,
-    time: time ?? 0,
-    pending: pending ?? 0,
-    token: headers?.get('Nats-Msg-Id') ?? '',
-    payload: data,
-  }
-}
-
-/** JetStream's code where a stream is another one than was expected. */
-const WRONG_STREAM = 10060
-
-/** What a failure of one of these calls says of what was asked. */
-export function judge(error: unknown): Failure {
-  const { name, status, code } = Object(error) as { name?: string; status?: number; code?: number }
-  if (name === 'Unsent') return 'unsent'
-  // Nobody answers for the stream now: it is gone, or has no leader.
-  if (name === 'JetStreamNotEnabled' || status === 503 || code === WRONG_STREAM) return 'busy'
-  if (name === 'JetStreamApiError' || name === 'InvalidArgumentError' || name === 'PermissionViolationError')
-    return 'refused'
-  return 'unanswered'
 }
 
 /** Undefined where there is no such stream. */

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { LogRetention } from '../connections/event-log.js'
-import type { NatsClient, Stored, StreamConfig, StreamState } from './nats-client.js'
+import type { NatsClient, StreamConfig, StreamState } from './nats-client.js'
+import type { Stored } from './nats-stored.js'
 
 /** How far the stream of a registry reaches back, over all of its rooms, and how many servers keep it. */
 export interface StreamBounds {

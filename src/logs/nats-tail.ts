@@ -3,17 +3,17 @@ import type { LogListener, LogRetention, Place } from '../connections/event-log.
 import { RecentKeys } from '../connections/recent-keys.js'
 import { RoomHistory, sweepPeriod } from '../connections/room-history.js'
 import type { Link } from './link.js'
-import { judge, type NatsClient, type Stored } from './nats-client.js'
+import type { NatsClient } from './nats-client.js'
+import { judge } from './nats-failures.js'
+import { NatsLoad } from './nats-load.js'
 import { readMessage } from './nats-messages.js'
+import { type Mark, markOf, type Stored } from './nats-stored.js'
 import type { NatsStream, View } from './nats-stream.js'
 
 /** Hears the tail, and whether it is followed. */
 export interface TailListener extends LogListener {
   follows(follows: boolean, error?: unknown): void
 }
-
-/** What a node remembers of something that it was given. */
-type Mark = Pick<Stored, 'sequence' | 'token' | 'time'>
 
 /** Milliseconds after which a node makes sure of its place, and after which it tries again what has failed. */
 const LOOK = 1000
@@ -220,34 +220,20 @@ export class NatsTail {
     this.#wake()
   }
 
-  /**
-   * Reads what the stream holds, and has the node stand at its end. What is not in it was dropped since all of its rooms
-   * had forgotten it, but for what lies before its first message: of that nothing is known.
-   */
+  /** Reads what the stream holds, and has the node stand at its end. */
   async #load(client: NatsClient, view: View, signal: AbortSignal): Promise<void> {
-    const history = new RoomHistory(this.retention)
-    const known = this.#last
-    let last: Mark = { sequence: 0, token: '', time: 0 }
-    let hole = view.messages === 0 ? view.last : 0
-    let wentBack = false
+    const load = new NatsLoad(this.retention, view, this.#last)
     const take = (stored: Stored) => {
-      wentBack = known !== undefined && stored.sequence <= known.sequence && stored.time > known.time
-      if (stored.sequence > last.sequence + 1) hole = stored.sequence - 1
-      last = markOf(stored)
       this.#noteSubject(stored)
-      const message = readMessage(stored.payload, stored.sequence)
-      const age = Math.max(0, Date.now() - stored.time / 1e6)
-      if (message !== undefined && 'position' in message) history.keep(message, age)
-      return !wentBack && stored.sequence < view.last && stored.pending > 0
+      return load.take(stored)
     }
     if (view.messages > 0) await client.read(view.name, 1, signal, take)
-    if (wentBack) return this.#end(client, view.epoch)
+    if (load.wentBack) return this.#end(client, view.epoch)
     const { epoch, first } = await this.look(client)
     if (epoch !== view.epoch) return
-    history.raise(Math.min(hole, first - 1))
-    const position = Math.max(last.sequence, view.last)
-    this.#history = history
-    this.#last = last.sequence === position && position > 0 ? last : undefined
+    const position = Math.max(load.last.sequence, view.last)
+    this.#history = load.finish(first)
+    this.#last = load.last.sequence === position && position > 0 ? load.last : undefined
     this.#settle({ epoch, position })
   }
 
@@ -286,8 +272,4 @@ export class NatsTail {
   #wake(): void {
     for (const wake of this.#waiting) wake()
   }
-}
-
-function markOf({ sequence, token, time }: Stored): Mark {
-  return { sequence, token, time }
 }

@@ -56,6 +56,20 @@ export class NatsServer {
     return server
   }
 
+  /** Three that keep their streams together; all of them know each other. Ended when the test is over. */
+  static async startCluster(t: TestContext): Promise<NatsServer[]> {
+    const ports = [await sparePort(), await sparePort(), await sparePort()]
+    const routes = ports.map(port => `nats://127.0.0.1:${port}`)
+    const flagsOf = (n: number) => [
+      ...['--jetstream', '--server_name', `server${n}`, '--cluster_name', 'cluster'],
+      ...['--cluster', routes[n] ?? '', '--routes', routes.join()],
+    ]
+    const servers: NatsServer[] = []
+    t.after(() => Promise.all(servers.map(server => server.end())))
+    for (const n of ports.keys()) servers.push(await NatsServer.open(flagsOf(n)))
+    return servers
+  }
+
   get url(): string {
     return `127.0.0.1:${this.port}`
   }
