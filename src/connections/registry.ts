@@ -1,12 +1,11 @@
 import type { PresenceOptions, Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
 import type { Clock } from './clock.js'
-import { withCode } from './close-reason.js'
 import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
-import { formatPlace } from './cursor.js'
+import { Delivery } from './delivery.js'
 import { Encodings } from './encodings.js'
-import type { EventLog, LogMessage, Notice, Place } from './event-log.js'
+import type { EventLog, Place } from './event-log.js'
 import { Members } from './members.js'
 import { Membership, type Surroundings } from './membership.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
@@ -87,7 +86,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * How many connections of all nodes are in a room; where none is named, in any. Asks every node that lives, and leaves
    * out one that does not answer within two seconds.
    */
-  total(room?: string): Promise<number> {
+  async total(room?: string): Promise<number> {
     return this.#whenRunning('total').tracking.nodes.total(room, PATIENCE)
   }
 
@@ -112,8 +111,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     for (const name of checkRooms(room)) {
       const past = history > 0 ? await this.#past(running, connection, name, history) : undefined
       if (connection.closed) return
-      this.#enter(running, connection, name, past ?? running.place.position)
-      running.tracking.enter(connection, name, tracked)
+      this.#enter(running, connection, name, past ?? running.place.position, tracked)
     }
     const member = this.#members.get(connection)
     if (member === undefined || member.live) return
@@ -177,6 +175,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       count: room => (room === undefined ? this.size : this.count(room)),
       changed: this.#listens ? (room, diff) => this.#tellUsers(room, diff) : undefined,
     })
+    const delivery = new Delivery(name, this.#members, encodings, tracking)
     const outbox = outboxTo(log, setup.history)
     const reads = new SharedReads(log, () => running.place)
     const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking }
@@ -184,9 +183,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     await log.start({
       entry: entry => {
         running.place = { epoch: running.place.epoch, position: entry.position }
-        this.#deliver(running, entry, running.place)
+        delivery.deliver(entry, running.place)
       },
-      notice: notice => this.#hear(running, notice),
+      notice: notice => delivery.hear(notice),
       reset: place => {
         const last = running.place
         running.place = place
@@ -213,7 +212,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return this.#whenRunning('send').outbox
   }
 
-  #enter(running: Running, connection: Connection, room: string, position: number): void {
+  #enter(running: Running, connection: Connection, room: string, position: number, tracked: TrackOptions): void {
     let member = this.#members.get(connection)
     if (member === undefined) {
       const entered = new Membership(connection, running)
@@ -221,7 +220,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       this.#members.add(entered)
       connection.onEnd(() => this.#forget(entered))
     }
-    if (this.#members.enter(member, room, position)) this.#tellHook(() => this.joined?.(connection, room))
+    const isNew = this.#members.enter(member, room, position)
+    running.tracking.enter(connection, room, tracked)
+    if (isNew) this.#tellHook(() => this.joined?.(connection, room))
   }
 
   #exit(member: Membership, room: string): void {
@@ -254,48 +255,5 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     } catch (error) {
       failed(error)
     }
-  }
-
-  /**
-   * Gives a message to the live members; those that catch up read it from the log. Who is passed over is told the id, so
-   * that it does not get the message when it comes back. Nothing of the application's runs before all have it: whose
-   * queue overflowed is ended after that.
-   */
-  #deliver({ name, encodings }: Running, message: LogMessage, place: Place | undefined, volatile = false): void {
-    const id = place && formatPlace(place)
-    const position = place?.position ?? Number.MAX_VALUE
-    const overflowed: Connection[] = []
-    for (const { connection, liveAfter } of this.#members.reached(message.rooms)) {
-      if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) continue
-      const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
-      if (isPassedOver && id === undefined) continue
-      const own = id && connection.noteId(name, id)
-      const { codec, queue } = connection
-      const bytes = isPassedOver ? codec.encode({ id: own }) : encodings.bytes(message, codec, own)
-      if (!queue.stage(bytes, isPassedOver ? undefined : message.event)) overflowed.push(connection)
-    }
-    for (const connection of overflowed) connection.end({ kind: 'overflow' })
-  }
-
-  #hear(running: Running, notice: Notice): void {
-    if (notice.kind === 'event') return this.#deliver(running, notice, undefined, notice.volatile)
-    if (notice.kind === 'node') return running.tracking.nodes.hear(notice.from, notice)
-    if (notice.kind === 'tell') {
-      for (const connection of this.#told(running, notice)) connection.tell(JSON.parse(notice.data))
-      return
-    }
-    const reason = withCode('disconnected', notice)
-    const ended = 'user' in notice ? running.tracking.connectionsOf(notice.user) : this.#named(notice.target)
-    for (const connection of ended) connection.end(reason)
-  }
-
-  #told({ tracking }: Running, { rooms, user }: Extract<Notice, { kind: 'tell' }>): Set<Connection> {
-    if (user !== undefined) return tracking.connectionsOf(user)
-    if (rooms === undefined) return new Set(Array.from(this.#members.all, ({ connection }) => connection))
-    return new Set(rooms.flatMap(name => this.#named(name)))
-  }
-
-  #named(roomOrId: string): Connection[] {
-    return this.#members.named(roomOrId).map(({ connection }) => connection)
   }
 }

@@ -51,12 +51,15 @@ class World {
 
   async begin(): Promise<void> {
     for (let at = 0; at < NODES; at++) await this.start(at)
-    for (const at of this.nodes.keys()) await this.watch(at, 'a', 1_000_000)
+    for (const at of this.nodes.keys()) {
+      await this.watch(at, 'a', 1_000_000)
+      await this.watch(at, 'a', 1)
+    }
     await this.clock.pass(100)
   }
 
-  async start(at: number): Promise<void> {
-    this.nodes[at] ??= await startBusNode(this.bus, { heartbeat: HEARTBEAT, linger: LINGER })
+  async start(at: number, cut = false): Promise<void> {
+    this.nodes[at] ??= await startBusNode(this.bus, { heartbeat: HEARTBEAT, linger: LINGER }, cut)
   }
 
   async visit(at: number, user: string, room: string, meta: unknown): Promise<void> {
@@ -234,7 +237,7 @@ const ends = fc.oneof(
   onNode('kill', (world, n) => world.kill(n)),
   onNode('drain', (world, n) => world.drain(n)),
   onNode('start', (world, n) => world.start(n)),
-  onNode('start', (world, n) => world.start(n)),
+  onNode('start, cut off,', (world, n) => world.start(n, true)),
 )
 
 async function play(script: readonly Named[], check: (world: World) => void | Promise<void>): Promise<void> {
@@ -258,14 +261,14 @@ test('when all is whole again, all nodes agree on what is so, and every watcher 
     weight: 2,
     arbitrary: disturbances(),
   })
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 50 }), script =>
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), script =>
     play(script, async world => {
       world.heal()
       await world.clock.pass(5 * HEARTBEAT + LINGER)
       await world.check()
     }),
   )
-  await fc.assert(property, { numRuns: 300, seed: 4 })
+  await fc.assert(property, { numRuns: 500, seed: 4 })
 })
 
 test('a node that is frozen, cut off or behind takes nobody for gone who is there', async () => {
@@ -275,7 +278,7 @@ test('a node that is frozen, cut off or behind takes nobody for gone who is ther
     ([n, who, where, what]): Named => [`${who} joins ${where} on ${n}`, world => world.visit(n, who, where, what)],
   )
   const step = fc.oneof(onOthers, { weight: 2, arbitrary: disturbances(first) }, { weight: 3, arbitrary: passes })
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 40 }), script =>
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), script =>
     play(script, world => {
       world.heal()
       const left = world.watching.flatMap(({ node, peer }) =>
@@ -288,5 +291,5 @@ test('a node that is frozen, cut off or behind takes nobody for gone who is ther
       )
     }),
   )
-  await fc.assert(property, { numRuns: 200, seed: 4 })
+  await fc.assert(property, { numRuns: 400, seed: 4 })
 })

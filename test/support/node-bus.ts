@@ -192,8 +192,10 @@ export interface BusNode {
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-export async function startBusNode(bus: Bus, presence: PresenceOptions = {}): Promise<BusNode> {
+/** @param cut it cannot speak or hear from the beginning */
+export async function startBusNode(bus: Bus, presence: PresenceOptions = {}, cut = false): Promise<BusNode> {
   const log = new BusLog(bus)
+  if (cut) log.cut()
   const registry = new BusRegistry()
   await registry.start({ name: 'bus', log, history: false, logger: silent, presence, clock: log.clock })
   return { registry, log }
