@@ -48,10 +48,6 @@ export class Roster {
     return stays && metasOf(stays)
   }
 
-  stays(room: string, user: string): Iterable<Stay> {
-    return this.#rooms.get(room)?.get(user) ?? []
-  }
-
   /** One who comes ends what lingers of its earlier connections. */
   add(stay: Stay): void {
     const { room, user } = stay

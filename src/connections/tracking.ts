@@ -15,7 +15,7 @@ export interface TrackOptions<Meta = unknown> {
   readonly user?: string
   /** What others may know of this connection, or of its user: JSON of 4 KiB at the most. @default null */
   readonly meta?: Meta
-  /** Whether the peer is told who is in the room, by events `presence`. @default false */
+  /** Whether the peer is told who is in the room, by events `presence`; `false` ends that. @default as before: it is not */
   readonly watch?: boolean
 }
 
@@ -72,9 +72,10 @@ export class Tracking {
     return new Set([...(this.#users.get(user) ?? [])].map(({ connection }) => connection))
   }
 
-  enter(connection: Connection, room: string, { user, meta = null, watch = false }: TrackOptions): void {
+  enter(connection: Connection, room: string, { user, meta = null, watch }: TrackOptions): void {
     if (user !== undefined) this.#track(connection, room, user, meta)
-    if (watch) this.#watchers.add(connection, room)
+    if (watch === true) this.#watchers.add(connection, room)
+    if (watch === false) this.#watchers.delete(connection, room)
   }
 
   /** @param reason why the connection has ended, where it has: whose peer was lost, its user may come back */
@@ -84,8 +85,7 @@ export class Tracking {
     if (tracked === undefined) return
     const { stay } = tracked
     const lingers = reason !== undefined && mayComeBack(reason) && this.setup.linger > 0
-    const isElsewhere = [...this.#roster.stays(room, stay.user)].some(other => other !== stay && !other.end)
-    if (!lingers || isElsewhere) return void this.nodes.change([room, stay.connection])
+    if (!lingers) return void this.nodes.change([room, stay.connection])
     const end = () => {
       cancel()
       delete stay.end
@@ -141,5 +141,5 @@ export function checkTracking({ user, meta, watch }: TrackOptions): TrackOptions
   const text = toJson(meta ?? null)
   if (Buffer.byteLength(text) > META_LIMIT)
     throw new TypeError(`the meta of ${user} is too large: it is JSON of ${META_LIMIT} bytes at the most`)
-  return { ...(user === undefined ? {} : { user, meta: JSON.parse(text) }), watch: watch === true }
+  return { ...(user === undefined ? {} : { user, meta: JSON.parse(text) }), ...(watch === undefined ? {} : { watch }) }
 }

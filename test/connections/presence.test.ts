@@ -149,7 +149,13 @@ describe('on one node', () => {
     assert.deepEqual(seen(watcher), ['all: '])
     await registry.join(watcher, 'a', { watch: true })
     await turn(2)
-    assert.deepEqual(seen(watcher), ['all: ', 'all: bob'])
+    await registry.join(watcher, 'a')
+    await joined(registry, 'a', { user: 'cy' })
+    await turn(2)
+    await registry.join(watcher, 'a', { watch: false })
+    await joined(registry, 'a', { user: 'dan' })
+    await turn(2)
+    assert.deepEqual(seen(watcher), ['all: ', 'all: bob', 'joined: cy'])
   })
 
   test('what open returns goes first', async () => {
@@ -427,6 +433,19 @@ describe('on several nodes', () => {
       const told = seen(watcher).filter(word => !word.startsWith('changed'))
       assert.deepEqual(told, ['all: ', 'joined: ada', 'left: ada'])
     }
+  })
+
+  test('who loses all connections at once, on two nodes, has time to come back', async () => {
+    const { clock, one, two, users } = await nodes(2)
+    const lost = [await joined(one.registry, 'a', { user: 'ada' }), await joined(two.registry, 'a', { user: 'ada' })]
+    await clock.pass(100)
+    for (const connection of lost) connection.end({ kind: 'lost' })
+    await clock.pass(LINGER - 100)
+    assert.deepEqual([users(one), users(two)], [['ada'], ['ada']])
+    await joined(two.registry, 'a', { user: 'ada', meta: 'back' })
+    await clock.pass(100)
+    assert.deepEqual(one.registry.presence('a'), [{ user: 'ada', metas: ['back'] }])
+    assert.ok(![...one.registry.told, ...two.registry.told].includes('ada left a'))
   })
 
   test('who says goodbye, or is sent away, is gone at once', async () => {

@@ -19,14 +19,14 @@ interface NodeProcess {
   readonly port: number
 }
 
-async function startNode(t: TestContext, url: string): Promise<NodeProcess> {
+async function startNode(url: string): Promise<NodeProcess> {
   const child = fork(new URL('../support/presence-node.js', import.meta.url), [url])
-  t.after(() => child.kill('SIGKILL'))
   const [{ port }] = await once(child, 'message')
   return { child, port }
 }
 
 async function end({ child }: NodeProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
   child.kill(signal)
   await exited
@@ -110,8 +110,18 @@ async function total({ port }: NodeProcess): Promise<unknown> {
 }
 
 async function crowd(t: TestContext) {
-  const { url } = await RedisServer.start(t)
-  const nodes = (await Promise.all([1, 2, 3].map(() => startNode(t, url)))) as [NodeProcess, NodeProcess, NodeProcess]
+  const server = await RedisServer.open()
+  const all: NodeProcess[] = []
+  const start = async () => {
+    const node = await startNode(server.url)
+    all.push(node)
+    return node
+  }
+  t.after(async () => {
+    await Promise.all(all.map(node => end(node, 'SIGKILL')))
+    await server.end()
+  })
+  const nodes: [NodeProcess, NodeProcess, NodeProcess] = await Promise.all([start(), start(), start()])
   const [one, two, three] = nodes
   const peers = [
     new Peer('socket', 'ada'),
@@ -123,7 +133,7 @@ async function crowd(t: TestContext) {
   for (const [n, node] of [one, two, two, three, three].entries()) peers[n]?.connect(t, node)
   await know(peers, [`ada: ${socket} ${stream}`, `bob: ${stream}`, `cy: ${socket}`, `dan: ${stream}`])
   for (const node of nodes) assert.deepEqual(await total(node), { total: 5 })
-  return { url, nodes, peers }
+  return { start, nodes, peers }
 }
 
 redisTest(
@@ -153,13 +163,13 @@ redisTest(
 )
 
 redisTest('nobody leaves in a rolling restart of all nodes', async t => {
-  const { url, nodes, peers } = await crowd(t)
+  const { start, nodes, peers } = await crowd(t)
   const before = peers.map(({ seen }) => seen.length)
   for (const [n, node] of nodes.entries()) {
     const next = nodes[(n + 1) % nodes.length] as NodeProcess
     for (const peer of peers) if (peer.home === node) peer.home = next
     await end(node, 'SIGTERM')
-    nodes[n] = await startNode(t, url)
+    nodes[n] = await start()
     await eventually('all are back', async () => ((await total(next)) as { total: number }).total === 5, {
       timeout: 20_000,
     })
