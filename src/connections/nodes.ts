@@ -132,7 +132,7 @@ export class Nodes {
   #meet(id: string): Other {
     const period = this.setup.heartbeat
     const set = new NodeSet(this.setup.roster)
-    const other = { id, set, heardAt: 0, period, asked: false, coming: undefined, hasLeft: false }
+    const other = { id, set, heardAt: this.setup.timers.now(), period, asked: false, coming: undefined, hasLeft: false }
     this.#others.set(id, other)
     this.#isOneOfMany = true
     this.#tickOn()

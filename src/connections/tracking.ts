@@ -134,12 +134,13 @@ function mayComeBack(reason: CloseReason): boolean {
 
 /** What a connection says of itself, with its metadata as the others will see it. @throws TypeError for what cannot be meant */
 export function checkTracking({ user, meta, watch }: TrackOptions): TrackOptions {
-  if (user === undefined && meta !== undefined)
-    throw new TypeError('meta says something of a user: join with { user, meta }')
-  if (user !== undefined && (typeof user !== 'string' || user === ''))
+  const watching = watch === undefined ? {} : { watch }
+  if (user === undefined && meta === undefined) return watching
+  if (user === undefined) throw new TypeError('meta says something of a user: join with { user, meta }')
+  if (typeof user !== 'string' || user === '')
     throw new TypeError(`${JSON.stringify(user)} is no user: a user is named by a string`)
   const text = toJson(meta ?? null)
   if (Buffer.byteLength(text) > META_LIMIT)
     throw new TypeError(`the meta of ${user} is too large: it is JSON of ${META_LIMIT} bytes at the most`)
-  return { ...(user === undefined ? {} : { user, meta: JSON.parse(text) }), ...(watch === undefined ? {} : { watch }) }
+  return { user, meta: JSON.parse(text), ...watching }
 }
