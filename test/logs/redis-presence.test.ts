@@ -6,21 +6,22 @@ import { request } from 'node:http'
 import type { TestContext } from 'node:test'
 import { createParser } from 'eventsource-parser'
 import { WebSocket as Client } from 'ws'
-import type { PresenceEvent } from '../../src/index.js'
+import type { PresenceEvent, PresenceOptions } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { RedisServer, redisTest } from '../support/redis-server.js'
 import { WatchingPeer } from '../support/watching-peer.js'
 
-/** Of the program. */
-const HEARTBEAT = 1000
+/** Short, where a node is to be found dead; long, where a busy machine must not make it seem so. */
+const short = { heartbeat: 2000 }
+const long = { heartbeat: 8000, linger: 20_000 }
 
 interface NodeProcess {
   readonly child: ChildProcess
   readonly port: number
 }
 
-async function startNode(url: string): Promise<NodeProcess> {
-  const child = fork(new URL('../support/presence-node.js', import.meta.url), [url])
+async function startNode(url: string, presence: PresenceOptions): Promise<NodeProcess> {
+  const child = fork(new URL('../support/presence-node.js', import.meta.url), [url, JSON.stringify(presence)])
   const [{ port }] = await once(child, 'message')
   return { child, port }
 }
@@ -109,11 +110,11 @@ async function total({ port }: NodeProcess): Promise<unknown> {
   return (await fetch(`http://127.0.0.1:${port}/total`)).json()
 }
 
-async function crowd(t: TestContext) {
+async function crowd(t: TestContext, presence: PresenceOptions) {
   const server = await RedisServer.open()
   const all: NodeProcess[] = []
   const start = async () => {
-    const node = await startNode(server.url)
+    const node = await startNode(server.url, presence)
     all.push(node)
     return node
   }
@@ -133,13 +134,13 @@ async function crowd(t: TestContext) {
   for (const [n, node] of [one, two, two, three, three].entries()) peers[n]?.connect(t, node)
   await know(peers, [`ada: ${socket} ${stream}`, `bob: ${stream}`, `cy: ${socket}`, `dan: ${stream}`])
   for (const node of nodes) assert.deepEqual(await total(node), { total: 5 })
-  return { start, nodes, peers }
+  return { server, start, nodes, peers }
 }
 
 redisTest(
   'a killed node takes its users with it, within two heartbeats, and a frozen one until it goes on',
   async t => {
-    const { nodes, peers } = await crowd(t)
+    const { nodes, peers } = await crowd(t, short)
     const [one, two, three] = nodes
     const [ada, adaToo, bob, cy, dan] = peers
     cy.leave()
@@ -147,7 +148,9 @@ redisTest(
     await end(three, 'SIGKILL')
     const killedAt = performance.now()
     await know([ada, adaToo, bob], [`ada: ${socket} ${stream}`, `bob: ${stream}`])
-    t.diagnostic(`gone ${Math.round(performance.now() - killedAt)} ms after the kill, with a heartbeat of ${HEARTBEAT}`)
+    t.diagnostic(
+      `gone ${Math.round(performance.now() - killedAt)} ms after the kill, with a heartbeat of ${short.heartbeat}`,
+    )
     assert.deepEqual(await total(one), { total: 3 })
     two.child.kill('SIGSTOP')
     await know([ada], [`ada: ${socket}`])
@@ -163,7 +166,7 @@ redisTest(
 )
 
 redisTest('nobody leaves in a rolling restart of all nodes', async t => {
-  const { start, nodes, peers } = await crowd(t)
+  const { start, nodes, peers } = await crowd(t, long)
   const before = peers.map(({ seen }) => seen.length)
   for (const [n, node] of nodes.entries()) {
     const next = nodes[(n + 1) % nodes.length] as NodeProcess
@@ -179,4 +182,24 @@ redisTest('nobody leaves in a rolling restart of all nodes', async t => {
     const wrong = seen.slice(before[n]).filter(word => /^(left|joined)/.test(word))
     assert.deepEqual(wrong, [], 'nobody has left, or joined')
   }
+})
+
+redisTest('a Redis that comes back without its data makes nobody leave', async t => {
+  const { server, nodes, peers } = await crowd(t, long)
+  const before = peers.map(({ seen }) => seen.length)
+  await server.stop()
+  await server.run()
+  await eventually(
+    'all nodes count all',
+    async () => {
+      const totals = await Promise.all(nodes.map(total))
+      return totals.every(counted => (counted as { total: number }).total === 5)
+    },
+    { timeout: 20_000 },
+  )
+  const zoe = new Peer('socket', 'zoe')
+  zoe.connect(t, nodes[2])
+  const all = [`ada: ${socket} ${stream}`, `bob: ${stream}`, `cy: ${socket}`, `dan: ${stream}`, `zoe: ${socket}`]
+  await know([...peers, zoe], all)
+  for (const [n, { seen }] of peers.entries()) assert.deepEqual(seen.slice(before[n]), ['joined: zoe'])
 })

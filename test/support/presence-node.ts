@@ -1,4 +1,4 @@
-/** A node of an application with presence, on a Redis: started by tests as a process. Its arguments: the url of Redis. */
+/** A node of an application with presence, on a Redis: started by tests as a process, with the url of Redis and the options. */
 import {
   bootstrap,
   ConnectionRegistry,
@@ -13,7 +13,7 @@ import {
 } from '../../src/index.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 
-@Registry('rooms', { presence: { heartbeat: 1000 } })
+@Registry('rooms', { presence: JSON.parse(process.argv[3] ?? '{}') })
 class Rooms extends ConnectionRegistry<Record<string, never>, { on: string }> {}
 
 @Sse('/:room/:user')
@@ -54,6 +54,8 @@ class App {}
 
 const [, , url] = process.argv
 if (process.send !== undefined && url !== undefined) {
-  const app = await bootstrap(App, { port: 0, host: '127.0.0.1', eventLog: redisEventLog({ url }) })
+  const quiet = () => {}
+  const logger = { debug: quiet, info: quiet, warn: quiet, error: console.error }
+  const app = await bootstrap(App, { port: 0, host: '127.0.0.1', logger, eventLog: redisEventLog({ url }) })
   process.send({ port: app.port })
 }
