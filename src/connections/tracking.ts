@@ -15,7 +15,7 @@ export interface TrackOptions<Meta = unknown> {
   readonly user?: string
   /** What others may know of this connection, or of its user: JSON of 4 KiB at the most. @default null */
   readonly meta?: Meta
-  /** Whether the peer is told who is in the room, by events `presence`; `false` ends that. @default as before: it is not */
+  /** Whether the peer is told who is in the room, by events `presence`; `false` ends that. @default it is not, or as before */
   readonly watch?: boolean
 }
 
