@@ -38,7 +38,9 @@ interface Running extends RegistrySetup, Surroundings {
 
 /** The retention of a registry that says nothing of its own. */
 export const defaultRetention: Required<Retention> = { count: 100, bytes: 1_048_576, age: 300_000 }
-const defaultPresence: Required<PresenceOptions> = { heartbeat: 5000, linger: 5000 }
+/** Milliseconds. */
+const HEARTBEAT = 5000
+const LINGER = 5000
 /** Milliseconds that a node has to say how many connections it has. */
 const PATIENCE = 2000
 
@@ -169,9 +171,10 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   /** @internal */
   async start(setup: RegistrySetup): Promise<void> {
     const { name, log, clock } = setup
+    const { heartbeat = HEARTBEAT, linger = LINGER } = setup.presence ?? {}
     const encodings = new Encodings()
     const tracking = new Tracking({
-      ...{ name, log, encodings, clock, ...defaultPresence, ...setup.presence },
+      ...{ name, log, encodings, clock, heartbeat, linger },
       count: room => (room === undefined ? this.size : this.count(room)),
       changed: this.#listens ? (room, diff) => this.#tellUsers(room, diff) : undefined,
     })

@@ -8,6 +8,7 @@ import {
   type Presence,
   type PresenceDiff,
   type PresenceEvent,
+  type PresenceOptions,
 } from '../../src/index.js'
 import { Bus, startBusNode, TestClock } from '../support/node-bus.js'
 import {
@@ -52,6 +53,22 @@ class Hearing extends TestRegistry {
   protected override userLeft({ user, metas }: Presence, room: string): void {
     this.users.push(`${user} left ${room} ${JSON.stringify(metas)}`)
   }
+}
+
+/** A registry with a log of its own, and what is said there. */
+async function listened(presence: PresenceOptions) {
+  const log = new MemoryEventLog(plenty)
+  const said: string[] = []
+  const notify = log.notify.bind(log)
+  log.notify = async notice => {
+    said.push(notice.kind === 'node' ? notice.say : notice.kind)
+    await notify(notice)
+  }
+  const clock = new TestClock()
+  const registry = new TestRegistry()
+  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  await registry.start({ name: 'test', log, history: true, logger, clock, presence })
+  return { registry, said, clock }
 }
 
 describe('on one node', () => {
@@ -270,17 +287,7 @@ describe('on one node', () => {
   })
 
   test('nobody who is not tracked costs a heartbeat, and nothing is said where there is nobody to hear it', async () => {
-    const log = new MemoryEventLog(plenty)
-    const said: string[] = []
-    const notify = log.notify.bind(log)
-    log.notify = async notice => {
-      said.push(notice.kind === 'node' ? notice.say : notice.kind)
-      await notify(notice)
-    }
-    const clock = new TestClock()
-    const registry = new TestRegistry()
-    const logger = { debug() {}, info() {}, warn() {}, error() {} }
-    await registry.start({ name: 'test', log, history: true, logger, clock, presence: { heartbeat: HEARTBEAT } })
+    const { registry, said, clock } = await listened({ heartbeat: HEARTBEAT })
     await clock.pass(60 * HEARTBEAT)
     assert.deepEqual(said, ['ask', 'here'])
     const connection = await joined(registry, 'a', { user: 'ada' })
@@ -289,6 +296,19 @@ describe('on one node', () => {
     assert.ok(said.length <= 3, 'the last heartbeat was due')
     await registry.stop()
   })
+})
+
+test('options that are undefined are as if they were not given', async () => {
+  const { registry, said, clock } = await listened({ heartbeat: undefined, linger: undefined } as never)
+  const connection = await joined(registry, 'a', { user: 'ada' })
+  await clock.pass(20_010)
+  assert.equal(said.filter(say => say === 'here').length, 5)
+  connection.end({ kind: 'lost' })
+  await clock.pass(4999)
+  assert.equal(registry.presence('a').length, 1)
+  await clock.pass(2)
+  assert.equal(registry.presence('a').length, 0)
+  await registry.stop()
 })
 
 describe('on several nodes', () => {
