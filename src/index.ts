@@ -15,6 +15,7 @@ export {
   type Place,
 } from './connections/event-log.js'
 export { MemoryEventLog } from './connections/memory-event-log.js'
+export type { Presence, PresenceDiff, PresenceEvent } from './connections/presence.js'
 export { ConnectionRegistry, type JoinOptions } from './connections/registry.js'
 export type { Target } from './connections/target.js'
 export type { AbstractClass, Class, Token } from './declare/metadata.js'
@@ -39,7 +40,7 @@ export {
   Query,
   type ReadCookieOptions,
 } from './declare/params.js'
-export { Registry, type RegistryOptions, type Retention } from './declare/registry.js'
+export { type PresenceOptions, Registry, type RegistryOptions, type Retention } from './declare/registry.js'
 export {
   All,
   type Coding,

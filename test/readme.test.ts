@@ -230,6 +230,36 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(await json(await fetch(at(module, '/orders'))), [])
   },
 
+  'lobby.ts': async module => {
+    const sources: EventSource[] = []
+    const shown: string[][] = []
+    class BrowserSource extends EventSource {
+      constructor(path: string) {
+        super(at(module, path))
+        sources.push(this)
+      }
+    }
+    runInBrowser('const here', { EventSource: BrowserSource, show: (users: string[]) => void shown.push(users) })
+    await eventually('it sees itself', () => shown.at(-1)?.includes('ada'))
+    const others = ['bob', 'bob'].map(user => new EventSource(at(module, `/lobbies/green/events?user=${user}`)))
+    sources.push(...others)
+    await eventually('bob is here', () => shown.at(-1)?.join() === 'ada,bob')
+    const lobby = () => fetch(at(module, '/lobbies/green')).then(json)
+    await eventually('all are counted', async () => (await lobby()).connections === 3)
+    assert.deepEqual(await lobby(), {
+      users: [
+        { user: 'ada', metas: [{ name: 'ADA' }] },
+        { user: 'bob', metas: [{ name: 'BOB' }, { name: 'BOB' }] },
+      ],
+      connections: 3,
+      diary: ['ada came into green', 'bob came into green'],
+    })
+    assert.equal((await fetch(at(module, '/lobbies/users/bob'), { method: 'DELETE' })).status, 204)
+    await eventually('bob is gone', () => shown.at(-1)?.join() === 'ada')
+    assert.equal((await lobby()).diary.at(-1), 'bob left green')
+    for (const source of sources) source.close()
+  },
+
   'scores.ts': async (module, t) => {
     const scores = module.scores as Publisher<{ goal: { team: string } }>
     t.after(() => scores.close())

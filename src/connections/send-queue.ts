@@ -1,4 +1,5 @@
 import type { Overflow } from '../declare/routes.js'
+import { flushAtEndOfTurn, joinShared } from './staging.js'
 
 /** Where a connection's bytes go: a socket, or whatever stands before one. */
 export interface Sink {
@@ -123,6 +124,14 @@ export class SendQueue {
       this.#staged.push({ bytes, key })
       this.#stagedBytes += bytes.length
     }
+    return true
+  }
+
+  /** Writes bytes at once where the peer keeps up; answers `false` where it does not, and does nothing. */
+  offer(bytes: Buffer): boolean {
+    this.flushStaged()
+    if (this.#dropped || this.#held || !this.keepsUp) return false
+    this.#sinkWrite(bytes)
     return true
   }
 
@@ -257,38 +266,4 @@ export class SendQueue {
     if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained(true)
     else this.#awaitDrain()
   }
-}
-
-let turn: SendQueue[] = []
-
-function flushAtEndOfTurn(queue: SendQueue): void {
-  if (turn.length === 0) setImmediate(flushTurn)
-  turn.push(queue)
-}
-
-function flushTurn(): void {
-  const queues = turn
-  turn = []
-  for (const queue of queues) queue.flushStaged()
-  lastStaged = []
-  lastJoined = Buffer.alloc(0)
-}
-
-let lastStaged: readonly Waiting[] = []
-let lastJoined = Buffer.alloc(0)
-
-/**
- * One buffer for what a turn staged. Members of one room staged the same buffers one after another, so the buffer that
- * was joined for the last queue serves most others as well: ten events in one turn cost each peer one write.
- */
-function joinShared(staged: readonly Waiting[]): Buffer {
-  const [first] = staged
-  if (staged.length === 1 && first !== undefined) return first.bytes
-  const same =
-    staged.length === lastStaged.length && staged.every((item, index) => item.bytes === lastStaged[index]?.bytes)
-  if (!same) {
-    lastStaged = staged
-    lastJoined = Buffer.concat(staged.map(item => item.bytes))
-  }
-  return lastJoined
 }
