@@ -38,31 +38,11 @@ import { warningsOf } from './server/warnings.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
 import { within } from './wiring/patience.js'
+import type { Workers } from './workers/workers.js'
 
 const DEADLINE = 10_000
-const PORT = 3000
 /** Milliseconds that each end has at the least, when the connections are gone. */
 const STOP_PATIENCE = 5000
-
-/**
- * Reads the modules, makes what they declare, and serves it.
- * @throws ConfigurationError with everything that is wrong, before anything listens
- * @throws AddressInUseError when the port is taken
- */
-export async function bootstrap(module: AbstractClass, options: ApplicationOptions = {}): Promise<Application> {
-  const app = new Application(module, options)
-  try {
-    await app.start()
-    if (options.listen !== false) await app.listen(addressOf(options))
-  } catch (error) {
-    await app
-      .close({ deadline: 0, drainDelay: 0 })
-      .catch(worse => app.logger.error('the application did not stop cleanly', worse))
-    throw error
-  }
-  if (options.signals ?? options.listen !== false) app.closeOnSignals()
-  return app
-}
 
 /** The route table of a module, without making anything. @throws ConfigurationError */
 export function readRoutes(module: AbstractClass, options: ApplicationOptions = {}): readonly Route[] {
@@ -87,12 +67,6 @@ function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Ap
   })
 }
 
-function addressOf({ port = PORT, host, path, tls, http2 = false }: ApplicationOptions): ListenAddress {
-  const protocols = { http2, ...(tls === undefined ? {} : { tls }) }
-  if (path !== undefined) return { path, ...protocols }
-  return { port: Number(port), ...(host === undefined ? {} : { host }), ...protocols }
-}
-
 /** A running application. It is injected by its type; while singletons are made, it has not started. */
 export class Application {
   private readonly blueprint: Blueprint
@@ -103,6 +77,8 @@ export class Application {
   readonly #listeners: Listeners
   readonly #registries: ConnectionRegistry[] = []
   #dispatcher: Dispatcher | undefined
+  #workers: Workers | undefined
+  #over = () => {}
   #forgetSignals: () => void = () => {}
   #closing: Promise<void> | undefined
 
@@ -123,14 +99,19 @@ export class Application {
     return this.blueprint.routes
   }
 
-  /** How many event streams and sockets are open. */
+  /** The processes that serve, where this is the primary that started them: it makes no instances and serves nothing. */
+  get workers(): Workers | undefined {
+    return this.#workers
+  }
+
+  /** How many event streams and sockets are open in this process. */
   get connections(): number {
     return this.#live.size
   }
 
   /** The port of the first listener. */
   get port(): number {
-    const [address] = this.#listeners.addresses
+    const [address] = this.addresses
     return typeof address === 'object' ? address.port : 0
   }
 
@@ -138,16 +119,18 @@ export class Application {
   get url(): string | undefined {
     const { host = 'localhost' } = this.options
     const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-    return this.port === 0 ? undefined : `${this.#listeners.isSecure ? 'https' : 'http'}://${name}:${this.port}`
+    const isSecure = this.#workers === undefined ? this.#listeners.isSecure : this.options.tls !== undefined
+    return this.port === 0 ? undefined : `${isSecure ? 'https' : 'http'}://${name}:${this.port}`
   }
 
   /** Where each listener listens; a string is the path of a Unix socket. */
   get addresses(): readonly (AddressInfo | string)[] {
-    return this.#listeners.addresses
+    return this.#workers?.addresses ?? this.#listeners.addresses
   }
 
   /** The instance behind a token. */
   get<T>(token: Token<T>): T {
+    this.#refuseInPrimary('get')
     return this.#container.get(token)
   }
 
@@ -164,7 +147,8 @@ export class Application {
    * Listens on one more address, with the protocols it is given there.
    * @throws AddressInUseError, or ConfigurationError for a certificate that cannot be used
    */
-  listen(address: ListenAddress): Promise<AddressInfo | string> {
+  async listen(address: ListenAddress): Promise<AddressInfo | string> {
+    this.#refuseInPrimary('listen')
     return this.#listeners.open(address)
   }
 
@@ -197,8 +181,22 @@ export class Application {
   }
 
   #dispatch(): Dispatcher {
+    this.#refuseInPrimary('a request')
     if (this.#dispatcher === undefined) throw new Error('the application has not started')
     return this.#dispatcher
+  }
+
+  #refuseInPrimary(what: string): void {
+    if (this.#workers === undefined) return
+    throw new Error(
+      `${what}: this is the primary, whose workers serve: do it where app.workers is undefined, or in onStart`,
+    )
+  }
+
+  /** Serves by other processes, and not itself. @param over called when they have ended @internal */
+  leaveTo(workers: Workers, over: () => void): void {
+    this.#workers = workers
+    this.#over = over
   }
 
   /** Makes the singletons, starts the registries' logs, runs `onStart`, compiles the routes. @internal */
@@ -254,17 +252,27 @@ export class Application {
   }
 
   /**
-   * Stops: balancers are told for the `drainDelay`; no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
-   * left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
-   * longer. A second call waits for the first.
+   * Stops: balancers are told for the `drainDelay`; no new connections; event streams and sockets are drained; running
+   * handlers finish; at the deadline what is left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
+   * longer. A second call waits for the first. In a primary: all workers do this, and end.
    * @param options.deadline milliseconds until what is left is cut. @default the application's `deadline`, 10_000
    * @param options.drainDelay milliseconds before that. @default the application's `drainDelay`, 0
    * @throws the first failure of a registry's log, an `onStop` or a disposal; all had their turn
    */
   close(options: Partial<LeaveOptions> = {}): Promise<void> {
-    const { deadline = DEADLINE, drainDelay = 0 } = { ...this.options, ...options }
-    this.#closing ??= this.#close({ deadline, drainDelay })
+    this.#closing ??= this.#end(options).finally(() => this.#forgetSignals())
     return this.#closing
+  }
+
+  async #end(options: Partial<LeaveOptions>): Promise<void> {
+    if (this.#workers === undefined) return this.#close({ ...this.leaving, ...options })
+    await this.#workers.close(options).finally(this.#over)
+  }
+
+  /** How it stops where nothing else is said. @internal */
+  get leaving(): LeaveOptions {
+    const { deadline = DEADLINE, drainDelay = 0 } = this.options
+    return { deadline, drainDelay }
   }
 
   async #close({ deadline, drainDelay }: LeaveOptions): Promise<void> {
@@ -277,7 +285,6 @@ export class Application {
     const failures: unknown[] = []
     for (const stop of [...logs, () => this.#container.stop(patience)])
       await stop().catch(error => failures.push(error))
-    this.#forgetSignals()
     if (failures.length > 0) throw failures[0]
   }
 

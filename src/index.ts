@@ -1,4 +1,5 @@
-export { Application, bootstrap, readRoutes } from './application.js'
+export { Application, readRoutes } from './application.js'
+export { bootstrap } from './bootstrap.js'
 export { type CloseReason, type Stop, type StopOptions, stop } from './connections/close-reason.js'
 export { Connection } from './connections/connection.js'
 export {
@@ -150,3 +151,4 @@ export { data, event, type ServerSentEvent } from './sse/encode.js'
 export { EventStream } from './sse/event-stream.js'
 export { Socket } from './websocket/socket.js'
 export type { OnStart, OnStop } from './wiring/container.js'
+export type { Workers } from './workers/workers.js'

@@ -40,7 +40,12 @@ export interface ApplicationOptions extends ListenerLimits, ListenerProtocols, A
   readonly errorMappers?: readonly ErrorMapping[]
   /** Providers that take the place of the modules', for tests. @default none */
   readonly overrides?: readonly Provider[]
-  /** Makes the event log of each registry. @default a `MemoryEventLog` each */
+  /**
+   * How many processes serve, on the same address: `'auto'` is one for each processor. This one then is their primary,
+   * which replaces those that die. A limit, such as `maxConnections`, is that of each. @default this process alone
+   */
+  readonly workers?: number | 'auto'
+  /** Makes the event log of each registry. @default a `MemoryEventLog` each; with `workers`, one that they share */
   readonly eventLog?: OpenEventLog
   /** Origins that may open WebSockets besides the host's own; `'*'` for any. @default none */
   readonly origins?: readonly string[] | '*'
@@ -93,6 +98,7 @@ const known: Checks<ApplicationOptions> = {
   interceptors: list,
   errorMappers: list,
   overrides: list,
+  workers: value => (value === 'auto' ? undefined : check.count(value) && "'auto', or a whole number, above 0"),
   eventLog: method,
   origins: check.origins,
   bodyLimit: bytes,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import cluster from 'node:cluster'
 import { on, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -8,7 +9,7 @@ import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
-import type { Application, Publisher } from '../src/index.js'
+import type { Application, Publisher, Workers } from '../src/index.js'
 import { makeCertificate } from './support/certificate.js'
 import { eventually } from './support/eventually.js'
 import { NatsServer, skip as withoutNats } from './support/nats-server.js'
@@ -17,6 +18,9 @@ import { type Drive, type SnippetModule, testSnippets } from './support/readme.j
 import { RedisServer, skip as withoutRedis } from './support/redis-server.js'
 import { send as request } from './support/send.js'
 import { frame } from './support/websocket-peer.js'
+
+// What the workers of a snippet run, in place of this file.
+cluster.setupPrimary({ exec: join(root, 'dist/snippets/readme/out/cores.js'), args: [], execArgv: [] })
 
 let redis: RedisServer | undefined
 before(async () => {
@@ -258,6 +262,26 @@ const DRIVES: Record<string, Drive> = {
     await eventually('bob is gone', () => shown.at(-1)?.join() === 'ada')
     assert.equal((await lobby()).diary.at(-1), 'bob left green')
     for (const source of sources) source.close()
+  },
+
+  'cores.ts': async (module, t) => {
+    const source = new EventSource(at(module, '/rooms/den'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    let heard = 0
+    const pids = new Set<string>()
+    source.addEventListener('said', ({ data }) => {
+      heard++
+      pids.add(JSON.parse(data).by)
+    })
+    let sent = 0
+    const saysMore = async () => {
+      await send(at(module, '/rooms/den'), 'POST', {}, { Connection: 'close' })
+      return ++sent >= 4 && pids.size === (module.workers as Workers).count
+    }
+    await eventually('each worker has sent', saysMore, { timeout: 30_000 })
+    await eventually('all is heard', () => heard === sent)
+    assert.deepEqual([...pids].sort(), [...(module.workers as Workers).pids].sort())
   },
 
   'scores.ts': async (module, t) => {

@@ -6,6 +6,7 @@ import { asksForWebSocket } from '../websocket/upgrade.js'
 import { attachHandlers, bounded, type Handlers } from './handlers.js'
 import type { Http2Side } from './http2.js'
 import { divert, type ListenerProtocols } from './protocols.js'
+import { isShared } from './shared-address.js'
 import { type TlsOptions, tlsDefaults } from './tls.js'
 import { removeStaleSocket } from './unix-socket.js'
 
@@ -39,6 +40,9 @@ export interface ListenAddress extends ListenerProtocols {
 /** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
 type Failed = (error: Error) => void
 
+/** Milliseconds that the first bytes of a connection may be on their way when its listener closes. */
+const FIRST_WORDS = 500
+
 /** One HTTP server of the application, and the connections it has. */
 export class Listener {
   readonly #sockets = new Set<Socket>()
@@ -68,7 +72,7 @@ export class Listener {
       divert(server, listener.#http2, settled.headersTimeout)
     }
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
-    if (where.path !== undefined) await removeStaleSocket(where.path)
+    if (where.path !== undefined && !isShared) await removeStaleSocket(where.path)
     await listen(server, { ...where, backlog: limits.backlog ?? 511 })
     server.on('error', failed)
     return listener
@@ -102,23 +106,26 @@ export class Listener {
   }
 
   /**
-   * Stops accepting; settles when the last connection is gone. Connections without a request are closed at once, but for
-   * what has come: who connected before, or asked on a kept connection, is in this process's buffers, and is answered.
+   * Stops accepting; settles when the last connection is gone. Connections that are between requests are closed at once,
+   * but for what has come: who asked on a kept connection is in this process's buffers, and is answered. Those that have
+   * said nothing yet are closed when what they may have begun to say is not here a moment later.
    */
   async close(): Promise<void> {
     this.leave()
     await readWhatCame()
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
-    const sweep = setInterval(() => this.#closeIdle(), 50)
+    const began = performance.now()
+    const sweep = setInterval(() => this.#closeIdle(performance.now() - began > FIRST_WORDS), 50)
     this.#http2?.close()
-    this.#closeIdle()
+    this.#closeIdle(false)
     await closed
     clearInterval(sweep)
   }
 
   /** Node counts a connection that has said nothing yet as a busy one. */
-  #closeIdle(): void {
+  #closeIdle(silent: boolean): void {
     this.server.closeIdleConnections()
+    if (!silent) return
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
   }
 
