@@ -6,16 +6,16 @@ import { brokers } from './brokers.js'
 import { checkSequence, runTrial, size } from './trial.js'
 
 /** What a slow peer is sent besides: more than it reads, and than the buffers on the way to it hold. */
-const BULK = { bytes: 65_536, aSecond: 12 }
+const BULK = { bytes: 65_536, aSecond: 16 }
 
 for (const kind of brokers) {
   const options = { skip: kind.skip, timeout: 600_000 }
 
   test(`on ${kind.name}, slow peers cost no memory, and have everything in the end`, options, async t => {
-    const peers = size('CHAOS_SLOW_PEERS', 120)
+    const peers = size('CHAOS_SLOW_PEERS', 60)
     const slow = Math.ceil(peers / 4)
     const { report, cluster, told } = await runTrial(t, kind, {
-      seconds: size('CHAOS_SLOW_SECONDS', 25),
+      seconds: size('CHAOS_SLOW_SECONDS', 20),
       peers,
       slow,
       rate: size('CHAOS_RATE', 200) / 2,
@@ -32,7 +32,7 @@ for (const kind of brokers) {
     assert.equal(report.sequences.length, 1, told)
     checkSequence(report.sequences[0]?.seen ?? [], cluster.taken[0] ?? [], cluster.unknown, told)
     assert.ok(cluster.overflows > 0, `slow ones are cut, and come back: ${told}`)
-    const ceiling = size('CHAOS_CEILING', 300)
+    const ceiling = size('CHAOS_CEILING', 220)
     assert.ok(cluster.highest < ceiling * 2 ** 20, `a node held ${Math.round(cluster.highest / 2 ** 20)} MiB: ${told}`)
   })
 }

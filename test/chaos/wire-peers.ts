@@ -19,7 +19,7 @@ const SILENCE = 4000
 /** Milliseconds after which a peer comes back that was cut; twice as long each time, too: a crowd that is too much for busy nodes would stay so. */
 const BACK = { least: 100, most: 8000 }
 /** Bytes that a slow peer reads before it stops, and milliseconds for which it does. */
-const SIP = { bytes: 16_384, pause: 400 }
+const SIP = { bytes: 16_384, pause: 5000 }
 
 export abstract class WirePeer {
   readonly seen: number[] = []
@@ -37,14 +37,18 @@ export abstract class WirePeer {
   /** Milliseconds until it comes back, where the node said so. */
   protected retry: number | undefined
 
-  constructor(readonly options: PeerOptions) {}
+  #slow: boolean
+
+  constructor(readonly options: PeerOptions) {
+    this.#slow = options.slow
+  }
 
   connect(): void {
     if (this.#over) return
     this.rest = ''
     this.retry = undefined
     this.#heardAt = performance.now()
-    const { counts, port, slow } = this.options
+    const { counts, port } = this.options
     counts.connects++
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     this.#socket = socket
@@ -54,7 +58,7 @@ export abstract class WirePeer {
       counts.bytes += String(text).length
       this.#heardAt = performance.now()
       this.read(`${this.rest}${text}`)
-      if (slow) this.#rest(socket, String(text).length)
+      if (this.#slow) this.#rest(socket, String(text).length)
     })
     socket.on('error', () => {})
     socket.on('close', () => {
@@ -86,7 +90,7 @@ export abstract class WirePeer {
 
   /** Reads at full speed from here on. */
   hurry(): void {
-    ;(this.options as { slow: boolean }).slow = false
+    this.#slow = false
     clearTimeout(this.#resumes)
     this.#heardAt = performance.now()
     this.#socket?.resume()
