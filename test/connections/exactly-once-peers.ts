@@ -25,6 +25,8 @@ abstract class Peer {
   seen = -1
   lastId = ''
   #socket: Socket | undefined
+  /** Until it comes back by itself. */
+  #pause: NodeJS.Timeout | undefined
   protected rest = ''
 
   constructor(
@@ -33,6 +35,7 @@ abstract class Peer {
   ) {}
 
   connect(): void {
+    clearTimeout(this.#pause)
     this.rest = ''
     const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true })
     this.#socket = socket
@@ -41,7 +44,7 @@ abstract class Peer {
     socket.on('data', (text: unknown) => this.read(`${this.rest}${text}`))
     socket.on('error', () => {})
     socket.on('close', () => {
-      if (this.#socket === socket) setTimeout(() => this.connect(), 10)
+      if (this.#socket === socket) this.#pause = setTimeout(() => this.connect(), 10)
     })
   }
 
@@ -55,6 +58,7 @@ abstract class Peer {
   leave(): void {
     const socket = this.#socket
     this.#socket = undefined
+    clearTimeout(this.#pause)
     socket?.removeAllListeners('data').destroy()
   }
 
