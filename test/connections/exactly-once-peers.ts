@@ -41,7 +41,9 @@ abstract class Peer {
     socket.on('data', (text: unknown) => this.read(`${this.rest}${text}`))
     socket.on('error', () => {})
     socket.on('close', () => {
-      if (this.#socket === socket) setTimeout(() => this.connect(), 10)
+      setTimeout(() => {
+        if (this.#socket === socket) this.connect()
+      }, 10)
     })
   }
 
