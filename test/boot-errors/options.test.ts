@@ -173,7 +173,7 @@ describe('the options of bootstrap', () => {
     [{ maxHeader: 1 }, ['bootstrap has no option maxHeader: did you mean maxHeaders?']],
     [{ PREFIX: '/a' }, ['bootstrap has no option PREFIX: did you mean prefix?']],
     [{ workers: 0 }, ["bootstrap: workers should be 'auto', or a whole number, above 0, not 0"]],
-    [{ workers: 'all' }, ['bootstrap: workers should be \'auto\', or a whole number, above 0, not "all"']],
+    [{ workers: 'all' }, ["bootstrap: workers should be 'auto', or a whole number, above 0, not 'all'"]],
     [{ port: 65_536 }, ['bootstrap: port 65536 is no port: give a number from 0 to 65535']],
     [{ port: '3000x' }, ['bootstrap: port "3000x" is no port: give a number from 0 to 65535']],
     [{ port: '' }, ['bootstrap: port "" is no port: give a number from 0 to 65535']],

@@ -25,8 +25,6 @@ abstract class Peer {
   seen = -1
   lastId = ''
   #socket: Socket | undefined
-  /** Until it comes back by itself. */
-  #pause: NodeJS.Timeout | undefined
   protected rest = ''
 
   constructor(
@@ -35,7 +33,6 @@ abstract class Peer {
   ) {}
 
   connect(): void {
-    clearTimeout(this.#pause)
     this.rest = ''
     const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true })
     this.#socket = socket
@@ -44,7 +41,9 @@ abstract class Peer {
     socket.on('data', (text: unknown) => this.read(`${this.rest}${text}`))
     socket.on('error', () => {})
     socket.on('close', () => {
-      if (this.#socket === socket) this.#pause = setTimeout(() => this.connect(), 10)
+      setTimeout(() => {
+        if (this.#socket === socket) this.connect()
+      }, 10)
     })
   }
 
@@ -58,7 +57,6 @@ abstract class Peer {
   leave(): void {
     const socket = this.#socket
     this.#socket = undefined
-    clearTimeout(this.#pause)
     socket?.removeAllListeners('data').destroy()
   }
 

@@ -30,6 +30,16 @@ describe('the end of all', () => {
     })
   }
 
+  test('a signal that all of them get, as from a terminal, is the same', async t => {
+    const program = await Program.serve(t, { options })
+    const stream = await StreamPeer.open(program.port, '/ticks')
+    const pids = await program.pids()
+    for (const pid of [program.child.pid ?? 0, ...pids]) process.kill(pid, 'SIGINT')
+    assert.equal((await stream.end()).whole, true)
+    assert.deepEqual(await program.ended, [0, null], program.errors)
+    assert.deepEqual(pids.filter(lives), [])
+  })
+
   test('app.close() in the primary is the same', async t => {
     const program = await Program.serve(t, { options })
     const stream = await StreamPeer.open(program.port, '/ticks')
