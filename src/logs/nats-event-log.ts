@@ -35,6 +35,9 @@ export interface NatsLogSetup {
   readonly leave: () => Promise<void>
 }
 
+/** Milliseconds after which an answer is taken for lost: where a server is killed, what others passed on to it is. */
+const ANSWERING = 3000
+
 /** The log of a registry in NATS JetStream, which all nodes share. Made by `natsEventLog`. */
 export class NatsEventLog extends EventLog {
   readonly #tail: NatsTail
@@ -129,7 +132,11 @@ export class NatsEventLog extends EventLog {
     return this.#ask(async (client, ms) => {
       const before = { epoch: this.#tail.stand.epoch, position: this.#tail.known }
       const only = onlyOne ? stream.nameOf(before.epoch) : undefined
-      const { stream: name, seq, duplicate } = await client.publish(subject, payload, token, ms, only)
+      const {
+        stream: name,
+        seq,
+        duplicate,
+      } = await client.publish(subject, payload, token, Math.min(ms, ANSWERING), only)
       const at = { epoch: stream.epochOf(name), position: seq }
       if (await this.#tail.confirm(client, at, before, duplicate)) return at
       throw new Undone()

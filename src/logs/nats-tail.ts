@@ -140,7 +140,7 @@ export class NatsTail {
     this.#listener = listener
     this.#isWhole = false
     while (!signal.aborted) {
-      const client = await link.ready(LOOK).catch(() => undefined)
+      const client = await link.ready(PAUSE).catch(() => undefined)
       if (client === undefined) {
         await sleep(PAUSE, undefined, { signal }).catch(() => {})
         continue
