@@ -208,7 +208,7 @@ export class Application {
     const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
-    const health = Health.of(this.options.health, this.#patient())
+    const health = Health.of(this.options.health, this.#vitals())
     const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
@@ -221,7 +221,7 @@ export class Application {
     await registry.start({ ...opened, logger: this.logger })
   }
 
-  #patient() {
+  #vitals() {
     const get = <T>(token: Token<T>) => this.#container.get(token)
     return { live: this.#live, registries: this.#registries, get, logger: this.logger }
   }

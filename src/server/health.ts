@@ -64,7 +64,7 @@ function isOneOf(pattern: string | undefined, ...paths: readonly (string | undef
 }
 
 /** What its answers depend on. */
-export interface Patient {
+export interface Vitals {
   /** Whether it asks to be sent nothing more. */
   readonly live: { readonly leaving: boolean }
   readonly registries: readonly ConnectionRegistry[]
@@ -82,15 +82,15 @@ export class Health {
 
   private constructor(
     options: Required<HealthOptions>,
-    private readonly patient: Patient,
+    private readonly vitals: Vitals,
   ) {
     this.#options = options
   }
 
   /** Undefined where nobody may ask. */
-  static of(given: boolean | HealthOptions = false, patient: Patient): Health | undefined {
+  static of(given: boolean | HealthOptions = false, vitals: Vitals): Health | undefined {
     const options = settle(given)
-    return options && new Health(options, patient)
+    return options && new Health(options, vitals)
   }
 
   /** Whether this request is for it; then it is answered. */
@@ -114,8 +114,8 @@ export class Health {
 
   /** Why it should be sent nothing. What went wrong inside is for the log. */
   async #reasons(): Promise<readonly string[]> {
-    if (this.patient.live.leaving) return ['it is going away']
-    const away = this.patient.registries.filter(({ health }) => !health.ready)
+    if (this.vitals.live.leaving) return ['it is going away']
+    const away = this.vitals.registries.filter(({ health }) => !health.ready)
     const logs = away.map(registry => `the event log of ${registry.constructor.name} is away`)
     this.#asking ??= this.#check().finally(() => {
       this.#asking = undefined
@@ -127,12 +127,12 @@ export class Health {
     const { checks, patience } = this.#options
     const asked = Object.entries(checks).map(async ([name, ask]) => {
       try {
-        const answer = await within(patience, `the check ${name}`, () => ask(this.patient.get))
+        const answer = await within(patience, `the check ${name}`, () => ask(this.vitals.get))
         if (answer === false) throw new Error(`the check ${name} answered false`)
-        if (this.#failing.delete(name)) this.patient.logger.info(`the health check ${name} passes again`)
+        if (this.#failing.delete(name)) this.vitals.logger.info(`the health check ${name} passes again`)
         return []
       } catch (error) {
-        if (!this.#failing.has(name)) this.patient.logger.warn(`the health check ${name} fails`, error)
+        if (!this.#failing.has(name)) this.vitals.logger.warn(`the health check ${name} fails`, error)
         this.#failing.add(name)
         return [`the check ${name} fails`]
       }
