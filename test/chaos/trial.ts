@@ -96,6 +96,7 @@ async function sendAtRate(cluster: Cluster, { seconds = 0, rate, until }: TrialO
   const ended = until?.(cluster).finally(() => {
     isOver = true
   })
+  ended?.catch(() => {}) // told below
   for (let sent = 0; !isOver || elapsed() < seconds; await sleep(25)) {
     for (const due = Math.floor(elapsed() * rate); sent < due; sent++) cluster.send()
     cluster.measure()
