@@ -55,10 +55,11 @@ export class Child {
     }
   }
 
-  async end() {
+  /** `SIGUSR2` lets it write its profile. */
+  async end(signal = 'SIGKILL') {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const ended = once(this.child, 'exit')
-    this.child.kill('SIGKILL')
+    this.child.kill(signal)
     await ended
   }
 }
@@ -73,5 +74,6 @@ export function answerQuestions(answers, ready) {
     }
   })
   process.on('disconnect', () => process.exit())
+  process.on('SIGUSR2', () => process.exit())
   process.send({ id: 'ready', answer: ready })
 }

@@ -1,5 +1,7 @@
 /** Who takes part in what. `best` is the same with the JSON of an event made once by its user. */
 
+import { spawnSync } from 'node:child_process'
+
 const http = ['http', 'routes', 'start']
 const streams = ['sse', 'generator']
 const sockets = ['ws', 'echo']
@@ -33,7 +35,13 @@ const all = [
     env: { NEST: 'fastify' },
     serves: [...http, ...streams, ...sockets],
   },
+  { name: 'floor', title: 'C, write alone', file: 'floor', serves: hasCompiler() ? ['sse'] : [] },
 ]
+
+/** `floor.c` takes part where it can be compiled. */
+function hasCompiler() {
+  return spawnSync('cc', ['--version']).status === 0
+}
 
 /** Those of a workload: the bare one twice, to show the noise; `against` is another build of Palomino. */
 export function contestantsOf(workload, { palomino, against }) {

@@ -22,3 +22,9 @@ export function versionsOf(packages = []) {
 function versionOf(name) {
   return JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
 }
+
+/** The commit of a checkout; undefined where it is none. */
+export function commitOf(folder) {
+  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: folder })
+  return status === 0 ? stdout.toString().trim() : undefined
+}

@@ -1,11 +1,11 @@
 /** Measures: `npm run bench -- --workload sse,echo --contestant palomino,fastify --rounds 3 --processes 4`. */
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Child } from './child.js'
 import { contestantsOf } from './contestants.js'
-import { machine, openFiles, versionsOf } from './machine.js'
+import { commitOf, machine, openFiles, versionsOf } from './machine.js'
 import { formatTable, summarize } from './summary.js'
 import { chosen, workloads } from './workloads.js'
 
@@ -19,14 +19,18 @@ const { values } = parseArgs({
     palomino: { type: 'string', default: resolve(here, '../..') },
     against: { type: 'string' },
     threshold: { type: 'string', default: '0.15' },
-    out: { type: 'string', default: resolve(here, 'results/latest.json') },
+    profile: { type: 'string' },
+    out: { type: 'string' },
   },
 })
 
 const builds = { palomino: buildOf(values.palomino), against: values.against && buildOf(values.against) }
+const profile = values.profile && resolve(values.profile)
 const names = chosen(values.workload?.split(','))
 const wanted = values.contestant?.split(',') ?? (values.against && ['palomino', 'against'])
-const results = { measured: new Date().toISOString(), machine: machine(), packages: {}, workloads: {} }
+const out = values.out ?? resolve(here, 'results', values.against === undefined ? 'latest.json' : 'against.json')
+const results = await earlier()
+const measured = []
 const load = await Child.start('load.js', [])
 let failed = false
 try {
@@ -48,7 +52,7 @@ async function measure(name, workload) {
   }
   const began = performance.now()
   const samples = new Map(entries.map(entry => [entry.name, []]))
-  for (let pass = 0; pass < Number(values.processes); pass++) {
+  for (let pass = 0; pass < processes(); pass++) {
     if (kind.alone || workload.alone) {
       for (const entry of shuffled(entries)) await takeTurns(kind, workload, [entry], samples)
     } else {
@@ -60,7 +64,16 @@ async function measure(name, workload) {
   const contestants = entries
     .filter(entry => samples.get(entry.name).length > 0)
     .map(entry => ({ name: entry.name, title: entry.title, ...summarize(samples.get(entry.name)) }))
-  results.workloads[name] = { title, unit, seconds, contestants }
+  const build = commitOf(values.palomino)
+  const how = {
+    measured: new Date().toISOString(),
+    build,
+    machine: machine(),
+    processes: processes(),
+    rounds: roundsOf(kind),
+  }
+  results.workloads[name] = { title, unit, ...how, seconds, contestants }
+  measured.push(name)
   console.log(`\n${name}: ${title} (${seconds} s)\n${formatTable(contestants)}`)
   await save()
 }
@@ -82,16 +95,18 @@ async function takeTurns(kind, workload, entries, samples) {
     }
   }
   await each(turn => kind.prepare(turn, workload), going)
-  for (let round = 0; round < (kind.rounds ?? Number(values.rounds)); round++)
-    await each(turn => kind.round(turn, workload), shuffled(going))
+  for (let round = 0; round < roundsOf(kind); round++) await each(turn => kind.round(turn, workload), shuffled(going))
   await each(turn => kind.finish(turn, workload), going)
-  await Promise.all(turns.map(turn => turn?.server.end()))
+  await Promise.all(turns.map(turn => turn?.server.end(profile === undefined ? 'SIGKILL' : 'SIGUSR2')))
 }
 
 async function begin(kind, workload, { name, file, asks, env }) {
   try {
     const argv = [file, workload.serve, JSON.stringify(asks)]
-    const server = await Child.start('server.js', argv, { env, execArgv: kind.execArgv })
+    const execArgv = [...(kind.execArgv ?? []), ...(profile === undefined ? [] : profileTo(name, profile))]
+    // What peers have to say of their own listeners and deprecations is not for this table.
+    const quiet = file === 'palomino' ? {} : { NODE_NO_WARNINGS: '1' }
+    const server = await Child.start('server.js', argv, { env: { ...env, ...quiet }, execArgv })
     Object.assign(results.packages, versionsOf(server.ready.packages))
     return { name, server, load }
   } catch (error) {
@@ -99,6 +114,19 @@ async function begin(kind, workload, { name, file, asks, env }) {
     console.error(`${name} did not start: ${error.stack}`)
     return undefined
   }
+}
+
+/** A CPU profile of each process, to be opened in a browser's developer tools or in speedscope. */
+function profileTo(name, folder) {
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`]
+}
+
+function roundsOf(kind) {
+  return kind.rounds ?? Number(values.rounds)
+}
+
+function processes() {
+  return Number(values.processes)
 }
 
 function isWanted(name) {
@@ -119,15 +147,22 @@ function buildOf(folder) {
   return door
 }
 
+/** A selection takes the place of what the file says of it; the rest stays. */
+async function earlier() {
+  if (!existsSync(out)) return { packages: {}, workloads: {} }
+  return JSON.parse(await readFile(out, 'utf8'))
+}
+
 async function save() {
-  await mkdir(dirname(values.out), { recursive: true })
-  await writeFile(values.out, `${JSON.stringify(results, null, 2)}\n`)
+  await mkdir(dirname(out), { recursive: true })
+  await writeFile(out, `${JSON.stringify(results, null, 2)}\n`)
 }
 
 /** Whether nothing costs more than in the other build, by more than the threshold. */
 function passes() {
   let passed = true
-  for (const [name, { contestants }] of Object.entries(results.workloads)) {
+  for (const name of measured) {
+    const { contestants } = results.workloads[name]
     const [mine, other] = ['palomino', 'against'].map(who => contestants.find(contestant => contestant.name === who))
     const figure = mine?.cpu === undefined ? 'rss' : 'cpu'
     const ratio = mine?.[figure] / other?.[figure]

@@ -4,7 +4,7 @@ import { now } from './clock.js'
 
 const [, , contestant, serves, asks] = process.argv
 const { [serves]: serve, dialect, packages } = await import(`./contestants/${contestant}.js`)
-const { port, send } = await serve(JSON.parse(asks))
+const served = await serve(JSON.parse(asks))
 
 const answers = {
   /** Microseconds of CPU time so far, in user and system mode, of all threads. */
@@ -23,9 +23,11 @@ const answers = {
   /** Sends an event to all, or several within one turn; answers when that was. */
   send({ data, times }) {
     const at = now()
-    for (let time = 0; time < times; time++) send(data)
+    for (let time = 0; time < times; time++) served.send(data)
     return at
   },
+  // The program in C answers for itself.
+  ...served.answers,
 }
 
-answerQuestions(answers, { port, dialect, packages, cpu: answers.cpu(), took: performance.now() })
+answerQuestions(answers, { port: served.port, dialect, packages, cpu: await answers.cpu(), took: performance.now() })

@@ -1,6 +1,7 @@
 /** Medians, and the table of one workload. */
 
-const units = {
+/** What each figure is in; the first that a workload has is its main one. */
+export const units = {
   cpu: 'CPU µs',
   rate: 'per second',
   p50: 'p50 ms',

@@ -66,14 +66,18 @@ export async function start({ count }) {
 
 const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' }
 
-export async function sse() {
+export async function sse({ keepAlive }) {
   const streams = new Set()
   let id = 0
   const server = createServer((_request, response) => {
     response.writeHead(200, HEAD)
     response.flushHeaders()
     streams.add(response)
-    response.on('close', () => streams.delete(response))
+    const timer = keepAlive && setInterval(() => response.write(':\n\n'), keepAlive)
+    response.on('close', () => {
+      streams.delete(response)
+      clearInterval(timer)
+    })
   })
   const send = data => {
     const text = `id: ${++id}\nevent: update\ndata: ${JSON.stringify(data)}\n\n`
@@ -91,14 +95,29 @@ export async function generator() {
   return { port: await listen(server) }
 }
 
-export async function ws({ deflate = false }) {
+export async function ws({ deflate = false, heartbeat }) {
   const server = createServer()
   const sockets = new WebSocketServer({ server, perMessageDeflate: deflate })
+  if (heartbeat !== undefined) setInterval(() => checkAlive(sockets), heartbeat)
   const send = data => {
     const text = JSON.stringify({ event: 'update', data })
     for (const socket of sockets.clients) socket.send(text)
   }
   return { port: await listen(server), send }
+}
+
+/** As the documentation of ws has it. */
+function checkAlive({ clients }) {
+  for (const socket of clients) {
+    if (socket.isAlive === false) socket.terminate()
+    socket.isAlive = false
+    socket.ping()
+    if (socket.listenerCount('pong') === 0) {
+      socket.on('pong', () => {
+        socket.isAlive = true
+      })
+    }
+  }
 }
 
 export async function echo() {

@@ -1,10 +1,10 @@
 /** Messages that come back, so many in flight on each socket. */
-const WARM_UP = 600
+import { warmUp } from './warm-up.js'
 
 export async function prepare({ server, load, name }, { connections: count, inFlight }) {
   const { port, dialect } = server.ready
   await load.ask('open', { name, load: 'echo', port, count, inFlight, dialect })
-  await load.ask('run', { name, milliseconds: WARM_UP })
+  await warmUp(load, name)
 }
 
 export async function round({ server, load, name }, { milliseconds = 400 }) {

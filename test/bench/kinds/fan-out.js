@@ -33,13 +33,12 @@ export async function finish(turn, { connections, paused, memory }) {
 }
 
 async function send({ server, load, name }, { bytes, times }, events) {
-  const data = eventData(bytes)
   const sentAt = []
   const began = performance.now()
   for (let event = 0; event < events; event++) {
     await load.ask('expect', { name, times })
     const arrived = load.ask('arrived')
-    sentAt.push(await server.ask('send', { data, times }))
+    sentAt.push(await server.ask('send', { data: eventData(bytes), times }))
     await arrived
   }
   const milliseconds = performance.now() - began

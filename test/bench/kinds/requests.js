@@ -1,9 +1,8 @@
 /** Requests, one in flight on each of 64 connections; also streams that end by themselves. */
 import assert from 'node:assert/strict'
+import { warmUp } from './warm-up.js'
 
 const CONNECTIONS = 64
-const WARM_UP = 600
-
 export async function prepare({ server, load, name }, workload) {
   const { request, status = 2, body, markers, renew } = workload
   const { port } = server.ready
@@ -12,7 +11,7 @@ export async function prepare({ server, load, name }, workload) {
   if (body !== undefined) assert.deepEqual(JSON.parse(once.body), body, name)
   if (markers !== undefined) assert.equal(once.markers, markers, name)
   await load.ask('open', { name, load: 'requests', port, count: CONNECTIONS, request, status, renew })
-  await load.ask('run', { name, milliseconds: WARM_UP })
+  await warmUp(load, name, markers)
 }
 
 export async function round({ server, load, name }, { markers = 1, milliseconds = 400 }) {

@@ -57,8 +57,9 @@ export class Crowd {
     return percentiles(latencies)
   }
 
-  closed() {
-    if (!this.over) this.failure ??= new Error('a peer was disconnected')
+  /** One that does not read may be disconnected. */
+  closed(peer) {
+    if (!this.over && this.listening?.includes(peer) !== false) this.failure ??= new Error('a peer was disconnected')
   }
 
   end() {

@@ -22,7 +22,7 @@ export class EventStreamPeer {
       this.#opened = { resolve, reject }
     })
     const received = (buffer, length) => this.#received(buffer.subarray(0, length))
-    this.socket = await open(port, received, () => this.crowd.closed())
+    this.socket = await open(port, received, () => this.crowd.closed(this))
     this.socket.write(request)
     await opened
     return this

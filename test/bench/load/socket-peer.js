@@ -39,7 +39,7 @@ export class SocketPeer {
       this.#opened = { resolve, reject }
     })
     const received = (buffer, length) => this.#received(buffer.subarray(0, length))
-    this.socket = await open(port, received, () => this.owner.closed?.())
+    this.socket = await open(port, received, () => this.owner.closed?.(this))
     const path = this.dialect === 'socket.io' ? '/socket.io/?EIO=4&transport=websocket' : '/ws'
     const extension = this.deflate ? 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n' : ''
     this.socket.write(
