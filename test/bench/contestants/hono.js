@@ -86,7 +86,7 @@ export async function ws({ deflate = false }) {
   )
   const send = data => {
     const text = JSON.stringify({ event: 'update', data })
-    for (const socket of sockets) socket.send(text)
+    for (const socket of sockets) socket.send(text, { compress: deflate })
   }
   const server = new WebSocketServer({ noServer: true, perMessageDeflate: deflate })
   return { ...(await serve(app, { websocket: { server } })), send }

@@ -64,8 +64,8 @@ async function check(turn, workload) {
   await load.ask('close', { name: checked.name })
 }
 
-/** RFC 7692 §7.2.2. What was too short to be compressed stands before. */
+/** RFC 7692 §7.2.2. */
 function inflate(frames) {
-  const blocks = frames.filter(({ length }) => length >= 48).flatMap(frame => [frame, Buffer.from([0, 0, 0xff, 0xff])])
+  const blocks = frames.flatMap(frame => [frame, Buffer.from([0, 0, 0xff, 0xff])])
   return inflateRawSync(Buffer.concat(blocks), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
 }

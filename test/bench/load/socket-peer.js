@@ -17,7 +17,7 @@ export function textFrame(text) {
 
 export class SocketPeer {
   events = 0
-  /** The payloads of the first frames, while somebody wants to see them. */
+  /** The payloads of all frames, or of all that are compressed, where somebody wants to see them. */
   seen
   #left = 0
   #isEvent = false
@@ -25,6 +25,7 @@ export class SocketPeer {
   #opened
   /** What comes before Socket.IO has let the peer in is no event. */
   #ready = false
+  #greetings = 0
 
   /** `owner.came(events, peer)` is called for each read that brought any. */
   constructor(owner, { dialect, deflate = false, keep = false }) {
@@ -123,17 +124,24 @@ export class SocketPeer {
       short < 126 ? short : short === 126 ? read.readUInt16BE(at + 2) : Number(read.readBigUInt64BE(at + 2))
     const isWhole = length - at >= size + payload
     if ((payload < EVENT_BYTES || this.seen !== undefined) && !isWhole) return 0
-    if (payload < EVENT_BYTES) this.#control(opcode, read.subarray(at + size, at + size + payload))
-    this.seen?.push(Buffer.from(read.subarray(at + size, at + size + payload)))
+    if (payload < EVENT_BYTES || !this.#ready) {
+      const isCompressed = (read[at] & 0x40) !== 0
+      if (isWhole) this.#control(opcode, read.subarray(at + size, at + size + payload), isCompressed)
+    }
+    if (!this.deflate || (read[at] & 0x40) !== 0)
+      this.seen?.push(Buffer.from(read.subarray(at + size, at + size + payload)))
     this.#isEvent = this.#ready && payload >= EVENT_BYTES && opcode <= 2
     this.#left = payload
     return size
   }
 
-  #control(opcode, payload) {
+  #control(opcode, payload, isCompressed) {
     if (opcode === PING) this.socket.write(PONG)
     if (opcode !== TEXT || this.dialect !== 'socket.io') return
-    const type = payload.toString('latin1', 0, 2)
+    // What is compressed is not read: an open packet, an answer to the connect packet, and then pings are what is short.
+    if (isCompressed && !this.#ready) this.#greetings++
+    const greeting = this.#greetings === 2 ? '40' : '0'
+    const type = isCompressed ? (this.#ready ? '2' : greeting) : payload.toString('latin1', 0, 2)
     if (type === '2') this.socket.write(textFrame('3'))
     if (type === '40') this.connected()
   }
