@@ -1,21 +1,23 @@
 /** What all contestants answer with and are asked for: the same everywhere, so that only the frameworks differ. */
 import { randomBytes } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { z } from 'zod'
 
 export const HOST = '127.0.0.1'
 
 /** The body of `GET /json`. */
 export const answer = () => ({ message: 'Hello, World!', items: [1, 2, 3], ok: true })
 
-/** The schema of `POST /users`. */
-export const User = z.object({
-  name: z.string().min(1).max(100),
-  email: z.email(),
-  age: z.int().min(0),
-  tags: z.array(z.string()).max(100),
-  about: z.string(),
-})
+/** The schema of `POST /users`; loaded only where it is needed, as all else: a cold start loads nothing in vain. */
+export async function userSchema() {
+  const { z } = await import('zod')
+  return z.object({
+    name: z.string().min(1).max(100),
+    email: z.email(),
+    age: z.int().min(0),
+    tags: z.array(z.string()).max(100),
+    about: z.string(),
+  })
+}
 
 const user = { name: 'Ada Lovelace', email: 'ada@example.com', age: 36, tags: ['analyst', 'poet', 'mathematician'] }
 
@@ -73,6 +75,13 @@ export function* controllerPaths(count) {
 
 /** What they answer. */
 export const routed = id => ({ id: id ?? 'none' })
+
+/** A key and a certificate for this host. */
+export async function certificate() {
+  const { generate } = await import('selfsigned')
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
+  return { key, cert }
+}
 
 /** Listens on a spare port of this host; answers the port. */
 export function listen(server) {

@@ -28,6 +28,6 @@ answerQuestions({
     loads.get(name).end()
     loads.delete(name)
   },
-  once: ({ port, request }) => askOnce(port, request),
+  once: ({ port, request, secure }) => askOnce(port, request, secure),
   upload,
 })

@@ -3,6 +3,7 @@
 /** What each figure is in; the first that a workload has is its main one. */
 export const units = {
   cpu: 'CPU µs',
+  startup: 'CPU ms',
   rate: 'per second',
   p50: 'p50 ms',
   p99: 'p99 ms',

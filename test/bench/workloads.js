@@ -25,6 +25,14 @@ export const workloads = {
     request: { path: '/area27/things137/42' },
     body: routed('42'),
   }),
+  tls: requests('http', {
+    title: 'GET JSON over TLS',
+    asks: { tls: true },
+    without: ['hono', 'h3', 'express', 'nest-express', 'nest-fastify'],
+    request: { path: '/json' },
+    body: answer(),
+    secure: true,
+  }),
   sse: fanOut({ title: 'SSE fan-out, 1,000 streams, 100 B', serve: 'sse', connections: 1000, best: true }),
   'sse-1k': fanOut({
     title: 'SSE fan-out, 1,000 streams, 1 KB',
@@ -47,6 +55,14 @@ export const workloads = {
     times: 10,
     events: 8,
     best: true,
+  }),
+  'sse-http2': fanOut({
+    title: 'SSE fan-out over HTTP/2, 1,000 streams on 100 connections, 100 B',
+    serve: 'sse',
+    asks: { http2: true },
+    without: ['fastify', 'hono', 'h3', 'better-sse', 'nest-express', 'nest-fastify', 'floor'],
+    connections: 1000,
+    http2: true,
   }),
   'sse-slow': fanOut({
     title: 'SSE fan-out, 100 streams, 64 KB, every fifth does not read',
@@ -120,14 +136,13 @@ export const workloads = {
     alone: true,
   },
   upload: { kind: 'upload', title: 'upload of 50 MB', serve: 'upload', unit: 'MB', bytes: 50e6, alone: true },
-  'start-1': { kind: 'start', title: 'cold start, 1 route', serve: 'start', asks: { count: 1 }, unit: 'start' },
-  'start-100': { kind: 'start', title: 'cold start, 100 routes', serve: 'start', asks: { count: 100 }, unit: 'start' },
+  'start-1': { kind: 'start', title: 'cold start, 1 route', serve: 'start', asks: { count: 1 } },
+  'start-100': { kind: 'start', title: 'cold start, 100 routes', serve: 'start', asks: { count: 100 } },
   'start-1000': {
     kind: 'start',
     title: 'cold start, 1,000 routes over 200 controllers',
     serve: 'start',
     asks: { count: 1000 },
-    unit: 'start',
   },
 }
 

@@ -1,9 +1,17 @@
 /** `node:http` and `ws` with nothing around them: the limit of the platform. */
 
 import { createServer } from 'node:http'
-import busboy from 'busboy'
-import { WebSocketServer } from 'ws'
-import { answer, controllerPaths, created, listen, routed, routePaths, tokens, User } from '../fixtures.js'
+import {
+  answer,
+  certificate,
+  controllerPaths,
+  created,
+  listen,
+  routed,
+  routePaths,
+  tokens,
+  userSchema,
+} from '../fixtures.js'
 
 export const packages = ['ws', 'busboy', 'zod']
 
@@ -13,8 +21,9 @@ function json(response, body, status = 200) {
   response.end(text)
 }
 
-export async function http() {
-  const server = createServer((request, response) => {
+export async function http({ tls = false }) {
+  const User = await userSchema()
+  const serve = (request, response) => {
     const { method, url } = request
     if (method === 'GET' && url === '/json') return json(response, answer())
     const query = url.indexOf('?')
@@ -24,13 +33,14 @@ export async function http() {
       const limit = new URLSearchParams(url.slice(query + 1)).get('limit')
       return json(response, { user: decodeURIComponent(user), post: decodeURIComponent(post), limit })
     }
-    if (method === 'POST' && path === '/users') return body(request, response)
+    if (method === 'POST' && path === '/users') return body(request, response, User)
     json(response, { status: 404 }, 404)
-  })
-  return { port: await listen(server) }
+  }
+  const { createServer: createSecureServer } = await import('node:https')
+  return { port: await listen(tls ? createSecureServer(await certificate(), serve) : createServer(serve)) }
 }
 
-function body(request, response) {
+function body(request, response, User) {
   const chunks = []
   request.on('data', chunk => chunks.push(chunk))
   request.on('end', () => {
@@ -66,10 +76,11 @@ export async function start({ count }) {
 
 const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' }
 
-export async function sse({ keepAlive }) {
+export async function sse({ keepAlive, http2 = false }) {
   const streams = new Set()
   let id = 0
-  const server = createServer((_request, response) => {
+  const create = http2 ? (await import('node:http2')).createServer : createServer
+  const server = create((_request, response) => {
     response.writeHead(200, HEAD)
     response.flushHeaders()
     streams.add(response)
@@ -96,6 +107,7 @@ export async function generator() {
 }
 
 export async function ws({ deflate = false, heartbeat }) {
+  const { WebSocketServer } = await import('ws')
   const server = createServer()
   const sockets = new WebSocketServer({ server, perMessageDeflate: deflate })
   if (heartbeat !== undefined) setInterval(() => checkAlive(sockets), heartbeat)
@@ -121,6 +133,7 @@ function checkAlive({ clients }) {
 }
 
 export async function echo() {
+  const { WebSocketServer } = await import('ws')
   const server = createServer()
   new WebSocketServer({ server }).on('connection', socket => {
     socket.on('message', (message, binary) => socket.send(message, { binary }))
@@ -129,6 +142,7 @@ export async function echo() {
 }
 
 export async function upload() {
+  const { default: busboy } = await import('busboy')
   const server = createServer((request, response) => {
     let size = 0
     const form = busboy({ headers: request.headers })

@@ -1,16 +1,15 @@
 /** Express 5; its event streams by better-sse, its uploads by multer. */
 
 import { createServer } from 'node:http'
-import { createChannel, createSession } from 'better-sse'
 import express from 'express'
-import multer from 'multer'
-import { answer, controllerPaths, created, listen, routed, routePaths, tokens, User } from '../fixtures.js'
+import { answer, controllerPaths, created, listen, routed, routePaths, tokens, userSchema } from '../fixtures.js'
 
 export const packages = ['express', 'better-sse', 'multer', 'zod']
 
 const serve = async app => ({ port: await listen(createServer(app)) })
 
 export async function http() {
+  const User = await userSchema()
   const app = express()
   app.get('/json', (_request, response) => response.json(answer()))
   app.get('/users/:user/posts/:post', (request, response) => {
@@ -42,6 +41,7 @@ export async function start({ count }) {
 
 export async function sse({ best = false, keepAlive }) {
   const app = express()
+  const { createChannel, createSession } = await import('better-sse')
   const channel = createChannel()
   const options = { ...(best && { serializer: text => text }), ...(keepAlive && { keepAlive }) }
   app.get('/sse', async (request, response) => {
@@ -54,6 +54,7 @@ export async function sse({ best = false, keepAlive }) {
 }
 
 export async function generator() {
+  const { createSession } = await import('better-sse')
   const app = express()
   app.get('/tokens', async (request, response) => {
     const session = await createSession(request, response)
@@ -65,6 +66,7 @@ export async function generator() {
 
 /** By multer, counted as it comes. */
 export async function upload() {
+  const { default: multer } = await import('multer')
   const storage = {
     _handleFile(_request, file, done) {
       let size = 0

@@ -1,9 +1,16 @@
 /** Fastify 5 with @fastify/sse, @fastify/websocket and @fastify/multipart, as their documentation shows. */
-import multipart from '@fastify/multipart'
-import eventStreams from '@fastify/sse'
-import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
-import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, User } from '../fixtures.js'
+import {
+  answer,
+  certificate,
+  controllerPaths,
+  created,
+  HOST,
+  routed,
+  routePaths,
+  tokens,
+  userSchema,
+} from '../fixtures.js'
 
 export const packages = ['fastify', '@fastify/sse', '@fastify/websocket', '@fastify/multipart', 'zod']
 
@@ -12,8 +19,9 @@ async function serve(app) {
   return { port: app.server.address().port }
 }
 
-export async function http() {
-  const app = Fastify()
+export async function http({ tls = false }) {
+  const User = await userSchema()
+  const app = Fastify(tls ? { https: await certificate() } : {})
   app.get('/json', async () => answer())
   app.get('/users/:user/posts/:post', async request => ({ ...request.params, limit: request.query.limit }))
   const validatorCompiler = ({ schema }) => {
@@ -48,7 +56,7 @@ export async function start({ count }) {
 export async function sse({ best = false, keepAlive }) {
   const app = Fastify()
   const options = { ...(best && { serializer: text => text }), ...(keepAlive && { heartbeatInterval: keepAlive }) }
-  await app.register(eventStreams, options)
+  await app.register(import('@fastify/sse'), options)
   const streams = new Set()
   app.get('/sse', { sse: 'only' }, async (_request, reply) => {
     reply.sse.keepAlive()
@@ -66,7 +74,7 @@ export async function sse({ best = false, keepAlive }) {
 
 export async function generator() {
   const app = Fastify()
-  await app.register(eventStreams)
+  await app.register(import('@fastify/sse'))
   app.get('/tokens', { sse: 'only' }, async (_request, reply) => {
     await reply.sse.send(
       (async function* () {
@@ -79,7 +87,7 @@ export async function generator() {
 
 export async function ws({ deflate = false }) {
   const app = Fastify()
-  await app.register(websocket, { options: { perMessageDeflate: deflate } })
+  await app.register(import('@fastify/websocket'), { options: { perMessageDeflate: deflate } })
   app.get('/ws', { websocket: true }, () => {})
   const send = data => {
     const text = JSON.stringify({ event: 'update', data })
@@ -90,7 +98,7 @@ export async function ws({ deflate = false }) {
 
 export async function echo() {
   const app = Fastify()
-  await app.register(websocket)
+  await app.register(import('@fastify/websocket'))
   app.get('/ws', { websocket: true }, socket => {
     socket.on('message', (message, binary) => socket.send(message, { binary }))
   })
@@ -99,7 +107,7 @@ export async function echo() {
 
 export async function upload() {
   const app = Fastify()
-  await app.register(multipart, { limits: { fileSize: 1e9 } })
+  await app.register(import('@fastify/multipart'), { limits: { fileSize: 1e9 } })
   app.post('/upload', async request => {
     const { file } = await request.file()
     let size = 0

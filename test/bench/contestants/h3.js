@@ -1,5 +1,4 @@
 /** h3 2 with crossws. */
-import { plugin as sockets } from 'crossws/server'
 import {
   createEventStream,
   defineWebSocketHandler,
@@ -11,7 +10,7 @@ import {
   readValidatedBody,
   serve as serveNode,
 } from 'h3'
-import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, User } from '../fixtures.js'
+import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, userSchema } from '../fixtures.js'
 
 export const packages = ['h3', 'crossws', 'srvx', 'zod']
 
@@ -22,6 +21,7 @@ async function serve(app, plugins = []) {
 }
 
 export async function http() {
+  const User = await userSchema()
   const app = new H3()
   app.get('/json', () => answer())
   app.get('/users/:user/posts/:post', event => ({ ...getRouterParams(event), limit: getQuery(event).limit }))
@@ -76,12 +76,12 @@ export async function generator() {
   return serve(app)
 }
 
-function withSockets(app) {
+async function withSockets(app) {
+  const { plugin: sockets } = await import('crossws/server')
   return [sockets({ resolve: async request => (await app.fetch(request)).crossws })]
 }
 
-export async function ws({ deflate = false }) {
-  if (deflate) return undefined
+export async function ws() {
   const app = new H3()
   const peers = new Set()
   const hooks = { open: peer => peers.add(peer), close: peer => peers.delete(peer) }
@@ -90,13 +90,13 @@ export async function ws({ deflate = false }) {
     const text = JSON.stringify({ event: 'update', data })
     for (const peer of peers) peer.send(text)
   }
-  return { ...(await serve(app, withSockets(app))), send }
+  return { ...(await serve(app, await withSockets(app))), send }
 }
 
 export async function echo() {
   const app = new H3()
   app.get('/ws', defineWebSocketHandler({ message: (peer, message) => peer.send(message.text()) }))
-  return serve(app, withSockets(app))
+  return serve(app, await withSockets(app))
 }
 
 /** h3 reads a form whole. */

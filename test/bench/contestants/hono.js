@@ -3,10 +3,7 @@
 import { once } from 'node:events'
 import { serve as serveNode, upgradeWebSocket } from '@hono/node-server'
 import { Hono } from 'hono'
-import { streamSSE } from 'hono/streaming'
-import { validator } from 'hono/validator'
-import { WebSocketServer } from 'ws'
-import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, User } from '../fixtures.js'
+import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, userSchema } from '../fixtures.js'
 
 export const packages = ['hono', '@hono/node-server', 'ws', 'zod']
 
@@ -17,6 +14,8 @@ async function serve(app, options = {}) {
 }
 
 export async function http() {
+  const { validator } = await import('hono/validator')
+  const User = await userSchema()
   const app = new Hono()
   app.get('/json', c => c.json(answer()))
   app.get('/users/:user/posts/:post', c => c.json({ ...c.req.param(), limit: c.req.query('limit') }))
@@ -46,6 +45,7 @@ export async function start({ count }) {
 
 /** `writeSSE` takes text: the JSON is made once. */
 export async function sse() {
+  const { streamSSE } = await import('hono/streaming')
   const app = new Hono()
   const streams = new Set()
   app.get('/sse', c =>
@@ -64,6 +64,7 @@ export async function sse() {
 }
 
 export async function generator() {
+  const { streamSSE } = await import('hono/streaming')
   const app = new Hono()
   app.get('/tokens', c =>
     streamSSE(c, async stream => {
@@ -74,6 +75,7 @@ export async function generator() {
 }
 
 export async function ws({ deflate = false }) {
+  const { WebSocketServer } = await import('ws')
   const app = new Hono()
   const sockets = new Set()
   const events = {
@@ -93,6 +95,7 @@ export async function ws({ deflate = false }) {
 }
 
 export async function echo() {
+  const { WebSocketServer } = await import('ws')
   const app = new Hono()
   app.get(
     '/ws',

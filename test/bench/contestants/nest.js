@@ -15,12 +15,8 @@ import {
   UseInterceptors,
 } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { FileInterceptor } from '@nestjs/platform-express'
-import { WsAdapter } from '@nestjs/platform-ws'
-import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets'
-import { Subject } from 'rxjs'
 import { decorateClass, decorateMethod } from '../decorate.js'
-import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, User } from '../fixtures.js'
+import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, userSchema } from '../fixtures.js'
 
 export const packages = [
   '@nestjs/core',
@@ -38,9 +34,14 @@ async function serve(controllers, providers = [], prepare = () => {}) {
   const adapter =
     process.env.NEST === 'fastify' ? [new (await import('@nestjs/platform-fastify')).FastifyAdapter()] : []
   const app = await NestFactory.create(AppModule, ...adapter, { logger: ['error', 'warn'] })
-  prepare(app)
+  await prepare(app)
   await app.listen(0, HOST)
   return { app, port: app.getHttpServer().address().port }
+}
+
+async function useSockets(app) {
+  const { WsAdapter } = await import('@nestjs/platform-ws')
+  app.useWebSocketAdapter(new WsAdapter(app))
 }
 
 /** As the documentation of NestJS has it. */
@@ -56,6 +57,7 @@ class ZodValidationPipe {
 }
 
 export async function http() {
+  const User = await userSchema()
   class Answers {
     json() {
       return answer()
@@ -96,6 +98,7 @@ function route(target, path) {
 }
 
 export async function sse({ best = false }) {
+  const { Subject } = await import('rxjs')
   const updates = new Subject()
   class Stream {
     open() {
@@ -123,10 +126,11 @@ export async function generator() {
 }
 
 export async function ws({ deflate = false }) {
+  const { WebSocketGateway, WebSocketServer } = await import('@nestjs/websockets')
   class Updates {}
   WebSocketServer()(Updates.prototype, 'server')
   decorateClass(Updates, [WebSocketGateway({ path: '/ws', perMessageDeflate: deflate })])
-  const { app, port } = await serve([], [Updates], app => app.useWebSocketAdapter(new WsAdapter(app)))
+  const { app, port } = await serve([], [Updates], useSockets)
   const { server } = app.get(Updates)
   const send = data => {
     const text = JSON.stringify({ event: 'update', data })
@@ -136,6 +140,7 @@ export async function ws({ deflate = false }) {
 }
 
 export async function echo() {
+  const { MessageBody, SubscribeMessage, WebSocketGateway } = await import('@nestjs/websockets')
   class Echo {
     echo(data) {
       return { event: 'echo', data }
@@ -143,11 +148,12 @@ export async function echo() {
   }
   decorateMethod(Echo, 'echo', [SubscribeMessage('echo')], [MessageBody()])
   decorateClass(Echo, [WebSocketGateway({ path: '/ws' })])
-  return serve([], [Echo], app => app.useWebSocketAdapter(new WsAdapter(app)))
+  return serve([], [Echo], useSockets)
 }
 
 /** By multer, to memory: what the documentation shows. On Fastify it has none. */
 export async function upload() {
+  const { FileInterceptor } = await import('@nestjs/platform-express')
   class Uploads {
     take(file) {
       return { size: file.size }

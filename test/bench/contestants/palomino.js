@@ -1,6 +1,16 @@
 /** Palomino; the build that is measured is named by PALOMINO. */
 import { decorateClass, decorateMethod } from '../decorate.js'
-import { answer, controllerPaths, created, HOST, routed, routePaths, tokens, User } from '../fixtures.js'
+import {
+  answer,
+  certificate,
+  controllerPaths,
+  created,
+  HOST,
+  routed,
+  routePaths,
+  tokens,
+  userSchema,
+} from '../fixtures.js'
 
 const palomino = await import(process.env.PALOMINO)
 const { Body, bootstrap, ConnectionRegistry, Controller, EventStream, Get, Module } = palomino
@@ -14,7 +24,8 @@ async function serve(controllers, providers = [], options = {}) {
   return { app, port: app.port }
 }
 
-export async function http() {
+export async function http({ tls = false }) {
+  const User = await userSchema()
   class Answers {
     json() {
       return answer()
@@ -30,7 +41,7 @@ export async function http() {
   const place = [Param('user'), Param('post'), Query('limit')]
   decorateMethod(Answers, 'post', [Get('/users/:user/posts/:post')], place, [String, String, String])
   decorateMethod(Answers, 'create', [Post('/users')], [Body(User)])
-  return serve([decorateClass(Answers, [Controller('/')])])
+  return serve([decorateClass(Answers, [Controller('/')])], [], tls ? { tls: await certificate() } : {})
 }
 
 export async function routes({ count }) {
@@ -68,9 +79,9 @@ export async function sse(asks) {
     }
   }
   decorateMethod(Stream, 'open', [], [undefined], [EventStream])
-  const { keepAlive } = asks
+  const { keepAlive, http2 = false } = asks
   decorateClass(Stream, [Sse('/sse', keepAlive === undefined ? {} : { keepAlive })], [Updates])
-  const { app, port } = await serve([Stream], [Updates])
+  const { app, port } = await serve([Stream], [Updates], http2 ? { http2: { maxStreams: 1000 } } : {})
   const updates = app.get(Updates)
   return { port, send: data => updates.to('all').send('update', data) }
 }

@@ -45,8 +45,8 @@ async function send({ server, load, name }, { bytes, times }, events) {
   return { milliseconds, ...(await load.ask('finish', { name, sentAt })) }
 }
 
-function peer({ server }, { serve, asks = {} }) {
-  return { kind: serve, dialect: server.ready.dialect, deflate: asks.deflate }
+function peer({ server }, { serve, asks = {}, http2 }) {
+  return { kind: serve, dialect: server.ready.dialect, deflate: asks.deflate, http2 }
 }
 
 /** Ten peers hear one event, with the data in it; then they leave. */

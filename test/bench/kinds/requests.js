@@ -4,13 +4,13 @@ import { warmUp } from './warm-up.js'
 
 const CONNECTIONS = 64
 export async function prepare({ server, load, name }, workload) {
-  const { request, status = 2, body, markers, renew } = workload
+  const { request, status = 2, body, markers, renew, secure } = workload
   const { port } = server.ready
-  const once = await load.ask('once', { port, request })
+  const once = await load.ask('once', { port, request, secure })
   assert.equal(Math.floor(once.status / 100), status, `${name} answered ${once.status} ${once.body}`)
   if (body !== undefined) assert.deepEqual(JSON.parse(once.body), body, name)
   if (markers !== undefined) assert.equal(once.markers, markers, name)
-  await load.ask('open', { name, load: 'requests', port, count: CONNECTIONS, request, status, renew })
+  await load.ask('open', { name, load: 'requests', port, count: CONNECTIONS, request, status, renew, secure })
   await warmUp(load, name, markers)
 }
 

@@ -1,12 +1,14 @@
 /** Raw sockets that read into one shared buffer, so that the load itself costs little. */
 import { connect } from 'node:net'
+import { connect as connectSecure } from 'node:tls'
 import { HOST } from '../fixtures.js'
 
 const shared = Buffer.allocUnsafeSlow(256 * 1024)
 
 /** Opens a socket; `onData(buffer, length)` is called with what comes, valid until it returns. */
-export function open(port, onData, onClose = () => {}) {
+export function open(port, onData, onClose = () => {}, secure = false) {
   return new Promise((resolve, reject) => {
+    if (secure) return openSecure(port, onData, onClose, resolve, reject)
     const onread = {
       buffer: shared,
       callback(length, buffer) {
@@ -18,6 +20,14 @@ export function open(port, onData, onClose = () => {}) {
     socket.on('error', reject)
     socket.on('close', onClose)
   })
+}
+
+function openSecure(port, onData, onClose, resolve, reject) {
+  const socket = connectSecure({ port, host: HOST, rejectUnauthorized: false }, () => resolve(socket))
+  socket.setNoDelay(true)
+  socket.on('data', bytes => onData(bytes, bytes.length))
+  socket.on('error', reject)
+  socket.on('close', onClose)
 }
 
 /** Runs `make(index)` for all, some at a time, so that no backlog overflows. */

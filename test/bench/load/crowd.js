@@ -2,6 +2,7 @@
 import { now } from '../clock.js'
 import { manyAtOnce, percentiles } from './connection.js'
 import { EventStreamPeer } from './event-stream-peer.js'
+import { Http2Peer } from './http2-peer.js'
 import { SocketPeer } from './socket-peer.js'
 
 export class Crowd {
@@ -19,7 +20,7 @@ export class Crowd {
   }
 
   async connect(count) {
-    const Peer = this.asks.kind === 'ws' ? SocketPeer : EventStreamPeer
+    const Peer = this.asks.kind === 'ws' ? SocketPeer : this.asks.http2 ? Http2Peer : EventStreamPeer
     this.peers = await manyAtOnce(count, () => new Peer(this, this.asks).connect(this.port))
     const paused = Math.floor(count * (this.asks.paused ?? 0))
     for (const peer of this.peers.slice(0, paused)) peer.pause()
@@ -65,5 +66,6 @@ export class Crowd {
   end() {
     this.over = true
     for (const peer of this.peers) peer.end()
+    for (const session of this.sessions ?? []) session.destroy()
   }
 }

@@ -31,6 +31,7 @@ class Requester {
       this.port,
       (buffer, length) => this.#received(buffer, length),
       () => this.#closed(),
+      this.load.secure,
     )
     return this
   }
@@ -109,7 +110,8 @@ export class Requests {
   over = false
 
   /** @param status the first digit of the status that is expected; `renew` takes a new connection for each request */
-  constructor(port, { request, status = 2, renew = false }) {
+  constructor(port, { request, status = 2, renew = false, secure = false }) {
+    this.secure = secure
     this.renew = renew
     this.port = port
     this.request = formatRequest(request)
@@ -150,7 +152,7 @@ function withResolvers() {
 }
 
 /** One request; answers the whole response, body decoded from its chunks. */
-export async function askOnce(port, request) {
+export async function askOnce(port, request, secure) {
   let text = ''
   const { promise, resolve } = withResolvers()
   const socket = await open(
@@ -160,6 +162,7 @@ export async function askOnce(port, request) {
       if (isWhole(text)) resolve()
     },
     resolve,
+    secure,
   )
   socket.write(formatRequest({ ...request, fields: `${request.fields ?? ''}Connection: close\r\n` }))
   await promise
