@@ -66,12 +66,21 @@ export class Child {
 
 /** The other side: answers each question by the function of its name. */
 export function answerQuestions(answers, ready) {
+  const asked = new Set()
+  // What goes wrong between a question and its answer is the answer.
+  process.on('uncaughtException', error => {
+    if (asked.size === 0) console.error(error)
+    for (const id of asked) process.send({ id, error: error.stack })
+    asked.clear()
+  })
   process.on('message', async ({ id, question, ...details }) => {
+    asked.add(id)
     try {
       process.send({ id, answer: (await answers[question](details)) ?? null })
     } catch (error) {
       process.send({ id, error: error.stack })
     }
+    asked.delete(id)
   })
   process.on('disconnect', () => process.exit())
   process.on('SIGUSR2', () => process.exit())

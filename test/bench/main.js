@@ -6,7 +6,8 @@ import { join } from 'node:path'
 const here = import.meta.dirname
 const [first, ...rest] = process.argv.slice(2)
 if (!existsSync(join(here, 'node_modules'))) run('npm', ['ci', '--no-audit', '--no-fund'])
-run(process.execPath, first === 'report' ? ['report.js', ...rest] : ['run.js', ...process.argv.slice(2)])
+const [program, argv] = ['report', 'frames'].includes(first) ? [`${first}.js`, rest] : ['run.js', [first, ...rest]]
+run(process.execPath, [program, ...argv.filter(argument => argument !== undefined)])
 
 function run(program, argv) {
   const { status } = spawnSync(program, argv, { cwd: here, stdio: 'inherit' })

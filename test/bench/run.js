@@ -16,6 +16,7 @@ const { values } = parseArgs({
     contestant: { type: 'string', short: 'c' },
     rounds: { type: 'string', default: '3' },
     processes: { type: 'string', default: '4' },
+    minutes: { type: 'string', default: '30' },
     palomino: { type: 'string', default: resolve(here, '../..') },
     against: { type: 'string' },
     threshold: { type: 'string', default: '0.15' },
@@ -34,7 +35,7 @@ const measured = []
 const load = await Child.start('load.js', [])
 let failed = false
 try {
-  for (const name of names) await measure(name, workloads[name])
+  for (const [index, name] of names.entries()) await measure(name, workloads[name], shareOf(names.length - index))
   await save()
 } finally {
   await load.end()
@@ -42,7 +43,13 @@ try {
 if (values.against !== undefined && !passes()) failed = true
 process.exit(failed ? 1 : 0)
 
-async function measure(name, workload) {
+/** Milliseconds for the next workload: what is left, over all that are left. */
+function shareOf(left) {
+  return (Number(values.minutes) * 60_000 - performance.now()) / left
+}
+
+/** As many passes, each in fresh processes, as were asked for and fit into the share; one at the least. */
+async function measure(name, workload, share) {
   const kind = await import(`./kinds/${workload.kind}.js`)
   const entries = contestantsOf(workload, builds).filter(entry => isWanted(entry.name))
   const needed = (workload.connections ?? 64) * (kind.alone || workload.alone ? 1 : entries.length) + 200
@@ -52,7 +59,9 @@ async function measure(name, workload) {
   }
   const began = performance.now()
   const samples = new Map(entries.map(entry => [entry.name, []]))
-  for (let pass = 0; pass < processes(); pass++) {
+  let passes = 0
+  const fits = () => passes === 0 || ((performance.now() - began) / passes) * (passes + 1) < share
+  for (; passes < Number(values.processes) && fits(); passes++) {
     if (kind.alone || workload.alone) {
       for (const entry of shuffled(entries)) await takeTurns(kind, workload, [entry], samples)
     } else {
@@ -69,7 +78,7 @@ async function measure(name, workload) {
     measured: new Date().toISOString(),
     build,
     machine: machine(),
-    processes: processes(),
+    processes: passes,
     rounds: roundsOf(kind),
   }
   results.workloads[name] = { title, unit, ...how, seconds, contestants }
@@ -103,7 +112,10 @@ async function takeTurns(kind, workload, entries, samples) {
 async function begin(kind, workload, { name, file, asks, env }) {
   try {
     const argv = [file, workload.serve, JSON.stringify(asks)]
-    const execArgv = [...(kind.execArgv ?? []), ...(profile === undefined ? [] : profileTo(name, profile))]
+    const execArgv = [
+      ...(kind.execArgv ?? []),
+      ...(profile === undefined ? [] : profileTo(name, workload.serve, profile)),
+    ]
     // What peers have to say of their own listeners and deprecations is not for this table.
     const quiet = file === 'palomino' ? {} : { NODE_NO_WARNINGS: '1' }
     const server = await Child.start('server.js', argv, { env: { ...env, ...quiet }, execArgv })
@@ -117,16 +129,12 @@ async function begin(kind, workload, { name, file, asks, env }) {
 }
 
 /** A CPU profile of each process, to be opened in a browser's developer tools or in speedscope. */
-function profileTo(name, folder) {
-  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`]
+function profileTo(name, serve, folder) {
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${serve}-${Date.now()}.cpuprofile`]
 }
 
 function roundsOf(kind) {
   return kind.rounds ?? Number(values.rounds)
-}
-
-function processes() {
-  return Number(values.processes)
 }
 
 function isWanted(name) {

@@ -27,21 +27,28 @@ class Requester {
   }
 
   async connect() {
-    this.#socket = await open(
+    let socket
+    socket = await open(
       this.port,
       (buffer, length) => this.#received(buffer, length),
-      () => this.#closed(),
+      () => this.#closed(socket),
       this.load.secure,
     )
+    this.#socket = socket
     return this
   }
 
   send() {
     this.#isWaiting = true
-    if (this.#socket === undefined) return
     this.#sentAt = now()
     this.#bytes = 0
     this.#total = undefined
+    if (this.#socket !== undefined) this.#socket.write(this.load.request)
+    else this.#sendAnew()
+  }
+
+  async #sendAnew() {
+    await this.connect()
     this.#socket.write(this.load.request)
   }
 
@@ -51,6 +58,7 @@ class Requester {
 
   /** What comes whole in one read and is as long as the response before needs no parsing. */
   #received(buffer, length) {
+    if (!this.#isWaiting) return this.#leave() // 408: nothing was asked for in time
     if (this.#bytes === 0) {
       if (length === this.load.usual && buffer[9] === this.load.status) return this.#done()
       this.#readHead(buffer.subarray(0, length))
@@ -90,16 +98,15 @@ class Requester {
   }
 
   #leave() {
-    this.#socket.destroy()
+    this.#socket?.destroy()
     this.#socket = undefined
   }
 
-  /** The next request goes on another connection, as it would in a browser. */
-  async #closed() {
-    if (this.load.over) return
+  /** The next request goes on another connection, opened when there is one, as it would be in a browser. */
+  #closed(socket) {
+    if (socket !== this.#socket) return
     this.#socket = undefined
-    await this.connect()
-    if (this.#isWaiting) this.send()
+    if (this.#isWaiting && !this.load.over) this.send()
   }
 }
 
@@ -128,7 +135,7 @@ export class Requests {
     const began = now()
     this.until = began + milliseconds
     let left = this.requesters.length
-    const { promise, resolve } = Promise.withResolvers?.() ?? withResolvers()
+    const { promise, resolve } = withResolvers()
     this.finished = () => {
       if (--left === 0) resolve()
     }
