@@ -62,6 +62,12 @@ export function contestantsOf(workload, { palomino, against }) {
   }))
 }
 
+/** @throws Error for a name that no contestant has */
+export function checkContestant(name) {
+  const known = [...all.flatMap(entry => [entry.name, ...(entry.best ? [bestCase(entry).name] : [])]), 'against']
+  if (!known.includes(name)) throw new Error(`no contestant ${name}: there are ${known.join(', ')}`)
+}
+
 function bestCase(entry) {
   return { ...entry, name: `${entry.name}-best`, title: `${entry.title}, JSON made once`, asks: { best: true } }
 }

@@ -20,6 +20,7 @@ export function drawResults(measured) {
   const size = `${COLUMNS * (WIDTH + 20) + 20} ${Math.max(...heights)}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size}" font-family="system-ui, sans-serif" font-size="11">`,
+    '<title>What each workload costs each contestant</title>',
     '<rect width="100%" height="100%" fill="#fff"/>',
     '<text x="20" y="24" font-size="15" font-weight="600">Less is better. Bars are medians; the line is bare Node.js.</text>',
     ...panels,
@@ -40,7 +41,7 @@ function panel({ title, contestants }) {
   const bare = contestants.find(({ name }) => name === 'bare')
   const x = LABEL + scale(bare?.[figure] ?? 0)
   const line = bare && `<path d="M${x} 12V${14 + contestants.length * BAR}" stroke="#555" stroke-dasharray="3 3"/>`
-  return `<text y="4" font-weight="600">${escapeText(title)} (${units[figure]})</text>${rows.join('')}${line ?? ''}`
+  return `<text y="4" font-weight="600">${escapeText(title)} (${units[figure]})</text>${line ?? ''}${rows.join('')}`
 }
 
 function bar({ name, title }, value, length, y) {

@@ -56,9 +56,13 @@ function resultTables() {
         ])
       const per = unit === undefined ? '' : ` CPU time is per ${unit}.`
       const head = ['', ...figures.map(figure => units[figure]), '× bare', 'quartiles']
-      return `#### \`${name}\`: ${title}\n\n${processes} processes, ${rounds} rounds each.${per}\n\n${table(head, rows)}`
+      return `#### \`${name}\`: ${title}\n\n${many(processes, 'process', 'es')}, ${many(rounds, 'round', 's')} each.${per}\n\n${table(head, rows)}`
     })
     .join('\n\n')
+}
+
+function many(count, one, ending) {
+  return `${count} ${one}${count === 1 ? '' : ending}`
 }
 
 function versions() {

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Child } from './child.js'
-import { contestantsOf } from './contestants.js'
+import { checkContestant, contestantsOf } from './contestants.js'
 import { commitOf, machine, openFiles, versionsOf } from './machine.js'
 import { formatTable, summarize } from './summary.js'
 import { chosen, workloads } from './workloads.js'
@@ -32,6 +32,7 @@ const wanted = values.contestant?.split(',') ?? (values.against && ['palomino', 
 const out = values.out ?? resolve(here, 'results', values.against === undefined ? 'latest.json' : 'against.json')
 const results = await earlier()
 const measured = []
+for (const name of wanted ?? []) checkContestant(name)
 const load = await Child.start('load.js', [])
 let failed = false
 try {

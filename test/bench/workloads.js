@@ -4,7 +4,6 @@ import { answer, created, routed, userJson } from './fixtures.js'
 const requests = (serve, details) => ({ kind: 'requests', serve, unit: 'request', ...details })
 const fanOut = details => ({ kind: 'fan-out', unit: 'event delivered', bytes: 100, times: 1, ...details })
 const echo = details => ({ kind: 'echo', serve: 'echo', unit: 'message', connections: 100, ...details })
-const noBest = { best: false }
 
 export const workloads = {
   json: requests('http', { title: 'GET JSON', request: { path: '/json' }, body: answer() }),
@@ -71,6 +70,7 @@ export const workloads = {
     bytes: 65_536,
     events: 100,
     paused: 0.2,
+    without: ['floor'],
     alone: true,
   }),
   generator: requests('generator', {
@@ -110,17 +110,17 @@ export const workloads = {
     kind: 'idle',
     title: 'idle event streams, 5,000',
     serve: 'sse',
+    without: ['floor'],
     connections: 5000,
     alone: true,
-    ...noBest,
   },
-  'idle-ws': { kind: 'idle', title: 'idle sockets, 5,000', serve: 'ws', connections: 5000, alone: true, ...noBest },
+  'idle-ws': { kind: 'idle', title: 'idle sockets, 5,000', serve: 'ws', connections: 5000, alone: true },
   'keepalive-sse': {
     kind: 'quiet',
     title: 'keep-alive of 1,000 event streams, one a second',
     serve: 'sse',
     asks: { keepAlive: 1000 },
-    without: ['hono', 'h3', 'nest-express', 'nest-fastify'],
+    without: ['hono', 'h3', 'nest-express', 'nest-fastify', 'floor'],
     unit: 'keep-alive',
     connections: 1000,
     alone: true,
