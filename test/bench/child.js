@@ -82,6 +82,8 @@ export function answerQuestions(answers, ready) {
     }
     asked.delete(id)
   })
+  // Whoever asked may have gone while this one was starting.
+  if (!process.connected) process.exit()
   process.on('disconnect', () => process.exit())
   process.on('SIGUSR2', () => process.exit())
   process.send({ id: 'ready', answer: ready })
