@@ -16,7 +16,7 @@ import { RequestContext, type RequestTarget, readTarget } from '../pipeline/requ
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Paths } from '../routing/lookup.js'
 import { noSurroundings, type Route, standInRoute } from '../routing/table.js'
-import { isOccupied, watchLane } from '../sse/outlet.js'
+import { isOccupied, watchLane } from '../sse/lane-watch.js'
 import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
 import { lend, type Middleware, runMiddleware } from './middleware.js'

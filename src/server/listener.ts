@@ -2,6 +2,7 @@ import { createServer as createHttp, type Server } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
+import { permitHibernation } from '../sse/hibernate.js'
 import { asksForWebSocket } from '../websocket/upgrade.js'
 import { attachHandlers, bounded, type Handlers } from './handlers.js'
 import type { Http2Side } from './http2.js'
@@ -67,6 +68,7 @@ export class Listener {
       listener.#http2 = serveHttp2(guarded, http2 === true ? {} : http2, settled)
       divert(server, listener.#http2, settled.headersTimeout)
     }
+    await permitHibernation(server)
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
     if (where.path !== undefined) await removeStaleSocket(where.path)
     await listen(server, { ...where, backlog: limits.backlog ?? 511 })

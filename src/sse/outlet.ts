@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { Sink } from '../connections/send-queue.js'
 import type { Coding } from '../declare/routes.js'
-import { isShared, type Lane, wasLeft } from '../pipeline/lane.js'
+import { isShared, type Lane } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 import { EncodedSink } from './encoded-sink.js'
 
@@ -12,6 +12,8 @@ export interface Outlet {
   readonly codec: StreamCodec
   /** Calls back when what was written has come as far as the lane. */
   letOut(done: () => void): void
+  /** Whether it writes past the response, which then has nothing more to do. */
+  readonly isDirect?: boolean
   /** The compressor, where there is one: it has to be heard out before the response ends. */
   readonly encoded?: EncodedSink
 }
@@ -29,9 +31,9 @@ export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Codin
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
   if (!chunked && !isShared(lane)) response.useChunkedEncodingByDefault = false
   if (coding !== undefined) return compressed(response, coding)
-  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : directly(lane, plainCodec)
+  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : new DirectOutlet(lane, plainCodec)
   const direct = response.write === ServerResponse.prototype.write && response.socket === lane
-  if (direct) return directly(lane, chunked ? chunkedCodec : plainCodec)
+  if (direct) return new DirectOutlet(lane, chunked ? chunkedCodec : plainCodec)
   return through(response)
 }
 
@@ -40,8 +42,20 @@ function compressed(response: ServerResponse, coding: Coding): Outlet {
   return { sink: encoded, codec: plainCodec, encoded, letOut: done => encoded.flush(done) }
 }
 
-function directly(lane: Lane, codec: StreamCodec): Outlet {
-  return { sink: lane, codec, letOut: done => done() }
+/** One for each stream, for as long as it lives: two fields, and no closure. */
+class DirectOutlet implements Outlet {
+  get isDirect(): boolean {
+    return true
+  }
+
+  constructor(
+    readonly sink: Lane,
+    readonly codec: StreamCodec,
+  ) {}
+
+  letOut(done: () => void): void {
+    done()
+  }
 }
 
 function through(response: ServerResponse): Outlet {
@@ -105,65 +119,4 @@ class ResponseSink implements Sink {
       this.#flush?.()
     })
   }
-}
-
-/** What happens to a lane, told to the streams it carries: its listeners are the same, however many those are. */
-class LaneWatch {
-  /** Whether a stream's head is out, so that all else on this socket is over. */
-  occupied = false
-  /** Requests that came behind the stream. */
-  ignored = 0
-  #failed = false
-  readonly #listeners = new Set<() => void>()
-
-  constructor(private readonly lane: Lane) {
-    const left = () => {
-      for (const listener of [...this.#listeners]) listener()
-    }
-    lane.once('error', () => {
-      this.#failed = true
-    })
-    lane.once('close', left)
-    // A request on HTTP/2 has its own end, while a FIN is that of everything on its socket.
-    if (!isShared(lane)) lane.once('end', left)
-  }
-
-  /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
-  get vanished(): boolean {
-    return this.#failed || !wasLeft(this.lane)
-  }
-
-  /** Calls back when the peer has left: after its FIN, or the close. Answers a function that takes that back. */
-  onLeft(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-}
-
-const watches = new WeakMap<Lane, LaneWatch>()
-
-/** The watch of a lane; it begins with the first call. */
-export function watchLane(lane: Lane): LaneWatch {
-  const known = watches.get(lane)
-  if (known !== undefined) return known
-  const watch = new LaneWatch(lane)
-  watches.set(lane, watch)
-  return watch
-}
-
-/** The lane belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
-export function occupy(lane: Lane): void {
-  watchLane(lane).occupied = true
-  lane.setTimeout(0)
-}
-
-/** Requests behind a stream that are read over. Node keeps each until the socket closes, so there is an end to it. */
-const IGNORED = 16
-
-/** Whether the socket belongs to a stream, so that what was asked for behind it is not answered (RFC 9112 §9.6). */
-export function isOccupied(lane: Lane): boolean {
-  const watch = watches.get(lane)
-  if (watch?.occupied !== true) return false
-  if (++watch.ignored > IGNORED) lane.destroy()
-  return true
 }
