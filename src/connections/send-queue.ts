@@ -26,6 +26,15 @@ export interface QueueOptions {
 /** Bytes of one turn that are joined before they are written: more is given to the sink while the turn goes on. */
 const JOIN_LIMIT = 65_536
 
+/** What waits for all whom nothing waits for: an idle connection keeps no array. */
+const NONE: Waiting[] = []
+
+function added(line: Waiting[], item: Waiting): Waiting[] {
+  if (line === NONE) return [item]
+  line.push(item)
+  return line
+}
+
 /**
  * The bounded queue in front of a peer. While the peer keeps up it holds nothing: bytes go to the sink at once. What a
  * slow peer has not taken waits here, in order, under the limit; the limit is checked before a write, so that it is
@@ -33,27 +42,26 @@ const JOIN_LIMIT = 65_536
  */
 export class SendQueue {
   #sink: Sink | undefined
-  #waiting: Waiting[] = []
-  #aside: Waiting[] = []
+  #waiting: Waiting[] = NONE
+  #aside: Waiting[] = NONE
   /** Of what waits and what was set aside. */
   #waitingBytes = 0
   /** What was staged in this turn of the event loop, and is written at its end. */
-  #staged: Waiting[] = []
+  #staged: Waiting[] = NONE
   #stagedBytes = 0
   /** What is staged waits until the opening has been sent. */
   #held = true
   #dropped = false
   #draining = false
   /** One for all who wait, however many sends nobody awaits. */
-  #drained: Promise<boolean> | undefined
-  #tellDrained: (taken: boolean) => void = () => {}
+  #drained: Drained | undefined
   #limit: number
   /** How many writes there were: what stands still is silent. */
   writes = 0
 
   constructor(
     private readonly options: QueueOptions,
-    private readonly overflowed: () => void,
+    private readonly owner: { overflowed(): void },
   ) {
     this.#limit = options.limit
   }
@@ -87,14 +95,14 @@ export class SendQueue {
   /** Sets aside what is queued, for something that goes before it. */
   setAside(): void {
     this.#aside = this.#waiting
-    this.#waiting = []
+    this.#waiting = NONE
   }
 
   /** Queues what was set aside, behind what was queued since. */
   takeBack(): void {
     if (this.#aside.length === 0) return
     this.#waiting = this.#waiting.concat(this.#aside)
-    this.#aside = []
+    this.#aside = NONE
     this.#flushWaiting()
   }
 
@@ -120,7 +128,7 @@ export class SendQueue {
     if (this.#sink === undefined) this.#write(bytes, key)
     else if (!this.#held || this.#makeRoom(this.#staged, { bytes, key })) {
       if (this.#staged.length === 0) flushAtEndOfTurn(this)
-      this.#staged.push({ bytes, key })
+      this.#staged = added(this.#staged, { bytes, key })
       this.#stagedBytes += bytes.length
     }
     return true
@@ -140,14 +148,16 @@ export class SendQueue {
   /** Settles when all was taken by the sink and its buffer has run empty: `true`, or `false` when the queue was dropped. */
   drained(): Promise<boolean> {
     if (this.#dropped) return Promise.resolve(false)
-    this.#drained ??= new Promise(resolve => {
-      this.#tellDrained = taken => {
-        this.#drained = undefined
-        resolve(taken)
-      }
-    })
+    this.#drained ??= new Drained()
+    const { promise } = this.#drained
     this.#awaitDrain()
-    return this.#drained
+    return promise
+  }
+
+  #tellDrained(taken: boolean): void {
+    const drained = this.#drained
+    this.#drained = undefined
+    drained?.tell(taken)
   }
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
@@ -162,10 +172,10 @@ export class SendQueue {
   /** Forgets what waits, and what comes; those who wait for it are told. */
   drop(): void {
     this.#dropped = true
-    this.#waiting = []
-    this.#aside = []
+    this.#waiting = NONE
+    this.#aside = NONE
     this.#waitingBytes = 0
-    this.#staged = []
+    this.#staged = NONE
     this.#stagedBytes = 0
     this.#tellDrained(false)
   }
@@ -174,7 +184,7 @@ export class SendQueue {
   flushStaged(): void {
     const staged = this.#staged
     if (this.#held || staged.length === 0) return
-    this.#staged = []
+    this.#staged = NONE
     const bytes = this.#stagedBytes
     this.#stagedBytes = 0
     if (this.keepsUp && this.size + bytes <= this.#limit) this.#sinkWrite(joinShared(staged))
@@ -198,12 +208,12 @@ export class SendQueue {
   }
 
   #enqueue(item: Waiting): void {
-    if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.overflowed()
+    if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.owner.overflowed()
     if (this.#makeRoom(this.#waiting, item)) this.#wait(item)
   }
 
   #wait(item: Waiting): void {
-    this.#waiting.push(item)
+    this.#waiting = added(this.#waiting, item)
     this.#waitingBytes += item.bytes.length
     this.#awaitDrain()
   }
@@ -253,10 +263,18 @@ export class SendQueue {
         this.#sinkWrite(bytes)
       }
     })
-    this.#waiting.splice(0, taken)
+    if (taken < this.#waiting.length) this.#waiting.splice(0, taken)
+    else this.#waiting = NONE
     if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained(true)
     else this.#awaitDrain()
   }
+}
+
+class Drained {
+  tell: (taken: boolean) => void = () => {}
+  readonly promise = new Promise<boolean>(resolve => {
+    this.tell = resolve
+  })
 }
 
 let turn: SendQueue[] = []

@@ -40,11 +40,22 @@ export interface ListenAddress extends ListenerProtocols {
 /** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
 type Failed = (error: Error) => void
 
+/** An address that sockets come from, and how many. */
+interface Origin {
+  readonly address: string
+  sockets: number
+}
+
 /** One HTTP server of the application, and the connections it has. */
 export class Listener {
-  readonly #sockets = new Set<Socket>()
+  /** Its sockets, and where each comes from; what decrypts one comes from nowhere. */
+  readonly #sockets = new Map<Socket, Origin | undefined>()
+  readonly #origins = new Map<string, Origin>()
   #tls: TlsOptions | undefined
   #http2: Http2Side | undefined
+
+  /** Tells of a socket that is gone: one function for all of them, which cost no closure. */
+  readonly #gone = forgetIn((socket: Socket) => this.#forget(socket))
 
   private constructor(readonly server: Server) {}
 
@@ -104,36 +115,44 @@ export class Listener {
   /** Node counts a connection that has said nothing yet as a busy one. */
   #closeIdle(): void {
     this.server.closeIdleConnections()
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy()
   }
 
   /** Ends every connection now. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets.keys()) socket.destroy()
   }
 
   #watch(perAddress: number): void {
-    const addresses = new Map<string, number>()
     this.server.on('connection', (socket: Socket) => {
       if (this.#sockets.has(socket)) return
       const address = socket.remoteAddress ?? ''
-      const count = (addresses.get(address) ?? 0) + 1
-      if (count > perAddress && address !== '') return void socket.destroy()
-      addresses.set(address, count)
-      this.#keep(socket)
-      socket.once('close', () => {
-        const left = (addresses.get(address) ?? 1) - 1
-        if (left === 0) addresses.delete(address)
-        else addresses.set(address, left)
-      })
+      const origin = this.#origins.get(address) ?? { address, sockets: 0 }
+      if (origin.sockets >= perAddress && address !== '') return void socket.destroy()
+      origin.sockets++
+      this.#origins.set(address, origin)
+      this.#keep(socket, origin)
     })
     // Under TLS, what was said through a socket is known to the one that decrypts.
-    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket))
+    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket, undefined))
   }
 
-  #keep(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+  #keep(socket: Socket, origin: Origin | undefined): void {
+    this.#sockets.set(socket, origin)
+    socket.on('close', this.#gone)
+  }
+
+  /** One for all sockets of the listener. */
+  #forget(socket: Socket): void {
+    const origin = this.#sockets.get(socket)
+    this.#sockets.delete(socket)
+    if (origin !== undefined && --origin.sockets === 0) this.#origins.delete(origin.address)
+  }
+}
+
+function forgetIn(forget: (socket: Socket) => void): (this: Socket) => void {
+  return function () {
+    forget(this)
   }
 }
 

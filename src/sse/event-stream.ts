@@ -2,17 +2,17 @@ import type { ServerResponse } from 'node:http'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
-import type { Coding, SseOptions } from '../declare/routes.js'
+import type { SseOptions } from '../declare/routes.js'
 import { HttpError } from '../errors.js'
-import { chooseStreamCoding } from '../pipeline/coding.js'
 import type { Handshake } from '../pipeline/context.js'
 import { cut, cutBehind, type Lane, laneOf } from '../pipeline/lane.js'
+import { hasVanished, occupy, readOver, type Watcher, watchLane } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type ServerSentEvent, type StreamCodec, toEvent } from './encode.js'
 import { hibernate, hibernateSoon } from './hibernate.js'
-import { occupy, readOver, type Watcher, watchLane } from './lane-watch.js'
-import { chooseOutlet, type Outlet } from './outlet.js'
+import type { Outlet } from './outlet.js'
+import { StreamHead } from './stream-head.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
@@ -31,12 +31,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
   #response: ServerResponse | undefined
   #hibernates = false
   readonly #outlet: Outlet
-  readonly #coding: Coding | undefined
   readonly #lane: Lane
-  #refuse: ((error: unknown) => void) | undefined
-  /** The fields of the head that were set, until it is out. */
-  #fields: Set<string> | undefined
-  #status: number
+  /** Undefined once it is out, or will never be. */
+  #head: StreamHead | undefined
   #started = false
   /** At the last beat: how many writes there were, and for how many beats that many; and the same of events. */
   #writes = -1
@@ -52,13 +49,11 @@ export class EventStream<Names extends string = string> extends Connection<Names
   constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
     super(handshake, plan)
     const lane = laneOf(response)
+    const { status = 200, options } = plan.route
     this.#response = response
     this.#lane = lane
-    this.#refuse = refuse
-    const { compression = false } = plan.route.options as SseOptions
-    this.#coding = compression ? chooseStreamCoding(response) : undefined
-    this.#outlet = chooseOutlet(response, lane, this.#coding)
-    this.#status = plan.route.status ?? 200
+    this.#head = new StreamHead(response, lane, status, options as SseOptions, refuse)
+    this.#outlet = this.#head.outlet
     watchLane(lane).add(this)
     response.once('close', () => this.left())
     response.on('error', () => this.end({ kind: 'lost' }))
@@ -66,7 +61,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The peer is gone. @internal */
   left(): void {
-    this.end({ kind: watchLane(this.#lane).vanished ? 'lost' : 'peer' })
+    this.end({ kind: hasVanished(this.#lane) ? 'lost' : 'peer' })
   }
 
   /** @internal */
@@ -81,10 +76,10 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
   status(status: number): this {
-    this.#head('status')
+    const head = this.#unsent('status')
     if (status < 200 || status > 599 || [204, 205, 304].includes(status))
       throw new RangeError(`${status} is no status for a stream`)
-    this.#status = status
+    head.status = status
     return this
   }
 
@@ -93,14 +88,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
    * set, since nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
    */
   setHeader(name: string, value: HeaderValue): this {
-    this.#head('setHeader').setHeader(name, value)
-    this.#fields ??= new Set()
-    if (name.toLowerCase() !== 'connection') this.#fields.add(name.toLowerCase())
+    this.#unsent('setHeader').setHeader(name, value)
     return this
   }
 
-  #head(action: string): ServerResponse {
-    if (this.#response !== undefined && !this.started) return this.#response
+  #unsent(action: string): StreamHead {
+    if (this.#head !== undefined) return this.#head
     throw new Error(
       `${action}: the head of the event stream is out${this.started ? '' : ', or will never be: it ended'}`,
     )
@@ -114,6 +107,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
   decline(): void {
     this.#response = undefined
+    this.#head = undefined
     this.end({ kind: 'stopped' })
   }
 
@@ -140,19 +134,14 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head, and what was queued until now. */
   #start(): void {
-    const response = this.#head('start')
+    const head = this.#unsent('start')
     const { retry } = this.plan.route.options as SseOptions
-    for (const [name, value] of Object.entries(streamHead))
-      if (this.#fields?.has(name.toLowerCase()) !== true) response.setHeader(name, value)
-    if (this.#coding !== undefined) response.setHeader('Content-Encoding', this.#coding)
-    response.writeHead(this.#status)
-    response.flushHeaders()
+    head.write()
     occupy(this.#lane)
     this.#started = true
-    this.#refuse = undefined
-    this.#fields = undefined
-    if (retry !== undefined) this.#outlet.sink.write(this.codec.frame(encodeEvent({ retry })))
-    this.queue.open(this.#outlet.sink)
+    this.#head = undefined
+    if (retry !== undefined) head.sink.write(this.codec.frame(encodeEvent({ retry })))
+    this.queue.open(head.sink)
   }
 
   /** @internal */
@@ -225,12 +214,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
     }
     this.#response = undefined
     this.#hibernates = false
-    this.#refuse = undefined
+    this.#head = undefined
   }
 
   /** A failure is told by a status. A clean end has its head, so that `EventSource` takes it for one, and what was sent. */
   #endBeforeHead(exchange: Exchange, reason: CloseReason): void {
-    if (reason.kind === 'failed') return this.#refuse?.(reason.error)
+    if (reason.kind === 'failed') return this.#head?.refuse(reason.error)
     if (endsCleanly(reason)) this.#start()
     this.#sayGoodbye(exchange, reason)
   }
@@ -291,12 +280,4 @@ function drainRetry(): number {
 function failure(error: unknown): ServerSentEvent {
   const { title, status } = (error instanceof HttpError ? error : new HttpError(500)).problem
   return { event: 'error', data: { title, status } }
-}
-
-/** The head of every stream. */
-export const streamHead = {
-  'Content-Type': 'text/event-stream; charset=utf-8',
-  'Cache-Control': 'no-cache, no-transform',
-  'X-Accel-Buffering': 'no',
-  Connection: 'close',
 }

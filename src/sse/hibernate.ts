@@ -88,7 +88,9 @@ function tryOut(): Promise<boolean> {
       response.flushHeaders()
       setImmediate(() => {
         const done = unhook(request, response, socket as Socket)
-        const left = ['data', 'end', 'close', 'drain', 'error', 'timeout'].filter(name => socket.listenerCount(name) > 0)
+        const left = ['data', 'end', 'close', 'drain', 'error', 'timeout'].filter(
+          name => socket.listenerCount(name) > 0,
+        )
         resolve(done && handedOver && left.length === 0 && !socket.destroyed)
         socket.destroy()
       })

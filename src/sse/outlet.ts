@@ -6,9 +6,8 @@ import { isShared, type Lane } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 import { EncodedSink } from './encoded-sink.js'
 
-/** Where a stream's bytes go, and how they are framed there. */
+/** How a stream's bytes are framed, and what stands between them and the lane. */
 export interface Outlet {
-  readonly sink: Sink
   readonly codec: StreamCodec
   /** Calls back when what was written has come as far as the lane. */
   letOut(done: () => void): void
@@ -26,41 +25,29 @@ const LET_OUT = 100
  * where something stands between it and the lane: middleware that wraps `write`, or an earlier response on the same
  * socket that is not done. HTTP/2 frames by itself.
  */
-export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Coding | undefined): Outlet {
+export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Coding | undefined): [Sink, Outlet] {
   const chunked = response.req.httpVersion === '1.1'
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
   if (!chunked && !isShared(lane)) response.useChunkedEncodingByDefault = false
   if (coding !== undefined) return compressed(response, coding)
-  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : new DirectOutlet(lane, plainCodec)
+  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : [lane, plainly]
   const direct = response.write === ServerResponse.prototype.write && response.socket === lane
-  if (direct) return new DirectOutlet(lane, chunked ? chunkedCodec : plainCodec)
+  if (direct) return [lane, chunked ? inChunks : plainly]
   return through(response)
 }
 
-function compressed(response: ServerResponse, coding: Coding): Outlet {
+function compressed(response: ServerResponse, coding: Coding): [Sink, Outlet] {
   const encoded = new EncodedSink(response, coding)
-  return { sink: encoded, codec: plainCodec, encoded, letOut: done => encoded.flush(done) }
+  return [encoded, { codec: plainCodec, encoded, letOut: done => encoded.flush(done) }]
 }
 
-/** One for each stream, for as long as it lives: two fields, and no closure. */
-class DirectOutlet implements Outlet {
-  get isDirect(): boolean {
-    return true
-  }
+/** Nothing stands there: one for all streams that write to their lanes themselves. */
+const inChunks: Outlet = { codec: chunkedCodec, isDirect: true, letOut: done => done() }
+const plainly: Outlet = { codec: plainCodec, isDirect: true, letOut: done => done() }
 
-  constructor(
-    readonly sink: Lane,
-    readonly codec: StreamCodec,
-  ) {}
-
-  letOut(done: () => void): void {
-    done()
-  }
-}
-
-function through(response: ServerResponse): Outlet {
+function through(response: ServerResponse): [Sink, Outlet] {
   const sink = new ResponseSink(response)
-  return { sink, codec: plainCodec, letOut: done => sink.letOut(done) }
+  return [sink, { codec: plainCodec, letOut: done => sink.letOut(done) }]
 }
 
 /** A response as a sink, whatever middleware has put in front of its `write`, its `drain` and its `flush`. */

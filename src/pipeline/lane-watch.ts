@@ -1,10 +1,11 @@
-import { isShared, type Lane, wasLeft } from '../pipeline/lane.js'
+import { isShared, type Lane, wasLeft } from './lane.js'
 
 /** Who is told that a lane's peer has left. */
 export interface Watcher {
   left(): void
 }
 
+const NOBODY: readonly Watcher[] = []
 const watches = new WeakMap<Lane, LaneWatch>()
 
 /**
@@ -14,35 +15,23 @@ const watches = new WeakMap<Lane, LaneWatch>()
 class LaneWatch {
   /** Whether a stream's head is out, so that all else on this socket is over. */
   occupied = false
-  /** Requests that came behind the stream, and bytes that were not even read as such. */
-  ignored = 0
-  readOver = 0
   failed = false
-  #watchers: readonly Watcher[] = []
-
-  constructor(private readonly lane: Lane) {
-    lane.on('error', onError)
-    lane.on('close', onLeft)
-    // A request on HTTP/2 has its own end, while a FIN is that of everything on its socket.
-    if (!isShared(lane)) lane.on('end', onLeft)
-  }
-
-  /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
-  get vanished(): boolean {
-    return this.failed || !wasLeft(this.lane)
-  }
+  /** Requests that came behind the stream; bytes, where these are not read as requests any more. */
+  ignored = 0
+  /** Nearly always one. */
+  watchers: Watcher | readonly Watcher[] = NOBODY
 
   /** Tells when the peer has left: after its FIN, or the close. */
   add(watcher: Watcher): void {
-    this.#watchers = this.#watchers.concat(watcher)
+    this.watchers = this.watchers === NOBODY ? watcher : [this.watchers, watcher].flat()
   }
 
   delete(watcher: Watcher): void {
-    this.#watchers = this.#watchers.filter(each => each !== watcher)
+    this.watchers = this.watchers === watcher ? NOBODY : [this.watchers].flat().filter(each => each !== watcher)
   }
 
   tell(): void {
-    for (const watcher of this.#watchers) watcher.left()
+    for (const watcher of [this.watchers].flat()) watcher.left()
   }
 }
 
@@ -58,9 +47,28 @@ function onLeft(this: Lane): void {
 export function watchLane(lane: Lane): LaneWatch {
   const known = watches.get(lane)
   if (known !== undefined) return known
-  const watch = new LaneWatch(lane)
+  const watch = new LaneWatch()
   watches.set(lane, watch)
+  lane.on('error', onError)
+  listenForEnd(lane)
   return watch
+}
+
+/** The lane is somebody else's from now on, who listens to it. */
+export function unwatch(lane: Lane): void {
+  lane.off('error', onError).off('close', onLeft).off('end', onLeft)
+  watches.delete(lane)
+}
+
+function listenForEnd(lane: Lane): void {
+  lane.on('close', onLeft)
+  // A request on HTTP/2 has its own end, while a FIN is that of everything on its socket.
+  if (!isShared(lane)) lane.on('end', onLeft)
+}
+
+/** Whether the peer was lost (a reset, a failed write), in place of having closed. */
+export function hasVanished(lane: Lane): boolean {
+  return watchLane(lane).failed || !wasLeft(lane)
 }
 
 /** The lane belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
@@ -85,13 +93,17 @@ const READ_OVER = 4096
 
 /** Reads over what comes behind a stream, as long as that may be a request, and not too long. */
 export function readOver(lane: Lane): void {
+  // A list that Node's own listeners were in keeps their room: twice 150 bytes.
+  lane.off('close', onLeft).off('end', onLeft)
+  listenForEnd(lane)
+  watchLane(lane).ignored = 0
   lane.on('data', onData).resume()
 }
 
 function onData(this: Lane, chunk: Buffer): void {
   const watch = watchLane(this)
-  watch.readOver += chunk.length
-  if (watch.readOver > READ_OVER || !MAY_BE_ASKED.test(chunk.toString('latin1', 0, 1))) this.destroy()
+  watch.ignored += chunk.length
+  if (watch.ignored > READ_OVER || !MAY_BE_ASKED.test(chunk.toString('latin1', 0, 1))) this.destroy()
 }
 
 /** What a request, or a part of one, has in it (RFC 9112 §2.2, RFC 9110 §5.5). */
