@@ -1,6 +1,7 @@
 import type { Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
 import { checkClose, withCode } from './close-reason.js'
+import type { Codec } from './codec.js'
 import type { Connection } from './connection.js'
 import { formatPlace } from './cursor.js'
 import { Encodings } from './encodings.js'
@@ -230,14 +231,20 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const id = place && formatPlace(place)
     const position = place?.position ?? Number.MAX_VALUE
     const overflowed: Connection[] = []
+    // Members one after another have the same codec and the same id, nearly always: what was encoded for the last serves the next.
+    let form: { readonly codec: Codec; readonly own: string | undefined; readonly bytes: Buffer } | undefined
     for (const { connection, liveAfter } of this.#reached(message.rooms)) {
       if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) continue
       const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
       if (isPassedOver && id === undefined) continue
       const own = id && connection.noteId(name, id)
       const { codec, queue } = connection
-      const bytes = isPassedOver ? codec.encode({ id: own }) : encodings.bytes(message, codec, own)
-      if (!queue.stage(bytes, isPassedOver ? undefined : message.event)) overflowed.push(connection)
+      if (isPassedOver) {
+        if (!queue.stage(codec.encode({ id: own }))) overflowed.push(connection)
+        continue
+      }
+      if (form?.codec !== codec || form.own !== own) form = { codec, own, bytes: encodings.bytes(message, codec, own) }
+      if (!queue.stage(form.bytes, message.event)) overflowed.push(connection)
     }
     for (const connection of overflowed) connection.end({ kind: 'overflow' })
   }

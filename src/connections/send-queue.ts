@@ -1,8 +1,11 @@
 import type { Overflow } from '../declare/routes.js'
+import { type Batch, beginBatch, flushAtEndOfTurn, type Waiting } from './turn.js'
 
 /** Where a connection's bytes go: a socket, or whatever stands before one. */
 export interface Sink {
   write(bytes: Buffer): boolean
+  /** Writes what nothing follows in this turn: there is no use in waiting for more. */
+  writeLast?(bytes: Buffer): boolean
   readonly writableLength: number
   readonly writableNeedDrain: boolean
   /** Bytes that it takes before it asks to wait for `drain`. */
@@ -10,11 +13,6 @@ export interface Sink {
   once(event: 'drain', listener: () => void): unknown
   cork?(): void
   uncork?(): void
-}
-
-export interface Waiting {
-  readonly bytes: Buffer
-  readonly key: string | undefined
 }
 
 export interface QueueOptions {
@@ -47,9 +45,10 @@ export class SendQueue {
   /** Of what waits and what was set aside. */
   #waitingBytes = 0
   /** What was staged in this turn of the event loop, and is written at its end. */
+  #batch: Batch | undefined
+  /** What was staged while the opening had not been sent, and waits for that. */
   #staged: Waiting[] = NONE
   #stagedBytes = 0
-  /** What is staged waits until the opening has been sent. */
   #held = true
   #dropped = false
   #draining = false
@@ -68,7 +67,7 @@ export class SendQueue {
 
   /** Bytes that the peer has not taken. */
   get size(): number {
-    return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes
+    return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes + (this.#batch?.size ?? 0)
   }
 
   /** Whether the peer keeps up: nothing waits for it. */
@@ -89,6 +88,10 @@ export class SendQueue {
   /** The opening has been sent: what was staged meanwhile follows. */
   release(): void {
     this.#held = false
+    const staged = this.#staged
+    this.#staged = NONE
+    this.#stagedBytes = 0
+    for (const { bytes, key } of staged) this.#add(bytes, key)
     this.flushStaged()
   }
 
@@ -123,15 +126,21 @@ export class SendQueue {
    */
   stage(bytes: Buffer, key?: string): boolean {
     if (this.#dropped) return true
-    if (this.#stagedBytes + bytes.length > JOIN_LIMIT && !this.#held) this.flushStaged()
+    if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT) this.flushStaged()
     if (this.options.overflow === 'disconnect' && this.#isOver(bytes)) return false
     if (this.#sink === undefined) this.#write(bytes, key)
-    else if (!this.#held || this.#makeRoom(this.#staged, { bytes, key })) {
-      if (this.#staged.length === 0) flushAtEndOfTurn(this)
+    else if (!this.#held) {
+      if (this.#batch === undefined) flushAtEndOfTurn(this)
+      this.#add(bytes, key)
+    } else if (this.#makeRoom(this.#staged, { bytes, key })) {
       this.#staged = added(this.#staged, { bytes, key })
       this.#stagedBytes += bytes.length
     }
     return true
+  }
+
+  #add(bytes: Buffer, key: string | undefined): void {
+    this.#batch = this.#batch === undefined ? beginBatch(bytes, key) : this.#batch.add(bytes, key)
   }
 
   /** Runs `send`: what it pushes leaves in one write. */
@@ -162,7 +171,7 @@ export class SendQueue {
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
   finish(): void {
-    const last = [...this.#waiting, ...this.#aside, ...(this.#held ? [] : this.#staged)]
+    const last = [...this.#waiting, ...this.#aside, ...(this.#batch?.items() ?? [])]
     this.together(() => {
       for (const { bytes } of last) this.#sink?.write(bytes)
     })
@@ -177,18 +186,17 @@ export class SendQueue {
     this.#waitingBytes = 0
     this.#staged = NONE
     this.#stagedBytes = 0
+    this.#batch = undefined
     this.#tellDrained(false)
   }
 
   /** @internal */
   flushStaged(): void {
-    const staged = this.#staged
-    if (this.#held || staged.length === 0) return
-    this.#staged = NONE
-    const bytes = this.#stagedBytes
-    this.#stagedBytes = 0
-    if (this.keepsUp && this.size + bytes <= this.#limit) this.#sinkWrite(joinShared(staged))
-    else for (const { bytes, key } of staged) this.#write(bytes, key)
+    const batch = this.#batch
+    if (batch === undefined) return
+    this.#batch = undefined
+    if (this.keepsUp && this.size + batch.size <= this.#limit) this.#sinkWriteLast(batch.joined)
+    else for (const { bytes, key } of batch.items()) this.#write(bytes, key)
   }
 
   #isOver(bytes: Buffer): boolean {
@@ -205,6 +213,13 @@ export class SendQueue {
   #sinkWrite(bytes: Buffer): void {
     this.writes++
     this.#sink?.write(bytes)
+  }
+
+  #sinkWriteLast(bytes: Buffer): void {
+    const sink = this.#sink
+    if (sink?.writeLast === undefined) return this.#sinkWrite(bytes)
+    this.writes++
+    sink.writeLast(bytes)
   }
 
   #enqueue(item: Waiting): void {
@@ -275,38 +290,4 @@ class Drained {
   readonly promise = new Promise<boolean>(resolve => {
     this.tell = resolve
   })
-}
-
-let turn: SendQueue[] = []
-
-function flushAtEndOfTurn(queue: SendQueue): void {
-  if (turn.length === 0) setImmediate(flushTurn)
-  turn.push(queue)
-}
-
-function flushTurn(): void {
-  const queues = turn
-  turn = []
-  for (const queue of queues) queue.flushStaged()
-  lastStaged = []
-  lastJoined = Buffer.alloc(0)
-}
-
-let lastStaged: readonly Waiting[] = []
-let lastJoined = Buffer.alloc(0)
-
-/**
- * One buffer for what a turn staged. Members of one room staged the same buffers one after another, so the buffer that
- * was joined for the last queue serves most others as well: ten events in one turn cost each peer one write.
- */
-function joinShared(staged: readonly Waiting[]): Buffer {
-  const [first] = staged
-  if (staged.length === 1 && first !== undefined) return first.bytes
-  const same =
-    staged.length === lastStaged.length && staged.every((item, index) => item.bytes === lastStaged[index]?.bytes)
-  if (!same) {
-    lastStaged = staged
-    lastJoined = Buffer.concat(staged.map(item => item.bytes))
-  }
-  return lastJoined
 }

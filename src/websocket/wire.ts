@@ -202,6 +202,11 @@ class DirectWire extends WebSocketWire {
         this.lane.uncork()
       })
     }
+    return this.writeLast(bytes)
+  }
+
+  writeLast(bytes: Buffer): boolean {
+    if (!this.open) return false
     this.#written += bytes.length
     return this.lane.write(bytes)
   }
