@@ -173,11 +173,9 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** @internal */
   onEnd(listener: () => void): () => void {
+    this.#cleanups ??= new Set()
     if (this.closed) listener()
-    else {
-      this.#cleanups ??= new Set()
-      this.#cleanups.add(listener)
-    }
+    else this.#cleanups.add(listener)
     return () => this.#cleanups?.delete(listener)
   }
 
