@@ -197,7 +197,7 @@ export class Application {
     await this.#container.start()
     const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
-    const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
+    const compiled: Compiled = await compileRoutes(this.routes, serving, { closingSlash, origins })
     const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options) }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)

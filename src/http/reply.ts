@@ -54,9 +54,7 @@ function encode(body: unknown, handler: string): [Content | undefined, string | 
   if (body === undefined) return [undefined, undefined]
   if (typeof body === 'string') return [body, 'text/plain; charset=utf-8']
   const bytes = asBytes(body)
-  return bytes === undefined
-    ? [toText(body, handler), 'application/json']
-    : [bytes, 'application/octet-stream']
+  return bytes === undefined ? [toText(body, handler), 'application/json'] : [bytes, 'application/octet-stream']
 }
 
 function asBytes(body: unknown): Buffer | undefined {

@@ -1,5 +1,8 @@
-import { parse } from 'secure-json-parse'
+import type * as SecureJson from 'secure-json-parse'
 import { badRequest } from '../errors.js'
+import { lazily } from './lazily.js'
+
+const secure = lazily<typeof SecureJson>('secure-json-parse')
 
 /** Arrays and objects inside each other, at the most. */
 const DEPTH = 100
@@ -12,7 +15,7 @@ const DEPTH = 100
 export function parseJson(text: string): unknown {
   if (isDeeperThan(text, DEPTH)) throw badRequest(`the JSON is nested more than ${DEPTH} deep`)
   try {
-    return parse(text, null, { protoAction: 'error', constructorAction: 'error' })
+    return secure().parse(text, null, { protoAction: 'error', constructorAction: 'error' })
   } catch (error) {
     throw badRequest(`the JSON cannot be read: ${(error as Error).message}`)
   }

@@ -10,7 +10,7 @@ import type { Route } from '../routing/table.js'
 import { compileMessages } from './messages.js'
 import { Socket, type SocketHandlers } from './socket.js'
 import { checkHandshake, checkOrigin } from './upgrade.js'
-import { makeAccept } from './wire.js'
+import type { makeAccept as MakeAccept } from './wire.js'
 
 /** Milliseconds between pings. */
 const HEARTBEAT = 30_000
@@ -28,6 +28,7 @@ export function compileWebSocket(
   route: Route,
   serving: ConnectionServing,
   origins: readonly string[] | '*',
+  makeAccept: typeof MakeAccept,
 ): ServeUpgrade {
   const options = route.options as WebSocketOptions
   const endpoint = compileEndpoint(route, bindWebSocket(route, serving), serving.resolve)
