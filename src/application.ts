@@ -1,8 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Server } from 'node:http'
+import type { Http2SecureServer, Http2Server } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { type Blueprint, connectionTokens, drawUp } from './blueprint.js'
 import type { Connection } from './connections/connection.js'
-import { drainConnections } from './connections/drain.js'
 import type { OpenEventLog } from './connections/event-log.js'
 import { LiveConnections } from './connections/live.js'
 import { MemoryEventLog } from './connections/memory-event-log.js'
@@ -20,7 +20,16 @@ import { openRegistryLog } from './registry-log.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
 import { Dispatcher } from './server/dispatch.js'
+import {
+  checkServer,
+  type ForeignHandler,
+  type ForeignUpgrade,
+  handleForeign,
+  upgradeForeign,
+} from './server/foreign.js'
 import { attachHandlers, type Handlers } from './server/handlers.js'
+import { Health } from './server/health.js'
+import { type LeaveOptions, leave } from './server/leave.js'
 import type { ListenAddress } from './server/listener.js'
 import { Listeners } from './server/listeners.js'
 import { onSignals } from './server/signals.js'
@@ -29,29 +38,11 @@ import { warningsOf } from './server/warnings.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import { type Construct, Container } from './wiring/container.js'
 import { within } from './wiring/patience.js'
+import type { Workers } from './workers/workers.js'
 
 const DEADLINE = 10_000
-const PORT = 3000
 /** Milliseconds that each end has at the least, when the connections are gone. */
 const STOP_PATIENCE = 5000
-
-/**
- * Reads the modules, makes what they declare, and serves it.
- * @throws ConfigurationError with everything that is wrong, before anything listens
- * @throws AddressInUseError when the port is taken
- */
-export async function bootstrap(module: AbstractClass, options: ApplicationOptions = {}): Promise<Application> {
-  const app = new Application(module, options)
-  try {
-    await app.start()
-    if (options.listen !== false) await app.listen(addressOf(options))
-  } catch (error) {
-    await app.close({ deadline: 0 }).catch(worse => app.logger.error('the application did not stop cleanly', worse))
-    throw error
-  }
-  if (options.signals ?? options.listen !== false) app.closeOnSignals()
-  return app
-}
 
 /** The route table of a module, without making anything. @throws ConfigurationError */
 export function readRoutes(module: AbstractClass, options: ApplicationOptions = {}): readonly Route[] {
@@ -69,16 +60,11 @@ function readBlueprint(module: AbstractClass, given: ApplicationOptions, app: Ap
     prefix: String(options.prefix ?? ''),
     closingSlash: options.closingSlash ?? 'ignore',
     versioning: options.versioning,
+    health: options.health,
     overrides: listOf(options.overrides),
     signsCookies: app === undefined || options.cookieKeys !== undefined,
     problems: optionProblems(given),
   })
-}
-
-function addressOf({ port = PORT, host, path, tls, http2 = false }: ApplicationOptions): ListenAddress {
-  const protocols = { http2, ...(tls === undefined ? {} : { tls }) }
-  if (path !== undefined) return { path, ...protocols }
-  return { port: Number(port), ...(host === undefined ? {} : { host }), ...protocols }
 }
 
 /** A running application. It is injected by its type; while singletons are made, it has not started. */
@@ -91,6 +77,8 @@ export class Application {
   readonly #listeners: Listeners
   readonly #registries: ConnectionRegistry[] = []
   #dispatcher: Dispatcher | undefined
+  #workers: Workers | undefined
+  #over = () => {}
   #forgetSignals: () => void = () => {}
   #closing: Promise<void> | undefined
 
@@ -111,14 +99,19 @@ export class Application {
     return this.blueprint.routes
   }
 
-  /** How many event streams and sockets are open. */
+  /** The processes that serve, where this is the primary that started them: it makes no instances and serves nothing. */
+  get workers(): Workers | undefined {
+    return this.#workers
+  }
+
+  /** How many event streams and sockets are open in this process. */
   get connections(): number {
     return this.#live.size
   }
 
   /** The port of the first listener. */
   get port(): number {
-    const [address] = this.#listeners.addresses
+    const [address] = this.addresses
     return typeof address === 'object' ? address.port : 0
   }
 
@@ -126,39 +119,36 @@ export class Application {
   get url(): string | undefined {
     const { host = 'localhost' } = this.options
     const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-    return this.port === 0 ? undefined : `${this.#listeners.isSecure ? 'https' : 'http'}://${name}:${this.port}`
+    const isSecure = this.#workers === undefined ? this.#listeners.isSecure : this.options.tls !== undefined
+    return this.port === 0 ? undefined : `${isSecure ? 'https' : 'http'}://${name}:${this.port}`
   }
 
   /** Where each listener listens; a string is the path of a Unix socket. */
   get addresses(): readonly (AddressInfo | string)[] {
-    return this.#listeners.addresses
+    return this.#workers?.addresses ?? this.#listeners.addresses
   }
 
   /** The instance behind a token. */
   get<T>(token: Token<T>): T {
+    this.#refuseInPrimary('get')
     return this.#container.get(token)
   }
 
   /** Serves requests of another server, such as Express (`express().use(app.handler)`): what has no route goes to `next`. */
-  readonly handler = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
-    this.#dispatch().handle(request, response, next)
-  }
+  readonly handler: ForeignHandler = (...exchange) => handleForeign(this.#dispatch(), ...exchange)
 
-  /** Serves upgrade requests of another server: `server.on('upgrade', app.upgrade)`. What has no route goes to `next`, or is answered with 404. */
-  readonly upgrade = (
-    request: IncomingMessage,
-    socket: Socket,
-    head: Buffer,
-    next?: (error?: unknown) => void,
-  ): void => {
-    this.#dispatch().upgrade(request, socket, head, next)
-  }
+  /**
+   * Serves the upgrade requests of another server: `server.on('upgrade', app.upgrade)`; those of HTTP/2 (RFC 8441) by
+   * `server.on('connect', app.upgrade)`. What has no route goes to `next`, or is answered with 404.
+   */
+  readonly upgrade: ForeignUpgrade = (...handed) => upgradeForeign(this.#dispatch(), ...handed)
 
   /**
    * Listens on one more address, with the protocols it is given there.
    * @throws AddressInUseError, or ConfigurationError for a certificate that cannot be used
    */
-  listen(address: ListenAddress): Promise<AddressInfo | string> {
+  async listen(address: ListenAddress): Promise<AddressInfo | string> {
+    this.#refuseInPrimary('listen')
     return this.#listeners.open(address)
   }
 
@@ -171,22 +161,42 @@ export class Application {
     this.#listeners.renew(tls)
   }
 
-  /** Serves all requests of an HTTP/1.1 server that somebody else starts and stops. */
-  attach(server: Server): void {
-    attachHandlers(server, this.#handlers())
+  /**
+   * Serves all requests of a server that somebody else starts and stops: of `node:http`, `node:https` or `node:http2`. The
+   * latter opens WebSockets over HTTP/2 where its `settings` say `enableConnectProtocol`.
+   * @throws TypeError for what is no server
+   */
+  attach(server: Server | Http2Server | Http2SecureServer): void {
+    checkServer(server)
+    const { handler: handle, upgrade } = this
+    attachHandlers(server as Server, { handle, upgrade, connect: upgrade })
   }
 
   #handlers(): Handlers {
     return {
-      handle: (request, response) => this.handler(request, response),
-      upgrade: (request, socket, head) => this.upgrade(request, socket, head),
+      handle: (request, response) => this.#dispatch().handle(request, response),
+      upgrade: (request, socket, head) => this.#dispatch().upgrade(request, socket, head),
       connect: (request, response) => this.#dispatch().connect(request, response),
     }
   }
 
   #dispatch(): Dispatcher {
+    this.#refuseInPrimary('a request')
     if (this.#dispatcher === undefined) throw new Error('the application has not started')
     return this.#dispatcher
+  }
+
+  #refuseInPrimary(what: string): void {
+    if (this.#workers === undefined) return
+    throw new Error(
+      `${what}: this is the primary, whose workers serve: do it where app.workers is undefined, or in onStart`,
+    )
+  }
+
+  /** Serves by other processes, and not itself. @param over called when they have ended @internal */
+  leaveTo(workers: Workers, over: () => void): void {
+    this.#workers = workers
+    this.#over = over
   }
 
   /** Makes the singletons, starts the registries' logs, runs `onStart`, compiles the routes. @internal */
@@ -198,7 +208,8 @@ export class Application {
     const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = await compileRoutes(this.routes, serving, { closingSlash, origins })
-    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options) }
+    const health = Health.of(this.options.health, this.#vitals())
+    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
@@ -208,6 +219,11 @@ export class Application {
     const opened = await openRegistryLog(registry.constructor as AbstractClass, open, this.logger)
     this.#registries.push(registry)
     await registry.start({ ...opened, logger: this.logger })
+  }
+
+  #vitals() {
+    const get = <T>(token: Token<T>) => this.#container.get(token)
+    return { live: this.#live, registries: this.#registries, get, logger: this.logger }
   }
 
   #serving(compiled: () => Compiled): ConnectionServing {
@@ -236,19 +252,31 @@ export class Application {
   }
 
   /**
-   * Stops: no new connections; event streams and sockets are drained; running handlers finish; at the deadline what is
-   * left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
-   * longer. A second call waits for the first.
+   * Stops: balancers are told for the `drainDelay`; no new connections; event streams and sockets are drained; running
+   * handlers finish; at the deadline what is left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
+   * longer. A second call waits for the first. In a primary: all workers do this, and end.
    * @param options.deadline milliseconds until what is left is cut. @default the application's `deadline`, 10_000
+   * @param options.drainDelay milliseconds before that. @default the application's `drainDelay`, 0
    * @throws the first failure of a registry's log, an `onStop` or a disposal; all had their turn
    */
-  close(options: { readonly deadline?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.deadline ?? this.options.deadline ?? DEADLINE)
+  close(options: Partial<LeaveOptions> = {}): Promise<void> {
+    this.#closing ??= this.#end(options).finally(() => this.#forgetSignals())
     return this.#closing
   }
 
-  async #close(deadline: number): Promise<void> {
-    await this.#drain(deadline)
+  async #end(options: Partial<LeaveOptions>): Promise<void> {
+    if (this.#workers === undefined) return this.#close({ ...this.leaving, ...options })
+    await this.#workers.close(options).finally(this.#over)
+  }
+
+  /** How it stops where nothing else is said. @internal */
+  get leaving(): LeaveOptions {
+    const { deadline = DEADLINE, drainDelay = 0 } = this.options
+    return { deadline, drainDelay }
+  }
+
+  async #close({ deadline, drainDelay }: LeaveOptions): Promise<void> {
+    await leave(this.#live, this.#listeners, { deadline, drainDelay })
     this.#live.gone = true
     const patience = Math.max(deadline, STOP_PATIENCE)
     const logs = this.#registries.map(
@@ -257,21 +285,7 @@ export class Application {
     const failures: unknown[] = []
     for (const stop of [...logs, () => this.#container.stop(patience)])
       await stop().catch(error => failures.push(error))
-    this.#forgetSignals()
     if (failures.length > 0) throw failures[0]
-  }
-
-  async #drain(deadline: number): Promise<void> {
-    this.#live.draining = true
-    const stopped = this.#listeners.close()
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(), deadline)
-    const forced = new Promise<void>(resolve => late.signal.addEventListener('abort', () => resolve(), { once: true }))
-    await drainConnections(this.#live, deadline, late.signal)
-    await Promise.race([Promise.all([stopped, this.#live.emptied()]), forced])
-    clearTimeout(timer)
-    this.#listeners.destroy()
-    await stopped
   }
 
   /** Closes on SIGTERM and SIGINT, and ends the process; a second signal ends it at once. @internal */

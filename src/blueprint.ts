@@ -21,11 +21,19 @@ import { rowsOf } from './routing/rows.js'
 import type { Route } from './routing/table.js'
 import type { Versioning } from './routing/versioning.js'
 import { handlerProblems } from './server/compile.js'
+import { type HealthOptions, hiddenByHealth } from './server/health.js'
 import { EventStream } from './sse/event-stream.js'
 import { Socket } from './websocket/socket.js'
-import { constructorTokens, type Definition, define, nameDefinition, nameToken } from './wiring/definitions.js'
+import {
+  constructorTokens,
+  type Definition,
+  define,
+  nameDefinition,
+  nameToken,
+  optionalTokens,
+} from './wiring/definitions.js'
 import { classProblems } from './wiring/diagnose.js'
-import { type Asker, needProblems, resolveAlias, sortByNeed } from './wiring/graph.js'
+import { type Asker, needProblems, provideNothing, resolveAlias, sortByNeed } from './wiring/graph.js'
 import { kindOf } from './wiring/marks.js'
 import { type ListedClass, type ModuleGraph, walkModules } from './wiring/modules.js'
 import { surroundingClasses, surroundingProblems } from './wiring/surroundings.js'
@@ -35,6 +43,8 @@ export interface BlueprintOptions extends Surroundings {
   readonly closingSlash: 'ignore' | 'strict' | 'redirect'
   readonly versioning: Versioning | undefined
   readonly overrides: readonly Provider[]
+  /** Where health answers, and no route may. */
+  readonly health: boolean | HealthOptions | undefined
   /** Whether there are keys for signed cookies. */
   readonly signsCookies: boolean
   /** What exists without being listed. */
@@ -81,10 +91,13 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
   ]
   const definitions = define(listings, problems)
   const needs = new Map(perConnection.map(({ owner }) => [owner, constructorTokens(owner, problems)]))
+  const askers = askersOf(definitions, perConnection, needs)
+  const unmet = needProblems(askers, definitions, connectionTokens)
+  provideNothing(askers, definitions)
   const sorted = sortByNeed(definitions)
   problems.push(
     ...sorted.problems,
-    ...needProblems(askersOf(definitions, perConnection, needs), definitions, connectionTokens),
+    ...unmet,
     ...sharedProblems(classes, surrounding, definitions),
     ...registryProblems(definitions),
   )
@@ -93,6 +106,7 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }, placing),
   )
   problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
+  problems.push(...hiddenByHealth(routes, options.health))
   if (!options.signsCookies) problems.push(...keyProblems(routes))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])
   return { routes: Object.freeze(routes), definitions, order: sorted.order, needs }
@@ -171,12 +185,14 @@ function askersOf(
     name: nameDefinition(definition),
     module: definition.from,
     needs: definition.needs,
+    ...(definition.kind === 'class' ? { optional: optionalTokens(definition.useClass) } : {}),
     perConnection: definition.scope === 'connection' || definition.kind === 'alias',
   }))
   const connected = perConnection.map(({ owner, module }) => ({
     name: owner.name,
     module,
     needs: needs.get(owner) ?? [],
+    optional: optionalTokens(owner),
     perConnection: true,
     foreign: [kindOf(owner)?.as === 'sse' ? Socket : EventStream],
   }))

@@ -1,4 +1,5 @@
-export { Application, bootstrap, readRoutes } from './application.js'
+export { Application, readRoutes } from './application.js'
+export { bootstrap } from './bootstrap.js'
 export { type CloseReason, type Stop, type StopOptions, stop } from './connections/close-reason.js'
 export { Connection } from './connections/connection.js'
 export {
@@ -15,6 +16,7 @@ export {
   type Place,
 } from './connections/event-log.js'
 export { MemoryEventLog } from './connections/memory-event-log.js'
+export type { Presence, PresenceDiff, PresenceEvent } from './connections/presence.js'
 export { ConnectionRegistry, type JoinOptions } from './connections/registry.js'
 export type { Target } from './connections/target.js'
 export type { AbstractClass, Class, Token } from './declare/metadata.js'
@@ -39,7 +41,7 @@ export {
   Query,
   type ReadCookieOptions,
 } from './declare/params.js'
-export { Registry, type RegistryOptions, type Retention } from './declare/registry.js'
+export { type PresenceOptions, Registry, type RegistryOptions, type Retention } from './declare/registry.js'
 export {
   All,
   type Coding,
@@ -137,7 +139,9 @@ export {
 export { createPublisher, type EventsOf, Publisher, type PublisherOptions } from './publisher.js'
 export type { MessageRow, Route, RouteKind } from './routing/table.js'
 export type { Versioning } from './routing/versioning.js'
+export type { HealthCheck, HealthOptions } from './server/health.js'
 export type { Http2Options } from './server/http2.js'
+export type { LeaveOptions } from './server/leave.js'
 export type { ListenAddress, ListenerLimits } from './server/listener.js'
 export { type Middleware, type MountOptions, mount } from './server/middleware.js'
 export type { ListenerProtocols } from './server/protocols.js'
@@ -147,3 +151,4 @@ export { data, event, type ServerSentEvent } from './sse/encode.js'
 export { EventStream } from './sse/event-stream.js'
 export { Socket } from './websocket/socket.js'
 export type { OnStart, OnStop } from './wiring/container.js'
+export type { Workers } from './workers/workers.js'

@@ -10,6 +10,7 @@ import { requestIdProblems } from './pipeline/request-id.js'
 import type { ErrorMapping, GuardLike, InterceptorLike } from './pipeline/surroundings.js'
 import { versioningProblems } from './routing/versioning.js'
 import type { DispatchOptions } from './server/dispatch.js'
+import { type HealthOptions, healthProblems } from './server/health.js'
 import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
 import { type ListenerProtocols, protocolProblems } from './server/protocols.js'
@@ -39,7 +40,12 @@ export interface ApplicationOptions extends ListenerLimits, ListenerProtocols, A
   readonly errorMappers?: readonly ErrorMapping[]
   /** Providers that take the place of the modules', for tests. @default none */
   readonly overrides?: readonly Provider[]
-  /** Makes the event log of each registry. @default a `MemoryEventLog` each */
+  /**
+   * How many processes serve, on the same address: `'auto'` is one for each processor. This one then is their primary,
+   * which replaces those that die. A limit, such as `maxConnections`, is that of each. @default this process alone
+   */
+  readonly workers?: number | 'auto'
+  /** Makes the event log of each registry. @default a `MemoryEventLog` each; with `workers`, one that they share */
   readonly eventLog?: OpenEventLog
   /** Origins that may open WebSockets besides the host's own; `'*'` for any. @default none */
   readonly origins?: readonly string[] | '*'
@@ -63,6 +69,13 @@ export interface ApplicationOptions extends ListenerLimits, ListenerProtocols, A
   readonly signals?: boolean
   /** Milliseconds after which `close` cuts what has not ended. @default 10_000 */
   readonly deadline?: number
+  /**
+   * Milliseconds at the beginning of `close` in which all goes on, but `/ready` says 503 and replies say
+   * `Connection: close`, so that balancers turn away before the listeners close. @default 0
+   */
+  readonly drainDelay?: number
+  /** Whether `/ready` and `/live` are answered, in front of middleware and guards; or where, and what else is checked. @default false */
+  readonly health?: boolean | HealthOptions
 }
 
 const { milliseconds, bytes, count, flag, text, list, method, methods, nested } = check
@@ -85,6 +98,7 @@ const known: Checks<ApplicationOptions> = {
   interceptors: list,
   errorMappers: list,
   overrides: list,
+  workers: value => (value === 'auto' ? undefined : check.count(value) && "'auto', or a whole number, above 0"),
   eventLog: method,
   origins: check.origins,
   bodyLimit: bytes,
@@ -99,6 +113,8 @@ const known: Checks<ApplicationOptions> = {
   logger: check.logger,
   signals: flag,
   deadline: milliseconds,
+  drainDelay: milliseconds,
+  health: elsewhere,
   headersTimeout: milliseconds,
   requestTimeout: milliseconds,
   keepAliveTimeout: milliseconds,
@@ -114,7 +130,7 @@ export function optionProblems(options: ApplicationOptions): string[] {
   if (typeof options !== 'object' || options === null) return problems
   const { trustProxy, versioning, requestId } = options
   problems.push(...trustProblems(trustProxy), ...versioningProblems(versioning), ...requestIdProblems(requestId))
-  problems.push(...protocolProblems('bootstrap', options))
+  problems.push(...protocolProblems('bootstrap', options), ...healthProblems('bootstrap', options.health))
   const { port } = options
   if (port !== undefined && !isPort(port))
     problems.push(`bootstrap: port ${JSON.stringify(port)} is no port: give a number from 0 to 65535`)
@@ -129,7 +145,7 @@ export function optionProblems(options: ApplicationOptions): string[] {
 const BODY_LIMIT = 1_048_576
 
 /** What the options say of each exchange. */
-export function dispatchOptions(options: ApplicationOptions): Omit<DispatchOptions, keyof Arrivals> {
+export function dispatchOptions(options: ApplicationOptions): Omit<DispatchOptions, keyof Arrivals | 'health'> {
   const { use = [], useOnUpgrade = use, closingSlash = 'ignore', errorMappers = [] } = options
   const { bodyLimit = BODY_LIMIT, cookieKeys = [], compression = false } = options
   return { use, useOnUpgrade, closingSlash, errorMappers, bodyLimit, cookieKeys, compression }

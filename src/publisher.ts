@@ -1,6 +1,6 @@
-import { checkClose } from './connections/close-reason.js'
+import { toJson } from './connections/codec.js'
 import { EventLog, type OpenEventLog } from './connections/event-log.js'
-import { type Outbox, outboxTo } from './connections/outbox.js'
+import { isOfUser, type OfUser, type Outbox, outboxTo } from './connections/outbox.js'
 import type { ConnectionRegistry } from './connections/registry.js'
 import { checkRooms, type DataOf, Target } from './connections/target.js'
 import type { Class } from './declare/metadata.js'
@@ -38,15 +38,17 @@ export class Publisher<Events extends object> {
     return new Target<Events>(this.#outbox, undefined).send(event, ...data)
   }
 
-  /** Runs `info` with a message on each member of a room, or on the connection with this id; it travels as JSON. */
-  async tell(roomOrId: string | readonly string[], message: unknown): Promise<void> {
-    await this.to(roomOrId).tell(message)
+  /** Runs `info` with a message on each member of a room, on the connection with this id, or on those of a user; it travels as JSON. */
+  async tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
+    await this.#outbox.tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
   }
 
-  /** Ends the connections of a room, or the one with this id. @param reason a socket's close code (@default 1008) and text */
-  async disconnect(roomOrId: string, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
-    checkClose(reason)
-    await this.log.notify({ kind: 'disconnect', target: roomOrId, ...reason })
+  /** Ends the connections of a room, the one with this id, or those of a user. @param reason a socket's close code (@default 1008) and text */
+  async disconnect(
+    whom: string | OfUser,
+    reason: { readonly code?: number; readonly text?: string } = {},
+  ): Promise<void> {
+    await this.#outbox.disconnect(whom, reason)
   }
 
   /** Lets go of the log; of one that was given as an instance nothing is taken away. */

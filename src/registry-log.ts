@@ -2,7 +2,7 @@ import { registryMark } from './blueprint.js'
 import type { EventLog, OpenEventLog } from './connections/event-log.js'
 import { defaultRetention } from './connections/registry.js'
 import type { AbstractClass } from './declare/metadata.js'
-import type { RegistryOptions } from './declare/registry.js'
+import type { PresenceOptions, RegistryOptions } from './declare/registry.js'
 import type { Logger } from './logger.js'
 
 /** A registry's log, and how it is used. */
@@ -11,14 +11,15 @@ export interface RegistryLog {
   /** Whether what is sent is kept. */
   readonly history: boolean
   readonly log: EventLog
+  readonly presence: PresenceOptions | undefined
 }
 
 /** Opens the log of a registry as its class is marked. */
 export async function openRegistryLog(owner: AbstractClass, open: OpenEventLog, logger: Logger): Promise<RegistryLog> {
   const mark = registryMark(owner)
   const name = mark?.path ?? owner.name
-  const { history } = (mark?.options ?? {}) as RegistryOptions
+  const { history, presence } = (mark?.options ?? {}) as RegistryOptions
   const asked = typeof history === 'number' ? { count: history } : typeof history === 'object' ? history : {}
   const log = await open(name, { ...defaultRetention, ...asked }, logger)
-  return { name, history: history !== false && history !== 0, log }
+  return { name, history: history !== false && history !== 0, log, presence }
 }

@@ -12,9 +12,12 @@ const RANKS = [
   ['connections/'],
   ['http/', 'sse/', 'websocket/', 'logs/'],
   ['server/', 'describe/'],
+  ['workers/'],
   ['options.ts', 'blueprint.ts'],
   ['registry-log.ts'],
   ['application.ts', 'publisher.ts'],
+  ['processes.ts'],
+  ['bootstrap.ts'],
   ['index.ts'],
   ['inspector/', 'testing/', 'client/'],
   ['cli.ts'],
@@ -29,6 +32,8 @@ const SOLE_IMPORTERS: Record<string, RegExp> = {
   cookie: /^pipeline\/cookies\.ts$/,
   negotiator: /^pipeline\/negotiate\.ts$/,
   redis: /^logs\/redis\.ts$/,
+  '@nats-io/transport-node': /^logs\/nats-client\.ts$/,
+  '@nats-io/jetstream': /^logs\/nats-client\.ts$/,
 }
 
 const LINES_PER_FILE = 300

@@ -35,6 +35,17 @@ describe('the packed package', () => {
     )
   })
 
+  test('says what to install where the package that a log needs is not there', async () => {
+    for (const [door, open, packages] of [
+      ['redis', 'redisEventLog', 'redis'],
+      ['nats', 'natsEventLog', '@nats-io/transport-node @nats-io/jetstream'],
+    ]) {
+      const source = `import { ${open} } from 'palomino/${door}'; await ${open}()('r', {}, console)`
+      const asked = exec(process.execPath, ['--input-type=module', '--eval', source], { cwd: consumer })
+      await assert.rejects(asked, ({ stderr }: { stderr: string }) => stderr.includes(`npm install ${packages}`))
+    }
+  })
+
   test('serves an app compiled by tsc, its declarations checked', async () => {
     await compileWithTsc()
     await serves('tsc/app.js')

@@ -22,6 +22,8 @@ test('a publisher sends into the log of an application in its process, and leave
   await scores.broadcast('over')
   await scores.tell('final', { hello: 1 })
   await scores.disconnect('final', { code: 4000 })
+  await scores.tell({ user: 'ada' }, { hello: 2 })
+  await scores.disconnect({ user: 'ada' }, { text: 'away' })
   assert.match(id ?? '', /^[0-9a-f]+-1$/)
   assert.deepEqual(
     node.entries.map(({ rooms, event, data }) => ({ rooms, event, data })),
@@ -30,10 +32,12 @@ test('a publisher sends into the log of an application in its process, and leave
       { rooms: undefined, event: 'over', data: 'null' },
     ],
   )
-  assert.deepEqual(
-    node.notices.map(notice => notice.kind),
-    ['tell', 'disconnect'],
-  )
+  assert.deepEqual(node.notices, [
+    { kind: 'tell', rooms: ['final'], data: '{"hello":1}' },
+    { kind: 'disconnect', target: 'final', code: 4000 },
+    { kind: 'tell', rooms: [], user: 'ada', data: '{"hello":2}' },
+    { kind: 'disconnect', user: 'ada', text: 'away' },
+  ])
   await assert.rejects(scores.disconnect('final', { code: 1 }), RangeError)
   assert.throws(() => scores.to('\0'), TypeError)
   await scores.close()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import cluster from 'node:cluster'
 import { on, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -8,14 +9,18 @@ import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
-import type { Application, Publisher } from '../src/index.js'
+import type { Application, Publisher, Workers } from '../src/index.js'
 import { makeCertificate } from './support/certificate.js'
 import { eventually } from './support/eventually.js'
+import { NatsServer, skip as withoutNats } from './support/nats-server.js'
 import { root } from './support/paths.js'
 import { type Drive, type SnippetModule, testSnippets } from './support/readme.js'
 import { RedisServer, skip as withoutRedis } from './support/redis-server.js'
 import { send as request } from './support/send.js'
 import { frame } from './support/websocket-peer.js'
+
+// What the workers of a snippet run, in place of this file.
+cluster.setupPrimary({ exec: join(root, 'dist/snippets/readme/out/cores.js'), args: [], execArgv: [] })
 
 let redis: RedisServer | undefined
 before(async () => {
@@ -24,6 +29,14 @@ before(async () => {
   process.env.REDIS_URL = redis.url
 })
 after(() => redis?.end())
+
+let nats: NatsServer | undefined
+before(async () => {
+  if (withoutNats !== false) return
+  nats = await NatsServer.open()
+  process.env.NATS_URL = nats.url
+})
+after(() => nats?.end())
 
 const at = (module: SnippetModule, path: string, scheme = 'http') =>
   `${scheme}://localhost:${(module.app as unknown as { port: number }).port}${path}`
@@ -214,6 +227,63 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(shown, ['one', 'two'])
   },
 
+  'deploys.ts': async module => {
+    const ready = await fetch(at(module, '/ready'))
+    assert.deepEqual([ready.status, await json(ready)], [200, { status: 'ready' }])
+    assert.equal((await fetch(at(module, '/live'))).status, 200)
+    assert.deepEqual(await json(await fetch(at(module, '/orders'))), [])
+  },
+
+  'lobby.ts': async module => {
+    const sources: EventSource[] = []
+    const shown: string[][] = []
+    class BrowserSource extends EventSource {
+      constructor(path: string) {
+        super(at(module, path))
+        sources.push(this)
+      }
+    }
+    runInBrowser('const here', { EventSource: BrowserSource, show: (users: string[]) => void shown.push(users) })
+    await eventually('it sees itself', () => shown.at(-1)?.includes('ada'))
+    const others = ['bob', 'bob'].map(user => new EventSource(at(module, `/lobbies/green/events?user=${user}`)))
+    sources.push(...others)
+    await eventually('bob is here', () => shown.at(-1)?.join() === 'ada,bob')
+    const lobby = () => fetch(at(module, '/lobbies/green')).then(json)
+    await eventually('all are counted', async () => (await lobby()).connections === 3)
+    assert.deepEqual(await lobby(), {
+      users: [
+        { user: 'ada', metas: [{ name: 'ADA' }] },
+        { user: 'bob', metas: [{ name: 'BOB' }, { name: 'BOB' }] },
+      ],
+      connections: 3,
+      diary: ['ada came into green', 'bob came into green'],
+    })
+    assert.equal((await fetch(at(module, '/lobbies/users/bob'), { method: 'DELETE' })).status, 204)
+    await eventually('bob is gone', () => shown.at(-1)?.join() === 'ada')
+    assert.equal((await lobby()).diary.at(-1), 'bob left green')
+    for (const source of sources) source.close()
+  },
+
+  'cores.ts': async (module, t) => {
+    const source = new EventSource(at(module, '/rooms/den'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    let heard = 0
+    const pids = new Set<string>()
+    source.addEventListener('said', ({ data }) => {
+      heard++
+      pids.add(JSON.parse(data).by)
+    })
+    let sent = 0
+    const saysMore = async () => {
+      await send(at(module, '/rooms/den'), 'POST', {}, { Connection: 'close' })
+      return ++sent >= 4 && pids.size === (module.workers as Workers).count
+    }
+    await eventually('each worker has sent', saysMore, { timeout: 30_000 })
+    await eventually('all is heard', () => heard === sent)
+    assert.deepEqual([...pids].sort(), [...(module.workers as Workers).pids].sort())
+  },
+
   'scores.ts': async (module, t) => {
     const scores = module.scores as Publisher<{ goal: { team: string } }>
     t.after(() => scores.close())
@@ -223,6 +293,30 @@ const DRIVES: Record<string, Drive> = {
     const seen = events(source, ['goal'], 1)
     await scores.to('final').send('goal', { team: 'blue' })
     assert.deepEqual(await seen, ['goal: {"team":"blue"}'])
+  },
+
+  'orders.ts': async (module, t) => {
+    const source = new EventSource(at(module, '/sales'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    const seen = events(source, ['sold'], 2)
+    const sell = async (...items: string[]) => (await send(at(module, '/sales'), 'POST', { items })).status
+    assert.equal(await sell('tea', 'milk'), 409)
+    assert.equal(await sell('tea'), 204)
+    assert.equal(await sell('tea'), 204)
+    assert.equal(await sell('tea'), 409)
+    assert.deepEqual(await seen, ['sold: {"item":"tea","left":1}', 'sold: {"item":"tea","left":0}'])
+  },
+
+  'lights.ts': async (module, t) => {
+    const sockets = [1, 2].map(() => new WebSocket(at(module, '/lights/home', 'ws')))
+    t.after(() => sockets.map(socket => socket.close()))
+    await Promise.all(sockets.map(nextMessage)) // they are told their place
+    const seen = Promise.all(sockets.map(nextMessage))
+    sockets[0]?.send('on')
+    for (const message of (await seen) as { event: string; data: unknown }[]) {
+      assert.deepEqual([message.event, message.data], ['light', { on: true }])
+    }
   },
 
   'guarded.ts': async module => {
@@ -311,7 +405,7 @@ writeFileSync(process.env.TLS_KEY, certificate.key)
 writeFileSync(process.env.TLS_CERT, certificate.cert)
 after(() => rmSync(certificates, { recursive: true }))
 
-testSnippets(page, DRIVES, 'readme', { 'scores.ts': withoutRedis })
+testSnippets(page, DRIVES, 'readme', { 'scores.ts': withoutRedis, 'lights.ts': withoutNats })
 
 /** The next acknowledgement: past the message that tells a sender where it stands. */
 async function nextAck(socket: WebSocket): Promise<unknown> {

@@ -2,9 +2,10 @@
  * Runs the built tests: `npm test`, or `npm test -- sse '!browser'` for the files whose path contains "sse" and not
  * "browser". A skipped test is told loudly at the end; with PALOMINO_TEST_ALL=1 it is a failure.
  */
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { run } from 'node:test'
 import { spec as SpecReporter } from 'node:test/reporters'
 import { pathToFileURL } from 'node:url'
@@ -31,18 +32,31 @@ process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${setup}`
 
 const skipped = new Map<string, string[]>()
 
-run({ files, concurrency: Math.max(2, availableParallelism()) })
-  .on('test:fail', () => {
-    process.exitCode = 1
-  })
-  .on('test:pass', ({ name, skip }) => {
-    if (skip === undefined || skip === false) return
-    const reason = typeof skip === 'string' && skip !== '' ? skip : 'no reason given'
-    skipped.set(reason, [...(skipped.get(reason) ?? []), name])
-  })
-  .compose(new SpecReporter())
-  .on('end', tellSkipped)
-  .pipe(process.stdout)
+/** Those whose load is that of many processes run behind the others, one at a time. */
+const isAlone = (path: string) => path.includes(`${sep}chaos${sep}`)
+const rounds = [
+  { files: files.filter(path => !isAlone(path)), concurrency: Math.max(2, availableParallelism()) },
+  { files: files.filter(isAlone), concurrency: 1 },
+].filter(round => round.files.length > 0)
+
+for (const round of rounds) await runRound(round)
+tellSkipped()
+
+/** Runs files, and tells how they fare. */
+async function runRound(round: { readonly files: string[]; readonly concurrency: number }): Promise<void> {
+  const told = run(round)
+    .on('test:fail', () => {
+      process.exitCode = 1
+    })
+    .on('test:pass', ({ name, skip }) => {
+      if (skip === undefined || skip === false) return
+      const reason = typeof skip === 'string' && skip !== '' ? skip : 'no reason given'
+      skipped.set(reason, [...(skipped.get(reason) ?? []), name])
+    })
+    .compose(new SpecReporter())
+  told.pipe(process.stdout, { end: false })
+  await once(told, 'end')
+}
 
 function tellSkipped() {
   if (skipped.size === 0) return

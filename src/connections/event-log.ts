@@ -1,4 +1,5 @@
 import type { Logger } from '../logger.js'
+import type { NodeMessage } from './node-message.js'
 
 /** The room that stands for all: what is broadcast is kept there, and each peer has a position in it. */
 export const EVERYWHERE = '\u0000'
@@ -21,8 +22,17 @@ export interface LogEntry extends LogMessage {
 /** What is said to every node, and kept nowhere. A log carries it as it is: it has a JSON form. */
 export type Notice =
   | ({ readonly kind: 'event'; readonly volatile: boolean } & LogMessage)
-  | { readonly kind: 'tell'; readonly rooms: readonly string[] | undefined; readonly data: string }
-  | { readonly kind: 'disconnect'; readonly target: string; readonly code?: number; readonly text?: string }
+  | {
+      readonly kind: 'tell'
+      readonly rooms: readonly string[] | undefined
+      readonly user?: string
+      readonly data: string
+    }
+  | ({ readonly kind: 'disconnect'; readonly code?: number; readonly text?: string } & (
+      | { readonly target: string }
+      | { readonly user: string }
+    ))
+  | ({ readonly kind: 'node'; readonly from: string } & NodeMessage)
 
 /** A place in the order of one log. */
 export interface Place {
@@ -75,7 +85,7 @@ export abstract class EventLog {
   /**
    * Keeps a message; answers its place once the log has taken it. Needs no `start`.
    * @param key names the message: where one of this key was kept of late, nothing is, and the answer is its place. A log
-   * remembers the last 10,000 keys at least, for as long as its epoch lasts and for a day after the last of them
+   * remembers the last 10,000 keys while its epoch lasts, for a day after the last of them at the least
    */
   abstract append(message: LogMessage, key?: string): Promise<Place>
   /** Needs no `start`. */

@@ -2,7 +2,9 @@
 export class LiveConnections<C> implements Iterable<C> {
   readonly #connections = new Set<C>()
   #emptied: (() => void)[] = []
-  /** The application is going away: nothing opens any more. */
+  /** The application is about to go away: balancers are told, and connections that are kept; all else goes on. */
+  leaving = false
+  /** It is going away: nothing opens any more. */
   draining = false
   /** It has gone: what its handlers need is being stopped, and a server of somebody else may still ask them. */
   gone = false

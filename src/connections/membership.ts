@@ -151,7 +151,8 @@ export class Membership {
         if (!this.connection.closed && resets === this.#resets) await this.#give(page, asked)
       }
     } catch (error) {
-      this.connection.failed(error)
+      // The log may have stopped since the peer left: nobody waits for what was read.
+      if (!this.connection.closed) this.connection.failed(error)
     }
   }
 

@@ -1,3 +1,4 @@
+import { checkClose } from './close-reason.js'
 import { formatPlace } from './cursor.js'
 import type { EventLog, LogMessage } from './event-log.js'
 
@@ -5,21 +6,40 @@ import type { EventLog, LogMessage } from './event-log.js'
 export interface Outbox {
   /** @param key where the message is to be kept once, however often it is sent */
   send(message: LogMessage, volatile: boolean, key: string | undefined): Promise<string | undefined>
-  tell(rooms: readonly string[] | undefined, data: string): Promise<void>
+  tell(to: Told, data: string): Promise<void>
+  disconnect(target: string | OfUser, reason: { readonly code?: number; readonly text?: string }): Promise<void>
 }
+
+/** All connections that stand for a user. */
+export interface OfUser {
+  readonly user: string
+}
+
+/** Rooms, or connections by their ids; a user; undefined for all. */
+export type Told = readonly string[] | OfUser | undefined
 
 /** @param history whether what is sent is kept in the log */
 export function outboxTo(log: EventLog, history: boolean): Outbox {
   return {
     async send(message, volatile, key) {
       if (history && !volatile) return formatPlace(await log.append(message, key))
-      if (key !== undefined)
-        throw new TypeError(
-          `once('${key}') is for what is kept: ${volatile ? 'a volatile send' : 'a registry without history'} is not`,
-        )
+      const unkept = volatile ? 'a volatile send' : 'a registry without history'
+      if (key !== undefined) throw new TypeError(`once('${key}') is for what is kept: ${unkept} is not`)
       await log.notify({ kind: 'event', volatile, ...message })
       return undefined
     },
-    tell: (rooms, data) => log.notify({ kind: 'tell', rooms, data }),
+    tell: (to, data) =>
+      log.notify({ kind: 'tell', data, ...(isOfUser(to) ? { rooms: [], user: to.user } : { rooms: to }) }),
+    async disconnect(target, reason) {
+      checkClose(reason)
+      const { code, text } = reason
+      const given = { ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
+      const whom = typeof target === 'string' ? { target } : { user: target.user }
+      await log.notify({ kind: 'disconnect', ...whom, ...given })
+    },
   }
+}
+
+export function isOfUser(to: unknown): to is OfUser {
+  return typeof to === 'object' && to !== null && 'user' in to
 }

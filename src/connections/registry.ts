@@ -1,18 +1,20 @@
-import type { Retention } from '../declare/registry.js'
+import type { PresenceOptions, Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
-import { checkClose, withCode } from './close-reason.js'
-import type { Codec } from './codec.js'
+import type { Clock } from './clock.js'
+import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
-import { formatPlace } from './cursor.js'
+import { Delivery } from './delivery.js'
 import { Encodings } from './encodings.js'
-import type { EventLog, LogMessage, Notice, Place } from './event-log.js'
-import { isLocalId } from './id.js'
+import type { EventLog, LogHealth, Place } from './event-log.js'
+import { Members } from './members.js'
 import { Membership, type Surroundings } from './membership.js'
-import { type Outbox, outboxTo } from './outbox.js'
+import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
+import type { Presence, PresenceDiff } from './presence.js'
 import { SharedReads } from './shared-reads.js'
 import { checkRooms, type DataOf, Target } from './target.js'
+import { checkTracking, Tracking, type TrackOptions } from './tracking.js'
 
-export interface JoinOptions {
+export interface JoinOptions<Meta = unknown> extends TrackOptions<Meta> {
   /** The last events of the room that a peer gets which did not come back to it with a last event id. @default 0 */
   readonly history?: number
 }
@@ -23,49 +25,81 @@ export interface RegistrySetup {
   readonly history: boolean
   readonly log: EventLog
   readonly logger: Logger
+  readonly presence?: PresenceOptions | undefined
+  /** For tests that make time pass. @default the process' own */
+  readonly clock?: Clock
 }
 
 interface Running extends RegistrySetup, Surroundings {
   place: Place
+  readonly outbox: Outbox
+  readonly tracking: Tracking
 }
 
 /** The retention of a registry that says nothing of its own. */
 export const defaultRetention: Required<Retention> = { count: 100, bytes: 1_048_576, age: 300_000 }
+/** Milliseconds. */
+const HEARTBEAT = 5000
+const LINGER = 5000
+/** Milliseconds that a node has to say how many connections it has. */
+const PATIENCE = 2000
 
 /**
  * A named set of live connections, in rooms, and the log of what was sent to them. Event streams and sockets alike may
- * join. Extend it with the events it carries, mark the class `@Registry(name)`, list it as a provider, and ask for it by
- * its type.
+ * join. Extend it with the events it carries (and the metadata of its users), mark the class `@Registry(name)`, list it as
+ * a provider, and ask for it by its type.
  */
-export abstract class ConnectionRegistry<Events extends object = Record<string, unknown>> {
+export abstract class ConnectionRegistry<Events extends object = Record<string, unknown>, Meta = unknown> {
   #running: Running | undefined
-  readonly #members = new Map<Connection, Membership>()
-  readonly #rooms = new Map<string, Set<Membership>>()
-  #size = 0
+  readonly #members = new Members()
 
   /** Called when a connection has entered a room. Errors and rejections are logged. */
   protected joined?(connection: Connection, room: string): void | Promise<unknown>
   /** Called when a connection has left a room, or ended. Errors and rejections are logged. */
   protected left?(connection: Connection, room: string): void | Promise<unknown>
+  /** Called on each node when it learns that a user is present in a room, wherever. Errors and rejections are logged. */
+  protected userJoined?(user: Presence<Meta>, room: string): void | Promise<unknown>
+  /** Called on each node when it learns that a user's metadata are other ones. Errors and rejections are logged. */
+  protected userChanged?(user: Presence<Meta>, room: string): void | Promise<unknown>
+  /** Called on each node when it learns that a user is present no more. Errors and rejections are logged. */
+  protected userLeft?(user: Presence<Meta>, room: string): void | Promise<unknown>
 
   /** How many connections of this node are in any room. */
   get size(): number {
-    return this.#size
+    return this.#members.size
+  }
+
+  /** Whether its log can be had: what is sent is taken, and what other nodes send is heard. */
+  get health(): LogHealth {
+    return this.#running?.log.health ?? { ready: false }
   }
 
   /** This node's rooms that somebody is in. */
   rooms(): string[] {
-    return [...this.#rooms.keys()]
+    return this.#members.rooms
   }
 
   /** This node's connections in a room. */
   members(room: string): Connection[] {
-    return [...(this.#rooms.get(room) ?? [])].map(member => member.connection)
+    return Array.from(this.#members.in(room), member => member.connection)
   }
 
   /** How many connections of this node are in a room. */
   count(room: string): number {
-    return this.#rooms.get(room)?.size ?? 0
+    return this.#members.in(room).size
+  }
+
+  /**
+   * How many connections of all nodes are in a room; where none is named, in any. Asks every node that lives, and leaves
+   * out one that does not answer within two seconds.
+   */
+  async total(room?: string): Promise<number> {
+    return this.#whenRunning('total').tracking.nodes.total(room, PATIENCE)
+  }
+
+  /** Who is in a room, on any node: the users whom connections stand for that joined as `{ user }`. */
+  presence(room: string): Presence<Meta>[] {
+    return this.#whenRunning('presence').tracking.users(room) as Presence<Meta>[]
   }
 
   /**
@@ -74,15 +108,17 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * Inside `open` it resolves at once, and the replay follows what `open` returns; later, when the peer is live. A room
    * that is joined late is resumed from the same id: what a peer is to resume in should be joined in `open`, since the
    * first event after that moves its last event id on.
-   * @throws TypeError for what is no name of a room
+   * Joined as a `user`, it makes that user present; joined again so, it gives other metadata.
+   * @throws TypeError for what is no name of a room, no user, and no metadata
    */
-  async join(connection: Connection, room: string | readonly string[], options: JoinOptions = {}): Promise<void> {
+  async join(connection: Connection, room: string | readonly string[], options: JoinOptions<Meta> = {}): Promise<void> {
     const running = this.#whenRunning('join')
     const { history = 0 } = options
+    const tracked = checkTracking(options)
     for (const name of checkRooms(room)) {
       const past = history > 0 ? await this.#past(running, connection, name, history) : undefined
       if (connection.closed) return
-      this.#enter(running, connection, name, past ?? running.place.position)
+      this.#enter(running, connection, name, past ?? running.place.position, tracked)
     }
     const member = this.#members.get(connection)
     if (member === undefined || member.live) return
@@ -118,41 +154,58 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return new Target<Events>(this.#outbox(), undefined).send(event, ...data)
   }
 
-  /** Runs `info` with a message on each member of a room, or on the connection with this id, on every node; it travels as JSON. */
-  async tell(roomOrId: string | readonly string[], message: unknown): Promise<void> {
-    await this.to(roomOrId).tell(message)
+  /**
+   * Runs `info` with a message on each member of a room, on the connection with this id, or on the connections of a user,
+   * on every node; it travels as JSON.
+   */
+  async tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
+    await this.#outbox().tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
   }
 
   /**
-   * Ends the connections of a room, or the one with this id, on every node.
+   * Ends the connections of a room, the one with this id, or those of a user, on every node.
    * @param reason a socket's close code (@default 1008) and text
    */
-  async disconnect(roomOrId: string, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
-    checkClose(reason)
-    await this.#whenRunning('disconnect').log.notify({ kind: 'disconnect', target: roomOrId, ...reason })
+  async disconnect(
+    whom: string | OfUser,
+    reason: { readonly code?: number; readonly text?: string } = {},
+  ): Promise<void> {
+    await this.#whenRunning('disconnect').outbox.disconnect(whom, reason)
   }
 
   /** @internal */
   async start(setup: RegistrySetup): Promise<void> {
-    const reads = new SharedReads(setup.log, () => running.place)
-    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings: new Encodings() }
+    const { name, log, clock } = setup
+    const { heartbeat = HEARTBEAT, linger = LINGER } = setup.presence ?? {}
+    const encodings = new Encodings()
+    const tracking = new Tracking({
+      ...{ name, log, encodings, clock, heartbeat, linger },
+      count: room => (room === undefined ? this.size : this.count(room)),
+      changed: this.#listens ? (room, diff) => this.#tellUsers(room, diff) : undefined,
+    })
+    const delivery = new Delivery(name, this.#members, encodings, tracking)
+    const outbox = outboxTo(log, setup.history)
+    const reads = new SharedReads(log, () => running.place)
+    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking }
     this.#running = running
-    await setup.log.start({
+    await log.start({
       entry: entry => {
         running.place = { epoch: running.place.epoch, position: entry.position }
-        this.#deliver(running, entry, running.place)
+        delivery.deliver(entry, running.place)
       },
-      notice: notice => this.#hear(running, notice),
+      notice: notice => delivery.hear(notice),
       reset: place => {
         const last = running.place
         running.place = place
-        for (const member of this.#members.values()) if (setup.history) member.reset(last)
+        for (const member of this.#members.all) if (setup.history) member.reset(last)
+        tracking.nodes.greet()
       },
     })
   }
 
   /** @internal */
   async stop(): Promise<void> {
+    await this.#running?.tracking.stop()
     await this.#running?.log.stop()
   }
 
@@ -164,39 +217,43 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   }
 
   #outbox(): Outbox {
-    const { log, history } = this.#whenRunning('send')
-    return outboxTo(log, history)
+    return this.#whenRunning('send').outbox
   }
 
-  #enter(running: Running, connection: Connection, room: string, position: number): void {
+  #enter(running: Running, connection: Connection, room: string, position: number, tracked: TrackOptions): void {
     let member = this.#members.get(connection)
     if (member === undefined) {
       const entered = new Membership(connection, running)
       member = entered
-      this.#members.set(connection, entered)
+      this.#members.add(entered)
       connection.onEnd(() => this.#forget(entered))
     }
-    if (member.rooms.has(room)) return
-    if (member.rooms.size === 0) this.#size++
-    member.enter(room, position)
-    const members = this.#rooms.get(room) ?? new Set()
-    this.#rooms.set(room, members.add(member))
-    this.#tellHook(() => this.joined?.(connection, room))
+    const isNew = this.#members.enter(member, room, position)
+    running.tracking.enter(connection, room, tracked)
+    if (isNew) this.#tellHook(() => this.joined?.(connection, room))
   }
 
   #exit(member: Membership, room: string): void {
-    if (!member.rooms.has(room)) return
-    member.leave(room)
-    if (member.rooms.size === 0) this.#size--
-    const members = this.#rooms.get(room)
-    members?.delete(member)
-    if (members?.size === 0) this.#rooms.delete(room)
-    this.#tellHook(() => this.left?.(member.connection, room))
+    const { connection } = member
+    if (!this.#members.exit(member, room)) return
+    this.#running?.tracking.leave(connection, room, connection.closeReason)
+    this.#tellHook(() => this.left?.(connection, room))
   }
 
   #forget(member: Membership): void {
-    this.#members.delete(member.connection)
+    this.#members.delete(member)
     for (const room of [...member.rooms]) this.#exit(member, room)
+  }
+
+  /** Whether there is anyone to tell of users. */
+  get #listens(): boolean {
+    return [this.userJoined, this.userChanged, this.userLeft].some(hook => hook !== undefined)
+  }
+
+  #tellUsers(room: string, { joined = [], changed = [], left = [] }: PresenceDiff): void {
+    for (const user of joined) this.#tellHook(() => this.userJoined?.(user as Presence<Meta>, room))
+    for (const user of changed) this.#tellHook(() => this.userChanged?.(user as Presence<Meta>, room))
+    for (const user of left) this.#tellHook(() => this.userLeft?.(user as Presence<Meta>, room))
   }
 
   #tellHook(run: () => void | Promise<unknown>): void {
@@ -206,57 +263,5 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     } catch (error) {
       failed(error)
     }
-  }
-
-  /** Those whom a message reaches, each once. */
-  #reached(rooms: readonly string[] | undefined): Iterable<Membership> {
-    if (rooms === undefined) return this.#members.values()
-    if (rooms.length === 1) return this.#rooms.get(rooms[0] ?? '') ?? []
-    return new Set(rooms.flatMap(room => [...(this.#rooms.get(room) ?? [])]))
-  }
-
-  /** The members of a room; where there are none, the one connection with this id. */
-  #named(roomOrId: string): Membership[] {
-    const members = this.#rooms.get(roomOrId)
-    if (members !== undefined || !isLocalId(roomOrId)) return [...(members ?? [])]
-    return [...this.#members.values()].filter(({ connection }) => connection.id === roomOrId)
-  }
-
-  /**
-   * Gives a message to the live members; those that catch up read it from the log. Who is passed over is told the id, so
-   * that it does not get the message when it comes back. Nothing of the application's runs before all have it: whose
-   * queue overflowed is ended after that.
-   */
-  #deliver({ name, encodings }: Running, message: LogMessage, place: Place | undefined, volatile = false): void {
-    const id = place && formatPlace(place)
-    const position = place?.position ?? Number.MAX_VALUE
-    const overflowed: Connection[] = []
-    // Members one after another have the same codec and the same id, nearly always: what was encoded for the last serves the next.
-    let form: { readonly codec: Codec; readonly own: string | undefined; readonly bytes: Buffer } | undefined
-    for (const { connection, liveAfter } of this.#reached(message.rooms)) {
-      if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) continue
-      const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
-      if (isPassedOver && id === undefined) continue
-      const own = id && connection.noteId(name, id)
-      const { codec, queue } = connection
-      if (isPassedOver) {
-        if (!queue.stage(codec.encode({ id: own }))) overflowed.push(connection)
-        continue
-      }
-      if (form?.codec !== codec || form.own !== own) form = { codec, own, bytes: encodings.bytes(message, codec, own) }
-      if (!queue.stage(form.bytes, message.event)) overflowed.push(connection)
-    }
-    for (const connection of overflowed) connection.end({ kind: 'overflow' })
-  }
-
-  #hear(running: Running, notice: Notice): void {
-    if (notice.kind === 'event') return this.#deliver(running, notice, undefined, notice.volatile)
-    if (notice.kind === 'tell') {
-      const told = notice.rooms?.flatMap(name => this.#named(name)) ?? this.#members.values()
-      for (const { connection } of new Set(told)) connection.tell(JSON.parse(notice.data))
-      return
-    }
-    const reason = withCode('disconnected', notice)
-    for (const { connection } of this.#named(notice.target)) connection.end(reason)
   }
 }

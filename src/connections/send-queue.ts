@@ -143,6 +143,14 @@ export class SendQueue {
     this.#batch = this.#batch === undefined ? beginBatch(bytes, key) : this.#batch.add(bytes, key)
   }
 
+  /** Writes bytes at once where the peer keeps up; answers `false` where it does not, and does nothing. */
+  offer(bytes: Buffer): boolean {
+    this.flushStaged()
+    if (this.#dropped || this.#held || !this.keepsUp) return false
+    this.#sinkWrite(bytes)
+    return true
+  }
+
   /** Runs `send`: what it pushes leaves in one write. */
   together<T>(send: () => T): T {
     const sink = this.#sink
@@ -157,10 +165,10 @@ export class SendQueue {
   /** Settles when all was taken by the sink and its buffer has run empty: `true`, or `false` when the queue was dropped. */
   drained(): Promise<boolean> {
     if (this.#dropped) return Promise.resolve(false)
-    this.#drained ??= new Drained()
-    const { promise } = this.#drained
+    const drained = this.#drained ?? new Drained()
+    this.#drained = drained
     this.#awaitDrain()
-    return promise
+    return drained.promise
   }
 
   #tellDrained(taken: boolean): void {
@@ -216,10 +224,9 @@ export class SendQueue {
   }
 
   #sinkWriteLast(bytes: Buffer): void {
-    const sink = this.#sink
-    if (sink?.writeLast === undefined) return this.#sinkWrite(bytes)
+    if (this.#sink?.writeLast === undefined) return this.#sinkWrite(bytes)
     this.writes++
-    sink.writeLast(bytes)
+    this.#sink.writeLast(bytes)
   }
 
   #enqueue(item: Waiting): void {

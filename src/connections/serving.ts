@@ -2,6 +2,7 @@ import type { ConnectionOptions } from '../declare/routes.js'
 import { unavailable } from '../errors.js'
 import { ConnectionContext } from '../pipeline/connection-context.js'
 import type { Endpoint } from '../pipeline/endpoint.js'
+import { isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Serving } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
@@ -45,13 +46,18 @@ export interface Opening {
   readonly open: (connection: Connection, args: unknown[]) => unknown
   /** Answers in place of the connection, where nothing was committed and `open`'s result asks for it: `true` if it did. */
   readonly answer: (connection: Connection, returned: unknown) => boolean
+  /** What is answered where the server is going away, in place of 503; undefined for that. */
+  readonly later?: () => unknown
 }
 
 /**
  * Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the
  * connection's. Nothing opens for a peer that left meanwhile, nor when the server is going away.
  */
-export function runOpening({ context, endpoint, make, open, answer }: Opening, serving: ConnectionServing): void {
+export function runOpening(
+  { context, endpoint, make, open, answer, later }: Opening,
+  serving: ConnectionServing,
+): void {
   let made: Connection | undefined
   const settle = (returned: unknown) => {
     context.settle()
@@ -66,12 +72,12 @@ export function runOpening({ context, endpoint, make, open, answer }: Opening, s
   }
   const commit = (connection: Connection, args: unknown[]) => {
     if (connection.closed) return undefined
-    if (serving.live.draining) throw goingAway()
+    if (serving.live.draining) return later?.() ?? raise(goingAway())
     return open(connection, args)
   }
   try {
     const result = then(endpoint.admit(context), () => {
-      if (context.response.destroyed) return undefined
+      if (isOver(context.response)) return undefined
       const connection = make()
       made = connection
       context.connect(connection)
@@ -90,6 +96,10 @@ function keepScope({ scope, route }: RequestContext, connection: Connection): vo
   if (scope === undefined) return
   scope.moveTo(new ConnectionContext(route, connection))
   connection.scope = scope
+}
+
+function raise(error: Error): never {
+  throw error
 }
 
 export function goingAway(): Error {

@@ -7,10 +7,14 @@ const AT_ONCE = 16
 const REMEMBERED = { count: 32, time: 1000 }
 
 interface Reading<T> {
+  readonly state: State
+  readonly answer: Promise<T>
+}
+
+interface State {
   /** How far the node had been given the log when the log was asked; undefined until it is. */
   from: Place | undefined
   answered: boolean
-  answer: Promise<T>
 }
 
 interface Waiting {
@@ -47,26 +51,27 @@ export class SharedReads {
 
   #share<T>(what: string, ask: () => Promise<T>): Promise<T> {
     const last = this.#readings.get(what) as Reading<T> | undefined
-    if (last !== undefined && (last.from === undefined || last.from === this.place())) return last.answer
-    const reading = { from: undefined, answered: false } as Omit<Reading<T>, 'answer'> as Reading<T>
-    if (last?.answered) this.#remembered--
-    this.#readings.set(what, reading)
-    reading.answer = this.#run(what, reading, last?.answered === false ? last.answer : undefined, ask)
-    return reading.answer
+    const from = last?.state.from
+    if (last !== undefined && (from === undefined || from === this.place())) return last.answer
+    if (last?.state.answered) this.#remembered--
+    const state: State = { from: undefined, answered: false }
+    const answer = this.#run(what, state, last?.answer, ask)
+    this.#readings.set(what, { state, answer })
+    return answer
   }
 
   /** @param last what is on its way, and may be too old: where it fails, so does this, which waited as long */
-  async #run<T>(what: string, reading: Reading<T>, last: Promise<T> | undefined, ask: () => Promise<T>): Promise<T> {
+  async #run<T>(what: string, state: State, last: Promise<T> | undefined, ask: () => Promise<T>): Promise<T> {
     try {
       await last
       const answer = await this.#inTurn(() => {
-        reading.from = this.place()
+        state.from = this.place()
         return ask()
       })
-      this.#remember(what, reading)
+      this.#remember(what, state)
       return answer
     } catch (error) {
-      if (this.#readings.get(what) === reading) this.#readings.delete(what)
+      if (this.#readings.get(what)?.state === state) this.#readings.delete(what)
       throw error
     }
   }
@@ -87,10 +92,14 @@ export class SharedReads {
     }
   }
 
-  #remember(what: string, reading: Reading<unknown>): void {
-    reading.answered = true
-    if (this.#readings.get(what) !== reading) return
-    if (++this.#remembered > REMEMBERED.count || reading.from !== this.place()) this.#forget()
+  #remember(what: string, state: State): void {
+    state.answered = true
+    if (this.#readings.get(what)?.state !== state) return
+    if (state.from !== this.place()) {
+      this.#readings.delete(what)
+      return
+    }
+    if (++this.#remembered > REMEMBERED.count) this.#forget()
     this.#forgetting ??= setTimeout(() => this.#forget(), REMEMBERED.time).unref()
   }
 
@@ -98,6 +107,6 @@ export class SharedReads {
     clearTimeout(this.#forgetting)
     this.#forgetting = undefined
     this.#remembered = 0
-    for (const [what, { answered }] of this.#readings) if (answered) this.#readings.delete(what)
+    for (const [what, { state }] of this.#readings) if (state.answered) this.#readings.delete(what)
   }
 }

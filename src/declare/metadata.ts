@@ -63,10 +63,17 @@ export interface MemberDeclaration extends Surroundings {
   readonly params: ReadonlyMap<number, ParamDeclaration>
 }
 
+/** What a constructor's parameter asks for by `@inject`. */
+export interface AskedToken {
+  readonly token: Token
+  /** Whether it may be undefined, where nobody provides it. */
+  readonly isOptional: boolean
+}
+
 export interface ClassDeclaration extends Surroundings {
   readonly marks: readonly Mark[]
   readonly members: ReadonlyMap<string, MemberDeclaration>
-  readonly tokens: ReadonlyMap<number, Token>
+  readonly tokens: ReadonlyMap<number, AskedToken>
   readonly problems: readonly string[]
 }
 
@@ -87,7 +94,7 @@ interface OpenDeclaration extends ClassDeclaration {
   interceptors: unknown[]
   errorMappers: unknown[]
   members: Map<string, OpenMember>
-  tokens: Map<number, Token>
+  tokens: Map<number, AskedToken>
   problems: string[]
 }
 

@@ -2,7 +2,7 @@
 
 import type { Mark } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
-import type { RegistryOptions, Retention } from './registry.js'
+import type { PresenceOptions, RegistryOptions, Retention } from './registry.js'
 import type {
   CompressionOptions,
   ControllerOptions,
@@ -142,6 +142,11 @@ const registry: Checks<RegistryOptions> = {
     'a number of events, false, or { count, bytes, age }',
     value => value === false || typeof value === 'object' || within(value, 0, Number.POSITIVE_INFINITY),
   ),
+  presence: check.nested,
+}
+const presence: Checks<PresenceOptions> = {
+  heartbeat: expect(`milliseconds, from 10 to ${LONGEST}`, value => within(value, 10, LONGEST)),
+  linger: check.milliseconds,
 }
 const retention: Checks<Retention> = { count: check.count, bytes: check.bytes, age: check.milliseconds }
 const compression: Checks<CompressionOptions> = {
@@ -171,9 +176,16 @@ export function markProblems(where: string, mark: Mark): string[] {
   if (mark.as === 'http') problems.push(...compressionProblems(written, mark.options as HttpOptions | null))
   if (mark.as === 'http' || mark.as === 'sse')
     return [...problems, ...wrongUploads(written, (mark.options as HttpOptions | null)?.uploads)]
-  const history = (mark.options as RegistryOptions | null)?.history
-  if (mark.as !== 'registry' || typeof history !== 'object' || history === null) return problems
-  return [...problems, ...wrongOptions(`${written}: history`, history, retention)]
+  if (mark.as === 'registry') problems.push(...nestedProblems(written, mark.options as RegistryOptions | null))
+  return problems
+}
+
+/** What is wrong inside the options of a registry that are objects. */
+function nestedProblems(written: string, options: RegistryOptions | null): string[] {
+  return Object.entries({ history: retention, presence }).flatMap(([name, checks]) => {
+    const given = options?.[name as 'history' | 'presence']
+    return typeof given === 'object' && given !== null ? wrongOptions(`${written}: ${name}`, given, checks) : []
+  })
 }
 
 /** What is wrong inside an option `compression`. */

@@ -115,10 +115,11 @@ export function Ctx(): Decorate {
 /**
  * The token of a dependency, where the type does not say it: an interface, a string token, or a compiler that emits no
  * metadata. On a constructor's parameter any token; on a handler's `EventStream`, `Socket`, `Context` or `AbortSignal`.
+ * @param options.isOptional whether a constructor is given `undefined` where no module provides it. @default false
  */
-export function inject(token: Token): Decorate {
+export function inject(token: Token, { isOptional = false }: { readonly isOptional?: boolean } = {}): Decorate {
   return (target, key, index) => {
-    if (key === undefined) openDeclaration(target as AbstractClass).tokens.set(index, token)
+    if (key === undefined) openDeclaration(target as AbstractClass).tokens.set(index, { token, isOptional })
     else openMember(target, key).params.set(index, { source: 'token', token })
   }
 }

@@ -11,9 +11,21 @@ export interface Retention {
   readonly age?: number
 }
 
+/** How it is known who is in a room, on any node. */
+export interface PresenceOptions {
+  /** Milliseconds between two signs of life; a node that was not heard for two of them is gone, with its users. @default 5000 */
+  readonly heartbeat?: number
+  /**
+   * Milliseconds that a user whose connection was lost, or drained, stays present: one who is back by then was never
+   * gone. 0 takes it away at once. @default 5000
+   */
+  readonly linger?: number
+}
+
 export interface RegistryOptions {
   /** How much of each room is remembered; a number is `{ count }`, `false` nothing. @default 100 events, 1 MiB, five minutes */
   readonly history?: number | Retention | false
+  readonly presence?: PresenceOptions
 }
 
 /** A typed registry of live connections: a class that extends `ConnectionRegistry<Events>`, injected by its type. */

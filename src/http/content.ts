@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Coding } from '../declare/routes.js'
 import { chooseCoding, type Encoder, openEncoder, weaken } from '../pipeline/coding.js'
+import { isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
-import { dropField, fieldOf, type Head, isOver, setField, writeHead } from './head.js'
+import { dropField, fieldOf, type Head, setField, writeHead } from './head.js'
 
 /**
  * The coding that the content behind a head is to be sent in; undefined for as it is.
@@ -33,6 +34,8 @@ export class Content {
   #encoder: Encoder | undefined
   /** Whether the response takes what the encoder gives. */
   #goesOn = true
+  /** Bytes that `Content-Length` promises, and that have not come; undefined where it is not given. */
+  #left: number | undefined
 
   constructor(
     private readonly context: RequestContext,
@@ -44,7 +47,8 @@ export class Content {
   /** Answers a promise where there is something to wait for: until the peer has taken enough, or has left. */
   write(chunk: string | Uint8Array): Promise<void> | undefined {
     const response = this.#response
-    if (!response.headersSent) this.#begin()
+    if (!response.headersSent) this.#begin(chunk)
+    else this.#count(chunk)
     const encoder = this.#encoder
     if (encoder !== undefined)
       return this.#settled(encoder, done => {
@@ -57,6 +61,8 @@ export class Content {
   }
 
   async end(): Promise<void> {
+    if (!this.#response.headersSent) this.#promise()
+    if (this.#left !== undefined && this.#left > 0) throw mismatch()
     const encoder = this.#encoder
     if (encoder !== undefined)
       await this.#settled(encoder, done => {
@@ -72,8 +78,22 @@ export class Content {
     this.#encoder?.stream.destroy()
   }
 
-  #begin(): void {
+  #promise(): void {
+    const length = fieldOf(this.#response, this.head, 'Content-Length')
+    if (length !== undefined) this.#left = Number(length)
+  }
+
+  /** What is longer or shorter than was said is an error: it would be taken for a part of another reply (RFC 9112 §6.3, RFC 9113 §8.1.1). */
+  #count(chunk: string | Uint8Array): void {
+    if (this.#left === undefined) return
+    this.#left -= Buffer.byteLength(chunk)
+    if (this.#left < 0) throw mismatch()
+  }
+
+  #begin(first: string | Uint8Array): void {
     const coding = encodeHead(this.context, this.head)
+    this.#promise()
+    this.#count(first)
     writeHead(this.#response, this.head)
     if (coding === undefined) return
     const response = this.#response
@@ -100,6 +120,10 @@ export class Content {
       run(() => settle(() => resolve(this.#goesOn ? undefined : drainOrClose(this.#response))))
     })
   }
+}
+
+function mismatch(): Error {
+  return new RangeError('its content is not as long as its Content-Length says')
 }
 
 /** Middleware that compresses holds items back until it is told not to (the convention of `compression`). */

@@ -13,11 +13,6 @@ export function hasContent(status: number): boolean {
   return !BODILESS.has(status)
 }
 
-/** Whether nobody hears what is written: the peer has left, or the answer is over. Over HTTP/2 its stream knows. */
-export function isOver(response: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
-  return response.destroyed || response.writableEnded || response.stream?.destroyed === true
-}
-
 /** Fields of which several are several values: what a reply says is added to what middleware said. */
 const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
 

@@ -22,6 +22,8 @@ export class PartReader {
   readonly #parser: Busboy
   readonly #heads: PartHeads
   #received = 0
+  /** Parts that the parser has handed over. */
+  #taken = 0
   #isOver = false
   #settle: (error?: Error) => void = () => {}
 
@@ -64,7 +66,7 @@ export class PartReader {
       .on('filesLimit', () => this.fail(exceeds(`the form has more than ${files} files`, files, 'files')))
       .on('fieldsLimit', () => this.fail(exceeds(`the form has more than ${fields} fields`, fields, 'fields')))
       .on('error', error => this.fail(badRequest(`the multipart body cannot be read: ${(error as Error).message}`)))
-      .on('finish', () => this.#finish())
+      .on('finish', () => this.#finish(this.#passedOver()))
       .on('drain', () => this.#isOver || this.request.resume())
   }
 
@@ -86,6 +88,7 @@ export class PartReader {
 
   #field(name: string | undefined, value: string | undefined, isTruncated: boolean): void {
     const { fieldSize } = this.limits
+    this.#taken++
     const named = this.#checkName(name)
     if (isTruncated) throw exceeds(`the field ${named} is larger than ${fieldSize} bytes`, fieldSize, 'fieldSize')
     if (value === undefined)
@@ -94,6 +97,7 @@ export class PartReader {
   }
 
   #file(name: string | undefined, content: Readable, filename: string | undefined, type: string): void {
+    this.#taken++
     // It fails along with the parser, which tells.
     content.on('error', () => {})
     const take = () =>
@@ -108,6 +112,12 @@ export class PartReader {
     if (name === undefined) throw badRequest('a part of the form has no name (RFC 7578 §4.2)')
     if (Buffer.byteLength(name) <= fieldNameSize) return name
     throw exceeds(`a name in the form is larger than ${fieldNameSize} bytes`, fieldNameSize, 'fieldNameSize')
+  }
+
+  /** busboy passes over parts whose `Content-Disposition` is not there, is another, or cannot be read. */
+  #passedOver(): Error | undefined {
+    if (this.#taken === this.#heads.parts) return undefined
+    return badRequest('a part of the form has no Content-Disposition of form-data (RFC 7578 §4.2)')
   }
 
   #try(run: () => void): void {

@@ -27,6 +27,11 @@ export class PartHeads {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`)
   }
 
+  /** How many parts have begun. */
+  get parts(): number {
+    return this.#parts
+  }
+
   /** @throws HttpError 413 */
   read(chunk: Buffer): void {
     let at = 0

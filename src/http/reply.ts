@@ -5,15 +5,16 @@ import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
 import { compressWhole } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
-import { cutBehind, laneOf } from '../pipeline/lane.js'
+import { cutBehind, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import { encodeHead } from './content.js'
 import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
-import { dropField, fieldOf, type Head, hasContent, isOver, setField, writeHead } from './head.js'
+import { dropField, fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
+import { readWeb } from './web-body.js'
 
 /**
  * Writes what a handler answered. `fail` hears what goes wrong later, in a source that is sent item by item.
@@ -23,14 +24,14 @@ export function sendReply(context: RequestContext, answer: unknown, logger: Logg
   if (answer instanceof Error) throw answer
   const { response, route } = context
   const given = answer instanceof Reply ? answer : undefined
-  const body = given === undefined ? answer : given.body
+  const { body, status = route.status, headers } = readWeb(given === undefined ? answer : given.body, given, route.name)
   const source = Array.isArray(body) ? undefined : sourceOf(body)
-  const head = { status: given?.status ?? route.status ?? 200, headers: { ...given?.headers } as OutgoingHttpHeaders }
-  if (response.destroyed || response.writableEnded) return source && letGo(source, route, logger)
+  const head = { status: status ?? 200, headers: { ...headers } as OutgoingHttpHeaders }
+  if (isOver(response)) return source && letGo(source, route, logger)
   if (given !== undefined) setCookies(context, given, source, logger)
   if (source !== undefined) return sendStream(context, source, head, logger, fail)
   if (body instanceof FileBody) return void sendFile(context, body, head, logger, fail).catch(fail)
-  if (body === undefined && given === undefined && hasContent(head.status)) throw new NotSentError(route.name)
+  if (answer === undefined && hasContent(head.status)) throw new NotSentError(route.name)
   const [content, type] = encode(body, route.name)
   if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
   writeEncoded(context, head, content, fail)
@@ -117,7 +118,7 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
   if (response.headersSent && !response.writableEnded) return cut(response)
   const tell = (refusal: HttpError | Reply) => {
     if (refusal instanceof Reply) return sendReply(context, refusal, logger, late => refuse(context, late, logger))
-    if (!response.destroyed && !response.writableEnded) writeProblem(context, refusal)
+    if (!isOver(response)) writeProblem(context, refusal)
   }
   try {
     tell(isMeant ? answer : new HttpError(500))

@@ -3,6 +3,7 @@ import { toJson } from '../connections/codec.js'
 import type { Source } from '../connections/sources.js'
 import type { Logger } from '../logger.js'
 import { runIn } from '../pipeline/current.js'
+import { isClosed, isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
@@ -29,10 +30,8 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
     content.destroy()
   }
   response.once('close', leave)
-  // What is longer or shorter than its Content-Length says is cut: it would be taken for a part of another reply.
-  response.strictContentLength = true
   pump(items, response, head, content).catch((error: unknown) => {
-    const hasLeft = response.destroyed
+    const hasLeft = isClosed(response)
     leave()
     if (hasLeft) logger.debug(`${route.name}: its source failed when the peer had left`, error)
     else fail(error)
@@ -75,13 +74,13 @@ class Items {
 
 async function pump(items: Items, response: ServerResponse, head: Head, content: Content): Promise<void> {
   let lines: boolean | undefined
-  for (let item = await items.next(); item.done !== true && !response.destroyed; item = await items.next()) {
+  for (let item = await items.next(); item.done !== true && !isOver(response); item = await items.next()) {
     lines ??= isLines(response, head, item.value)
     const wait = content.write(toChunk(item.value, lines))
     if (wait !== undefined) await wait
-    if (response.destroyed) return
+    if (isOver(response)) return
   }
-  if (!response.destroyed) await content.end()
+  if (!isOver(response)) await content.end()
 }
 
 /** Whether strings are lines of JSON, too. Where no type is given, the first item suggests one. */

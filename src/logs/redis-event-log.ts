@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   EVERYWHERE,
   EventLog,
@@ -11,36 +10,32 @@ import {
   type Page,
   type Place,
 } from '../connections/event-log.js'
-import { EventLogUnavailableError } from '../errors.js'
-import type { Logger } from '../logger.js'
-import { isPassing, isRefusal, isUnsent, type RedisClient, type RedisLink, within } from './redis-link.js'
+import type { HealthNotes } from './health-notes.js'
+import { LEAST, type Patience } from './patience.js'
+import { judge, type RedisClient, type RedisLink } from './redis-link.js'
 import { mergePages, type RoomPage } from './redis-page.js'
 import { runScript, type ScriptName } from './redis-scripts.js'
 import { type Follower, follow, headOf, type TailItem } from './redis-tail.js'
+import { within } from './within.js'
 
 /** How a log is run: given to it by `redisEventLog`. @internal */
 export interface RedisLogSetup {
   readonly registry: string
   readonly retention: Required<LogRetention>
-  readonly logger: Logger
   readonly prefix: string
   readonly tail: { readonly count: number; readonly bytes: number }
-  readonly patience: number
-  readonly waiting: number
+  readonly patience: Patience
+  /** Milliseconds. */
+  readonly startingWithin: number
+  readonly notes: HealthNotes
   /** Shared by all registries. */
-  readonly commands: RedisLink
+  readonly link: RedisLink
   /** Of this one alone, since it reads and waits. */
   readonly reader: RedisLink
-  /** Counts the logs that use `commands`. */
+  /** Counts the logs that use `link`. */
   readonly enter: () => void
   readonly leave: () => Promise<void>
-  readonly onHealth: ((registry: string, health: LogHealth) => void) | undefined
 }
-
-/** Milliseconds that a command has to be answered, however short the patience is. */
-const LEAST = 1000
-/** Milliseconds until Redis is asked again which could not do it a moment ago. */
-const PAUSE = 100
 
 /** The log of a registry in Redis, which all nodes share. Made by `redisEventLog`. */
 export class RedisEventLog extends EventLog implements Follower {
@@ -54,12 +49,11 @@ export class RedisEventLog extends EventLog implements Follower {
   #following: Promise<void> | undefined
   #follows = false
   #followed = () => {}
-  /** What was told of its health last. */
-  #wasReady: boolean | undefined
   readonly #noteChange = () => this.#noteHealth()
   #entered = false
   #stopped = false
-  #waiting = 0
+  /** Entries of a room that are read at a time: fewer where an answer did not arrive, since it may have been too large. */
+  #page = Number.POSITIVE_INFINITY
 
   /** @internal */
   constructor(private readonly setup: RedisLogSetup) {
@@ -67,9 +61,9 @@ export class RedisEventLog extends EventLog implements Follower {
   }
 
   override get health(): LogHealth {
-    const { commands, reader } = this.setup
-    if (this.#follows && commands.up) return { ready: true }
-    const error = commands.up ? reader.error : commands.error
+    const { link, reader } = this.setup
+    if (this.#follows && link.up) return { ready: true }
+    const error = link.up ? reader.error : link.error
     return error === undefined ? { ready: false } : { ready: false, error }
   }
 
@@ -78,22 +72,24 @@ export class RedisEventLog extends EventLog implements Follower {
     this.#stand = { epoch: this.#stand.epoch, position: this.#known }
     this.#listener = listener
     listener.reset(this.#stand)
-    this.setup.commands.onChange.add(this.#noteChange)
+    this.setup.link.onChange.add(this.#noteChange)
     this.setup.reader.open()
     const followed = new Promise<void>(resolve => {
       this.#followed = resolve
     })
     this.#following = follow(this.setup.reader, this.#key('tail'), this)
-    await within(followed, Math.max(this.setup.patience, LEAST)).catch(cause => {
-      throw this.#unavailable('refused', cause)
+    const { patience, startingWithin } = this.setup
+    await within(followed, Math.max(startingWithin, LEAST), 'Redis').catch(cause => {
+      throw patience.unavailable('refused', cause)
     })
   }
 
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
+    this.setup.patience.stop()
     this.#listener = undefined
-    this.setup.commands.onChange.delete(this.#noteChange)
+    this.setup.link.onChange.delete(this.#noteChange)
     await this.setup.reader.destroy()
     await this.#following
     if (this.#entered) await this.setup.leave()
@@ -112,10 +108,17 @@ export class RedisEventLog extends EventLog implements Follower {
 
   async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
     const rooms = [...after].flatMap(([room, position]) => [room, `${position}`])
-    const ask = () => this.#ask('read', this.#keys([...after.keys()]), () => [`${limit}`, ...rooms])
+    let asked = limit
+    const ask = () =>
+      this.#ask('read', this.#keys([...after.keys()]), isRepeated => {
+        if (isRepeated) this.#page = Math.min(this.#page, Math.ceil(asked / 4))
+        asked = Math.min(limit, this.#page)
+        return [`${asked}`, ...rooms]
+      })
     const reply = await this.#askInEpoch(ask)
+    this.#page++
     const [, position, gaps, pages] = reply as [string, string, (string | null)[], RoomPage[]]
-    return mergePages(after, limit, Number(position), gaps, pages)
+    return mergePages(after, asked, Number(position), gaps, pages)
   }
 
   async before(room: string, count: number): Promise<number> {
@@ -148,19 +151,7 @@ export class RedisEventLog extends EventLog implements Follower {
   }
 
   #noteHealth(error?: unknown): void {
-    const { health } = this
-    if (this.#wasReady === health.ready || this.#listener === undefined) return
-    const isFirst = this.#wasReady === undefined
-    if (isFirst && !health.ready) return
-    this.#wasReady = health.ready
-    const { registry, logger, onHealth } = this.setup
-    if (!health.ready) logger.warn(`the event log of the registry ${registry} is away`, error ?? health.error)
-    else if (!isFirst) logger.info(`the event log of the registry ${registry} is back`)
-    try {
-      onHealth?.(registry, health)
-    } catch (failure) {
-      logger.error(`onHealth of the registry ${registry} failed`, failure)
-    }
+    if (this.#listener !== undefined) this.setup.notes.note(this.health, error)
   }
 
   /** @internal */
@@ -216,7 +207,7 @@ export class RedisEventLog extends EventLog implements Follower {
       ...rooms,
     ])
     const [verdict, epoch, position] = [reply[0], String(reply[1]), Number(reply[2])]
-    if (verdict === 'unknown') throw this.#unavailable('unknown')
+    if (verdict === 'unknown') throw this.setup.patience.unavailable('unknown')
     if (epoch === this.#stand.epoch) this.#known = Math.max(this.#known, position)
     else if (this.#listener === undefined && !this.#over.has(epoch)) this.#adopt(epoch, position)
     return { epoch, position }
@@ -224,35 +215,14 @@ export class RedisEventLog extends EventLog implements Follower {
 
   /** Runs a script as soon as Redis can be had, within the patience of this log; again where its answer was lost. */
   async #ask(name: ScriptName, keys: string[], args: (isRepeated: boolean) => string[]): Promise<unknown[]> {
-    const { commands, patience, waiting } = this.setup
-    if (this.#stopped || this.#waiting >= waiting) throw this.#unavailable('refused')
-    if (!this.#entered) this.setup.enter()
-    this.#entered = true
-    this.#waiting++
-    const deadline = performance.now() + patience
-    const left = () => deadline - performance.now()
-    let isRepeated = false
-    try {
-      for (;;) {
-        const client = await commands.ready(left())
-        const run = () => runScript(client, name, keys, this.#args(args(isRepeated)))
-        try {
-          return await commands.ask(client, run, Math.max(left(), LEAST))
-        } catch (error) {
-          isRepeated ||= !isUnsent(error)
-          if (left() <= 0 || this.#stopped || (isRefusal(error) && !isPassing(error))) throw error
-          if (isRefusal(error)) await sleep(PAUSE)
-        }
-      }
-    } catch (cause) {
-      throw this.#unavailable(isRepeated ? 'unknown' : 'refused', cause)
-    } finally {
-      this.#waiting--
+    const { link, patience } = this.setup
+    if (!this.#entered && !this.#stopped) {
+      this.#entered = true
+      this.setup.enter()
     }
-  }
-
-  #unavailable(outcome: 'refused' | 'unknown', cause?: unknown): EventLogUnavailableError {
-    return new EventLogUnavailableError(this.setup.registry, outcome, cause === undefined ? {} : { cause })
+    const run = (client: RedisClient, ms: number, isRepeated: boolean) =>
+      link.ask(client, () => runScript(client, name, keys, this.#args(args(isRepeated))), ms)
+    return patience.ask(link, run, judge)
   }
 
   /** In front of the arguments of each script: a name for a new epoch, and what the node knows. */

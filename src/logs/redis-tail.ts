@@ -25,18 +25,18 @@ export interface Follower {
 const BLOCK = 1000
 /** Milliseconds after that in which an answer must be here. */
 const PATIENCE = 4000
-/** Items that are read at a time. */
+/** Items that are read at a time: fewer after a connection was lost, since the answer may have been too large, until all are read. */
 const BATCH = 250
 
 /** Reads what is said in a registry, in its order, for as long as its link is open. */
 export async function follow(link: RedisLink, key: string, follower: Follower): Promise<void> {
-  for (;;) {
+  for (let batch = BATCH; ; batch = Math.ceil(batch / 4)) {
     const client = await link.ready().catch(() => undefined)
     if (client === undefined) return
     try {
       await link.ask(client, () => follower.look(client), PATIENCE)
       follower.follows(true)
-      for (;;) await step(link, client, key, follower)
+      for (;;) if (!(await step(link, client, key, follower, batch))) batch = BATCH
     } catch (error) {
       link.drop(client, error)
       follower.follows(false, error)
@@ -44,21 +44,23 @@ export async function follow(link: RedisLink, key: string, follower: Follower): 
   }
 }
 
-async function step(link: RedisLink, client: RedisClient, key: string, follower: Follower): Promise<void> {
+/** Whether there may be more. */
+async function step(link: RedisLink, client: RedisClient, key: string, follower: Follower, batch: number) {
   const { stand } = follower
   const from = { key, id: `${stand.position}-0` }
-  const reply = await link.ask(client, () => client.xRead(from, { BLOCK, COUNT: BATCH }), BLOCK + PATIENCE)
-  if (follower.stand !== stand) return
+  const reply = await link.ask(client, () => client.xRead(from, { BLOCK, COUNT: batch }), BLOCK + PATIENCE)
+  if (follower.stand !== stand) return true
   const items = readItems(reply)
   if (items.length === 0) await link.ask(client, () => follower.look(client), PATIENCE)
   for (const item of items) {
     if (!isNext(item, follower.stand)) {
       const asked = follower.stand
       await link.ask(client, () => follower.look(client), PATIENCE)
-      if (follower.stand !== asked || item.epoch !== asked.epoch || item.previous > asked.position) return
+      if (follower.stand !== asked || item.epoch !== asked.epoch || item.previous > asked.position) return true
     }
     follower.hear(item)
   }
+  return items.length > 0
 }
 
 function isNext(item: TailItem, { epoch, position }: Place): boolean {

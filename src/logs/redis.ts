@@ -2,8 +2,11 @@
 import type { LogHealth, OpenEventLog } from '../connections/event-log.js'
 import { type Checks, check, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
+import { HealthNotes } from './health-notes.js'
+import { Patience } from './patience.js'
 import { RedisEventLog } from './redis-event-log.js'
 import { duplicate, type RedisClient, RedisLink } from './redis-link.js'
+import { shareable } from './shared-link.js'
 
 export { type RedisClient, RedisEventLog }
 
@@ -42,7 +45,7 @@ const known: Checks<RedisEventLogOptions> = {
 const tailChecks: Checks<Required<RedisEventLogOptions>['tail']> = { count: check.count, bytes: check.bytes }
 
 /**
- * Logs in Redis 6.2 or later, or Valkey, on which any number of nodes share their registries:
+ * Logs in Redis 6 or later, or Valkey, on which any number of nodes share their registries:
  * `bootstrap(AppModule, { eventLog: redisEventLog({ url }) })`. Needs the package `redis`.
  * @throws ConfigurationError for options that are not known, and values that cannot be meant
  */
@@ -55,8 +58,17 @@ export function redisEventLog(options: RedisEventLogOptions = {}): OpenEventLog 
   const shared = shareable(link())
   return async (registry, retention, logger) => {
     await model()
-    const settings = { prefix, patience, waiting, tail, onHealth }
-    return new RedisEventLog({ registry, retention, logger, ...settings, ...shared, reader: link() })
+    return new RedisEventLog({
+      ...shared,
+      registry,
+      retention,
+      prefix,
+      tail,
+      reader: link(),
+      patience: new Patience(registry, patience, waiting),
+      startingWithin: patience,
+      notes: new HealthNotes(registry, logger, onHealth),
+    })
   }
 }
 
@@ -66,22 +78,6 @@ function checkOptions(options: RedisEventLogOptions): void {
   if (typeof tail === 'object' && tail !== null) problems.push(...wrongOptions('redisEventLog: tail', tail, tailChecks))
   if (url !== undefined && client !== undefined) problems.push('redisEventLog: give a url or a client, not both')
   if (problems.length > 0) throw new ConfigurationError(problems)
-}
-
-/** A link that is open while anybody uses it. */
-function shareable(commands: RedisLink) {
-  let users = 0
-  return {
-    commands,
-    enter() {
-      users++
-      commands.open()
-    },
-    async leave() {
-      users--
-      if (users === 0) await commands.close()
-    },
-  }
 }
 
 function lazily<T>(make: () => Promise<T>): () => Promise<T> {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { isClosed } from './lane.js'
 
 /** What is left to do when an exchange is over: its response is closed, and its handler has settled. */
 export class ExchangeEnd {
@@ -13,7 +14,7 @@ export class ExchangeEnd {
       this.#isClosed = true
       this.#check()
     }
-    if (response.destroyed) close()
+    if (isClosed(response)) close()
     else response.once('close', close)
   }
 

@@ -13,6 +13,16 @@ export function laneOf({ req }: ServerResponse): Lane {
   return req.httpVersionMajor === 2 ? (req as unknown as { readonly stream: ServerHttp2Stream }).stream : req.socket
 }
 
+/** Whether a response is closed: it has come to its end, or its peer has left, which its lane may know before it does. */
+export function isClosed(response: ServerResponse): boolean {
+  return response.destroyed || laneOf(response).destroyed
+}
+
+/** Whether nobody hears what would be written to a response: it is closed, or somebody has ended it. */
+export function isOver(response: ServerResponse): boolean {
+  return response.writableEnded || isClosed(response)
+}
+
 /** Whether a lane is one of several on its socket. */
 export function isShared(lane: Lane): lane is ServerHttp2Stream {
   return 'rstCode' in lane

@@ -62,7 +62,8 @@ export function text(body: string, options: ReplyOptions = {}): Reply {
 
 /** One JSON text a line, for each item as it comes. */
 export function ndjson(items: Iterable<unknown> | AsyncIterable<unknown>, options: ReplyOptions = {}): Reply {
-  return withType(Array.isArray(items) ? items.values() : items, 'application/x-ndjson; charset=utf-8', options)
+  const isCollection = Array.isArray(items) || items instanceof Set || items instanceof Map
+  return withType(isCollection ? items[Symbol.iterator]() : items, 'application/x-ndjson; charset=utf-8', options)
 }
 
 /** What a `@Get` handler answers to open a WebSocket in its place. */

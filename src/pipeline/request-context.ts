@@ -8,6 +8,7 @@ import { type CookieOptions, type Cookies, readCookies, verifyCookie, writeCooki
 import { runIn, type Scope } from './current.js'
 import { ExchangeEnd } from './exchange-end.js'
 import type { Front } from './front.js'
+import { isClosed } from './lane.js'
 
 /** What a request asked for, taken apart once. @internal */
 export interface RequestTarget {
@@ -153,7 +154,7 @@ export class RequestContext extends Context {
     if (this.#controller === undefined) {
       const controller = new AbortController()
       const { response } = this
-      if (response.destroyed) controller.abort()
+      if (isClosed(response)) controller.abort()
       else response.once('close', () => runIn(this.scope, () => controller.abort()))
       this.#controller = controller
     }

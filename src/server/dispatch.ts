@@ -9,7 +9,7 @@ import type { Params } from '../pipeline/context.js'
 import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
 import type { Front } from '../pipeline/front.js'
-import { laneOf } from '../pipeline/lane.js'
+import { isShared, laneOf } from '../pipeline/lane.js'
 import { isOccupied, watchLane } from '../pipeline/lane-watch.js'
 import { addVary } from '../pipeline/negotiate.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
@@ -19,7 +19,9 @@ import type { Paths } from '../routing/lookup.js'
 import { noSurroundings, type Route, standInRoute } from '../routing/table.js'
 import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
+import type { Health } from './health.js'
 import { lend, type Middleware, runMiddleware } from './middleware.js'
+import { isGetOffered } from './offers.js'
 import { methodsOf, type Pick, pickAny, pickFor, pickUpgrade } from './pick.js'
 import { RawResponse } from './raw-response.js'
 
@@ -32,6 +34,8 @@ export interface DispatchOptions extends Arrivals {
   readonly compression: boolean | CompressionOptions
   /** Asked for what goes wrong outside of all routes. */
   readonly errorMappers: readonly ErrorMapping[]
+  /** Answers before all else. */
+  readonly health: Health | undefined
 }
 
 /** Passes an exchange on to whoever mounted this application. */
@@ -69,9 +73,10 @@ export class Dispatcher {
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
     if (isOccupied(laneOf(response))) return void request.resume()
-    if (this.serving.live.draining) response.setHeader('Connection', 'close')
-    if (this.options.compression !== false) offerCompression(response, this.options.compression)
+    if (this.serving.live.leaving) response.setHeader('Connection', 'close')
     response.on('error', this.#spoilt)
+    if (this.options.health?.answers(request, response)) return
+    if (this.options.compression !== false) offerCompression(response, this.options.compression)
     const arrival = { request, response, next, front: this.options.receive(request, response) }
     if (this.#isTurnedAway(arrival)) return
     if (this.options.use.length === 0) return this.#route(arrival)
@@ -102,12 +107,18 @@ export class Dispatcher {
   }
 
   /** A CONNECT of HTTP/2, which may open a WebSocket (RFC 8441): its answer is an ordinary one. */
-  connect(request: IncomingMessage, response: ServerResponse): void {
+  connect(request: IncomingMessage, response: ServerResponse, passOn?: Next): void {
     const front = this.options.receive(request, response)
-    const arrival = { request, response, next: undefined, front, upgradeHead: NOTHING }
+    const asItCame = () => {
+      request.method = 'CONNECT'
+      passOn?.()
+    }
+    const next = passOn === undefined ? undefined : asItCame
+    const arrival = { request, response, next, front, upgradeHead: NOTHING }
     try {
       readConnect(request)
     } catch (error) {
+      if (next !== undefined) return next()
       return this.#refuse(this.#context(unmatched, arrival), error)
     }
     this.#open(arrival)
@@ -200,14 +211,19 @@ export class Dispatcher {
     if (next !== undefined) return next()
     if (path === '*' && method === 'OPTIONS') return tell(204)
     const leaves = path === '*' ? [] : paths.leaves(path)
-    const allowed = methodsOf(leaves)
-    if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
-    if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
-    const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
-    this.#refuse(
-      context,
-      withoutStack(() => (isWebSocket ? upgradeRequired(context.request) : methodNotAllowed(allowed))),
-    )
+    const tellWhy = (getOffered: boolean) => {
+      const allowed = methodsOf(leaves, getOffered)
+      if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
+      if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
+      const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
+      this.#refuse(
+        context,
+        withoutStack(() => (isWebSocket ? upgradeRequired(request) : methodNotAllowed(allowed))),
+      )
+    }
+    const offered = isGetOffered(request)
+    if (offered === undefined) tellWhy(false)
+    else offered.then(tellWhy).catch(error => this.#refuse(context, error))
   }
 
   /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
@@ -240,6 +256,6 @@ const NOTHING = Buffer.alloc(0)
 
 /** Gives the socket back as it came, for the application that this one is mounted in. */
 function leave(response: ServerResponse, next: Next): void {
-  if (response.socket !== null) response.detachSocket(response.socket as Socket)
+  if (!isShared(laneOf(response)) && response.socket !== null) response.detachSocket(response.socket)
   next()
 }

@@ -1,4 +1,4 @@
-import { createServer as createHttp, type Server } from 'node:http'
+import { createServer as createHttp, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
@@ -7,6 +7,7 @@ import { asksForWebSocket } from '../websocket/upgrade.js'
 import { attachHandlers, bounded, type Handlers } from './handlers.js'
 import type { Http2Side } from './http2.js'
 import { divert, type ListenerProtocols } from './protocols.js'
+import { isShared } from './shared-address.js'
 import { type TlsOptions, tlsDefaults } from './tls.js'
 import { removeStaleSocket } from './unix-socket.js'
 
@@ -20,7 +21,7 @@ export interface ListenerLimits {
   readonly keepAliveTimeout?: number
   /** Header fields of a request; more are 431. @default 100 */
   readonly maxHeaders?: number
-  /** Bytes of a request's header section; more is 431, and with HTTP/2 a reset of the stream. @default 16_384 (16 KiB) */
+  /** Bytes of a request's header section; more is 431; over HTTP/2 more than twice as much is a reset of the stream. @default 16_384 (16 KiB) */
   readonly maxHeaderSize?: number
   /** Connections of a listener; more are closed at once. @default no limit */
   readonly maxConnections?: number
@@ -45,6 +46,8 @@ interface Origin {
   readonly address: string
   sockets: number
 }
+/** Milliseconds that the first bytes of a connection may be on their way when its listener closes. */
+const FIRST_WORDS = 500
 
 /** One HTTP server of the application, and the connections it has. */
 export class Listener {
@@ -72,7 +75,7 @@ export class Listener {
     if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections
     const listener = new Listener(server)
     listener.#tls = tls
-    const guarded = bounded(handlers, settled.maxHeaders)
+    const guarded = bounded(handlers, settled)
     attachHandlers(server, guarded)
     if (http2 !== false) {
       const { serveHttp2 } = await import('./http2.js')
@@ -81,7 +84,7 @@ export class Listener {
     }
     await permitHibernation(server)
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
-    if (where.path !== undefined) await removeStaleSocket(where.path)
+    if (where.path !== undefined && !isShared) await removeStaleSocket(where.path)
     await listen(server, { ...where, backlog: limits.backlog ?? 511 })
     server.on('error', failed)
     return listener
@@ -102,19 +105,39 @@ export class Listener {
     ;(this.server as ReturnType<typeof createHttps>).setSecureContext({ ...tlsDefaults, ...tls })
   }
 
-  /** Stops accepting; settles when the last connection is gone. Connections without a request are closed at once. */
+  /**
+   * Replies that have not begun are the last of their connections, and will say so (RFC 9112 §9.6): whose connection is
+   * said to be kept would ask again on it, just as it is closed. What a socket is being answered with, only Node's own
+   * `_httpMessage` knows, on which others rely, too.
+   */
+  leave(): void {
+    for (const socket of this.#sockets.keys()) {
+      const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
+      if (response) response.shouldKeepAlive = false
+    }
+  }
+
+  /**
+   * Stops accepting; settles when the last connection is gone. Connections that are between requests are closed at once,
+   * but for what has come: who asked on a kept connection is in this process's buffers, and is answered. Those that have
+   * said nothing yet are closed when what they may have begun to say is not here a moment later.
+   */
   async close(): Promise<void> {
+    this.leave()
+    await readWhatCame()
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
-    const sweep = setInterval(() => this.#closeIdle(), 50)
+    const began = performance.now()
+    const sweep = setInterval(() => this.#closeIdle(performance.now() - began > FIRST_WORDS), 50)
     this.#http2?.close()
-    this.#closeIdle()
+    this.#closeIdle(false)
     await closed
     clearInterval(sweep)
   }
 
   /** Node counts a connection that has said nothing yet as a busy one. */
-  #closeIdle(): void {
+  #closeIdle(silent: boolean): void {
     this.server.closeIdleConnections()
+    if (!silent) return
     for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy()
   }
 
@@ -154,6 +177,11 @@ function forgetIn(forget: (socket: Socket) => void): (this: Socket) => void {
   return function () {
     forget(this)
   }
+}
+
+/** Settles when the event loop has looked once for what was there. */
+async function readWhatCame(): Promise<void> {
+  for (let turns = 2; turns > 0; turns--) await new Promise(resolve => setImmediate(resolve))
 }
 
 /** Limits, with the defaults filled in. */

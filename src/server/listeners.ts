@@ -47,6 +47,11 @@ export class Listeners {
     for (const each of renewed) each.listener.renew(each.tls)
   }
 
+  /** The requests that are being answered are the last of their connections. */
+  leave(): void {
+    for (const listener of this.#open) listener.leave()
+  }
+
   /** Stops accepting; settles when the last connection is gone. */
   async close(): Promise<void> {
     this.#isClosed = true

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { HttpError } from '../errors.js'
 import type { Sight } from '../pipeline/front.js'
 import { readTarget } from '../pipeline/request-context.js'
+import { keepMembers, replacesPrototypes } from './own-members.js'
 
 /** Connect's shape of middleware: what `helmet()`, `cors()`, `session()` and their kind are. */
 export type Middleware = (
@@ -44,6 +45,7 @@ export function runMiddleware(
       step(index + 1)
     }
     try {
+      if (replacesPrototypes(middleware)) keepMembers(request, response)
       const result = middleware(request, response, next, upgradeHead)
       if (result instanceof Promise) result.catch(fail)
     } catch (error) {
@@ -89,6 +91,7 @@ function readFailure(error: unknown): unknown {
 export interface MountOptions {
   /**
    * Takes the upgrade requests under the path, as a listener of `upgrade` does: for the WebSockets of the other application.
+   * Over HTTP/2 there is no such request: those are 505.
    * @default they are requests to it, like any other
    */
   readonly upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void
@@ -104,6 +107,7 @@ export function mount(path: string, handler: Middleware, { upgrade }: MountOptio
     const url = request.url ?? '/'
     const { path: asked, queryString } = readTarget(url)
     if (!asked.startsWith(root) || !['', '/'].includes(asked.charAt(root.length))) return next()
+    if (head !== undefined && upgrade !== undefined && request.httpVersionMajor === 2) return next(notSpoken(path))
     const rest = `${asked.slice(root.length)}${queryString === '' ? '' : `?${queryString}`}`
     const prototypes = [Object.getPrototypeOf(request), Object.getPrototypeOf(response)]
     request.originalUrl ??= url
@@ -113,6 +117,7 @@ export function mount(path: string, handler: Middleware, { upgrade }: MountOptio
       response.detachSocket(request.socket)
       return upgrade(request, request.socket, head)
     }
+    if (replacesPrototypes(handler)) keepMembers(request, response)
     return handler(request, response, error => {
       request.url = url
       Object.setPrototypeOf(request, prototypes[0])
@@ -122,4 +127,12 @@ export function mount(path: string, handler: Middleware, { upgrade }: MountOptio
     })
   }
   return mounted
+}
+
+/** RFC 9110 §15.6.6. */
+function notSpoken(path: string): HttpError {
+  const cause = new Error(
+    `mount('${path}'): its upgrade takes WebSockets of HTTP/1.1 alone: serve it on a listener without http2, or make them socket classes`,
+  )
+  return new HttpError(505, 'the WebSockets here are spoken over HTTP/1.1', { cause })
 }

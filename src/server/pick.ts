@@ -30,8 +30,12 @@ export const pickUpgrade: Pick = leaf => {
 
 export const pickAny: Pick = ({ http, sse, websocket }) => [...http.values(), ...sse.values()][0] ?? websocket
 
-export function methodsOf(leaves: readonly Leaf<Served>[]): string[] {
-  const methods = new Set<string>()
+/**
+ * The methods that a path answers to (RFC 9110 §10.2.1).
+ * @param getOffered whether middleware answers GET there
+ */
+export function methodsOf(leaves: readonly Leaf<Served>[], getOffered: boolean): string[] {
+  const methods = new Set<string>(getOffered ? ['GET'] : [])
   for (const leaf of leaves) {
     for (const method of [...leaf.http.keys(), ...leaf.sse.keys()]) methods.add(method)
     if (leaf.websocket !== undefined) methods.add('GET')

@@ -13,6 +13,7 @@ import { RequestContext, readTarget } from '../pipeline/request-context.js'
 import { standInRoute } from '../routing/table.js'
 import { asksForWebSocket } from '../websocket/upgrade.js'
 import type { Middleware } from './middleware.js'
+import { offerGet } from './offers.js'
 
 export interface ServeFilesOptions extends FilePolicy {
   /** The file that stands for its folder; `false` where none does. @default 'index.html' */
@@ -27,7 +28,8 @@ const known: Checks<ServeFilesOptions> = {
 /**
  * Middleware that serves the files of a folder under a path, to GET and HEAD: `use: [serveFiles('/assets', 'public')]`.
  * What is not there is passed on, to a route or to 404, and so is what may not be asked for: a dotfile, a way out of the
- * folder. A folder with an index is sent to its closing slash.
+ * folder. Other methods are passed on, too; where no route takes them, and a file is there, they are 405. A folder with an
+ * index is sent to its closing slash.
  * @throws ConfigurationError for an option that cannot be meant, and for a folder that is not there
  */
 export function serveFiles(prefix: string, root: string | URL, options: ServeFilesOptions = {}): Middleware {
@@ -43,9 +45,12 @@ export function serveFiles(prefix: string, root: string | URL, options: ServeFil
   return (request, response, next) => {
     const { method, url = '/' } = request
     const target = readTarget(url)
-    if ((method !== 'GET' && method !== 'HEAD') || asksForWebSocket(request)) return next()
-    const names = namesBehind(top, target.path, options)
+    const names = asksForWebSocket(request) ? undefined : namesBehind(top, target.path, options)
     if (names === undefined) return next()
+    if (method !== 'GET' && method !== 'HEAD') {
+      offerGet(request, () => isThere(names, target.path.endsWith('/'), options, bodyOf))
+      return next()
+    }
     const context = new RequestContext(route, request, response, {}, target, 0, new Front(request, undefined))
     return answer(context, names, options, bodyOf, next).catch(error => {
       if (error instanceof HttpError && error.status === 404 && error.cause === undefined) next()
@@ -64,6 +69,25 @@ function namesBehind(top: string, path: string, { dotfiles }: FilePolicy): reado
     return names.every(name => isPlain(name, dotfiles)) ? names : undefined
   } catch {
     return undefined
+  }
+}
+
+/** Whether GET would be answered with a file. */
+async function isThere(
+  names: readonly string[],
+  isFolder: boolean,
+  { index = 'index.html' }: ServeFilesOptions,
+  bodyOf: (names: readonly string[]) => FileBody,
+): Promise<boolean> {
+  if (isFolder && index === false) return false
+  try {
+    const found = await findFile(bodyOf(isFolder ? [...names, String(index)] : names), undefined)
+    if (found === 'folder') return false
+    await found.handle.close()
+    return true
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 404) return false
+    throw error
   }
 }
 

@@ -272,7 +272,7 @@ function exchangeOf(lane: Lane, { end }: StreamCodec): Exchange {
   }
 }
 
-function drainRetry(): number {
+export function drainRetry(): number {
   return DRAIN_RETRY.least + Math.floor(Math.random() * DRAIN_RETRY.spread)
 }
 

@@ -15,7 +15,8 @@ import type { RequestContext } from '../pipeline/request-context.js'
 import { type Binding, bindMember, requestSources, type Serve } from '../pipeline/serving.js'
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
-import { EventStream, STOPPED_ID } from './event-stream.js'
+import { encodeEvent } from './encode.js'
+import { drainRetry, EventStream, STOPPED_ID } from './event-stream.js'
 import { streamHead } from './stream-head.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
@@ -43,6 +44,7 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
       {
         context,
         endpoint,
+        later: () => comeBackLater(context),
         make: () => makeStream(context, plan, keep, serving),
         open: (stream, args) => {
           context.request.resume()
@@ -77,6 +79,16 @@ function refuseEarly(context: RequestContext, endpoint: Endpoint, serving: Conne
   } else if (lastEventIdOf(context) === STOPPED_ID) serving.reply(context, noContent())
   else return false
   return true
+}
+
+/**
+ * An `EventSource` gives up for good where it hears 503 (WHATWG HTML §9.2.3), so it is told to come back, as those are that
+ * have a stream. Whoever does not ask as one does hears 503.
+ */
+function comeBackLater(context: RequestContext): Reply | undefined {
+  const accept = context.header('accept') ?? ''
+  if (context.request.method !== 'GET' || !accept.includes('text/event-stream')) return undefined
+  return reply(encodeEvent({ retry: drainRetry() }), { status: 200, headers: streamHead })
 }
 
 /** The head that GET would have, for those whom the guards admit; no stream is opened (RFC 9110 §9.3.2). */

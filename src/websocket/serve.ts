@@ -72,7 +72,7 @@ export function compileWebSocket(
         },
         answer(socket, returned) {
           if (socket.started) return false
-          if (returned !== undefined || !request.socket.destroyed) serving.reply(context, returned)
+          serving.reply(context, returned)
           return true
         },
       },

@@ -4,7 +4,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { Sink } from '../connections/send-queue.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
-import { isShared, type Lane, laneOf, reset, StreamError } from '../pipeline/lane.js'
+import { isOver, isShared, type Lane, laneOf, reset, StreamError } from '../pipeline/lane.js'
 import { unwatch } from '../pipeline/lane-watch.js'
 import { closeBothWays, onSocket, onStream } from './answer.js'
 import { readFrames } from './frame.js'
@@ -68,7 +68,7 @@ export function makeAccept(options: WebSocketOptions): Accept {
     throw badRequest(error.message)
   })
   return (response, head, events) => {
-    if (response.destroyed) return undefined
+    if (isOver(response)) return undefined
     const lane = laneOf(response)
     const { request, answer } = isShared(lane) ? onStream(response, lane) : onSocket(response)
     answering.set(request, answer)

@@ -119,17 +119,25 @@ export function constructorTokens(owner: AbstractClass, problems: string[]): rea
   const tokens: Token[] = []
   const untyped: number[] = []
   for (let index = 0; index < count; index++) {
-    const token = own.get(index) ?? tokenOf(tsyringe[index]) ?? (types?.[index] as Token | undefined)
+    const token = own.get(index)?.token ?? tokenOf(tsyringe[index]) ?? (types?.[index] as Token | undefined)
     if (types === undefined && token === undefined) {
       untyped.push(index)
       continue
     }
-    const problem = tokenProblem(owner, index, token)
+    const problem = tokenProblem(owner, index, token, index >= length)
     if (problem === undefined) tokens.push(token as Token)
     else problems.push(problem)
   }
   if (untyped.length > 0) problems.push(untypedProblem(owner, untyped))
   return tokens
+}
+
+/** Those of them that nobody needs to provide. */
+export function optionalTokens(owner: AbstractClass): ReadonlySet<Token> {
+  const own = [...readDeclaration(owner).tokens.values()].filter(asked => asked.isOptional)
+  const noted = Object.values(readConstructor(owner).tsyringe) as readonly ({ isOptional?: boolean } | undefined)[]
+  const theirs = noted.filter(each => each?.isOptional === true).map(tokenOf)
+  return new Set([...own.map(asked => asked.token), ...theirs.filter(token => token !== undefined)])
 }
 
 /** tsyringe notes a token itself, or an object around it. */
@@ -152,13 +160,20 @@ function untypedProblem(owner: AbstractClass, indexes: readonly number[]): strin
   return `${owner.name}: constructor ${which} at run time, since the compiler emitted no decorator metadata: set "emitDecoratorMetadata" (tsc) or "decoratorMetadata" (swc), or ${cure} @inject(Token), since esbuild and tsx emit none`
 }
 
-function tokenProblem(owner: AbstractClass, index: number, token: Token | undefined): string | undefined {
+function tokenProblem(
+  owner: AbstractClass,
+  index: number,
+  token: Token | undefined,
+  hasDefault: boolean,
+): string | undefined {
   const where = `${owner.name}: constructor parameter ${index}`
   if (typeof token === 'object')
     return `${where} is asked for by delay(), which hides a circle of dependencies: move what both need into a third class`
   if (token === undefined)
     return `${where} is undefined when the class is made: its file and this one import each other; move what both need into a third`
   if (!NO_TOKENS.includes(token)) return undefined
+  if (hasDefault)
+    return `${where} has a default, or stands behind one that has, and no token: mark it @inject('name', { isOptional: true }), which leaves the default where no module provides it`
   const cure = `give it a class (abstract, too) as its type, or mark it @inject('name')`
   if (token === Object || token === Function)
     return `${where} is an interface, a union, or a class behind "import type", of which nothing is left at run time: import its class as a value, ${cure}`

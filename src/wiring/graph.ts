@@ -6,6 +6,8 @@ export interface Asker {
   readonly name: string
   readonly module: string
   readonly needs: readonly Token[]
+  /** Those that it can do without. */
+  readonly optional?: ReadonlySet<Token>
   /** Whether it may be given what belongs to one connection. */
   readonly perConnection: boolean
   /** Of event sources and socket classes, the connections they are not made for. */
@@ -18,11 +20,12 @@ export function needProblems(
   definitions: ReadonlyMap<Token, Definition>,
   connections: readonly AbstractClass[],
 ): string[] {
-  return askers.flatMap(({ name, module, needs, perConnection, foreign = [] }) => [
+  return askers.flatMap(({ name, module, needs, optional, perConnection, foreign = [] }) => [
     ...needs.flatMap(need => {
       const isConnection = connections.includes(need as AbstractClass)
       const asked = nameToken(need)
       if (!isConnection && !definitions.has(need)) {
+        if (optional?.has(need) === true) return []
         return [`${name} needs ${asked}, which no module provides: add ${asked} to the providers of ${module}`]
       }
       if (perConnection || (!isConnection && resolveAlias(need, definitions)?.scope !== 'connection')) return []
@@ -35,6 +38,14 @@ export function needProblems(
         connection => `${name} is given no ${connection.name}, since it serves no such connection: ask for Connection`,
       ),
   ])
+}
+
+/** Provides `undefined` for what can be done without, and nobody provides. */
+export function provideNothing(askers: readonly Asker[], definitions: Map<Token, Definition>): void {
+  for (const { optional = [], module: from } of askers)
+    for (const token of optional)
+      if (!definitions.has(token))
+        definitions.set(token, { kind: 'value', token, useValue: undefined, scope: 'singleton', needs: [], from })
 }
 
 /** What stands behind a token, where that is another name of it. Circles of names end nowhere. */

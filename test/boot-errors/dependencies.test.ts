@@ -79,6 +79,15 @@ class Delayed {
   constructor(@tsyringeInject(delay(() => Plain)) readonly other: Plain) {}
 }
 
+@Injectable()
+class Defaults {
+  constructor(
+    readonly plain: Plain,
+    readonly limit = 5,
+    readonly name: string = 'a',
+  ) {}
+}
+
 testBootErrors('a constructor', {
   'with parameters has a decorator': {
     module: providing(Undecorated),
@@ -106,6 +115,13 @@ testBootErrors('a constructor', {
     ].map(
       what =>
         `Interface: constructor parameter ${what}give it a class (abstract, too) as its type, or mark it @inject('name')`,
+    ),
+  },
+  'has no default in place of a token': {
+    module: providing(Plain, Defaults),
+    problems: [1, 2].map(
+      index =>
+        `Defaults: constructor parameter ${index} has a default, or stands behind one that has, and no token: mark it @inject('name', { isOptional: true }), which leaves the default where no module provides it`,
     ),
   },
   'asks for no class behind "import type"': {

@@ -98,15 +98,25 @@ testBootErrors('the options of', {
       class B extends ConnectionRegistry {}
       @Registry('c', { history: '5' } as never)
       class C extends ConnectionRegistry {}
+      @Registry('f', { presence: { hearbeat: 5, linger: -1 } } as never)
+      class F extends ConnectionRegistry {}
+      @Registry('g', { presence: { heartbeat: 0 } })
+      class G extends ConnectionRegistry {}
+      @Registry('h', { presence: true } as never)
+      class H extends ConnectionRegistry {}
       @Injectable({ scope: 'request' as never })
       class D {}
-      return { providers: [A, B, C, D, { token: 'e', useClass: Dto, scope: 'singelton' as never }] }
+      return { providers: [A, B, C, F, G, H, D, { token: 'e', useClass: Dto, scope: 'singelton' as never }] }
     },
     problems: [
       "A: @Registry('a') has no option histroy: did you mean history?",
       "B: @Registry('b'): history has no option counts: did you mean count?",
       "B: @Registry('b'): history: age should be milliseconds, from 0 to 2147483647, not 'long'",
       "C: @Registry('c'): history should be a number of events, false, or { count, bytes, age }, not '5'",
+      "F: @Registry('f'): presence has no option hearbeat: did you mean heartbeat?",
+      "F: @Registry('f'): presence: linger should be milliseconds, from 0 to 2147483647, not -1",
+      "G: @Registry('g'): presence: heartbeat should be milliseconds, from 10 to 2147483647, not 0",
+      "H: @Registry('h'): presence should be an object of options, not true",
       "D: @Injectable(): scope should be 'singleton' or 'transient' or 'connection', not 'request'",
       "AppModule: the provider of 'e': scope should be 'singleton' or 'transient' or 'connection', not 'singelton'",
     ],
@@ -162,6 +172,8 @@ describe('the options of bootstrap', () => {
     [{ prot: 3000 }, ['bootstrap has no option prot: did you mean port?']],
     [{ maxHeader: 1 }, ['bootstrap has no option maxHeader: did you mean maxHeaders?']],
     [{ PREFIX: '/a' }, ['bootstrap has no option PREFIX: did you mean prefix?']],
+    [{ workers: 0 }, ["bootstrap: workers should be 'auto', or a whole number, above 0, not 0"]],
+    [{ workers: 'all' }, ["bootstrap: workers should be 'auto', or a whole number, above 0, not 'all'"]],
     [{ port: 65_536 }, ['bootstrap: port 65536 is no port: give a number from 0 to 65535']],
     [{ port: '3000x' }, ['bootstrap: port "3000x" is no port: give a number from 0 to 65535']],
     [{ port: '' }, ['bootstrap: port "" is no port: give a number from 0 to 65535']],

@@ -6,8 +6,8 @@ import { eventually } from '../support/eventually.js'
 import { activeHandles } from '../support/handles.js'
 import { plenty, RemoteLog } from '../support/registry-peers.js'
 
-testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention), { keys: true })
-testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention), { keys: true })
+testEventLog('MemoryEventLog', (_registry, retention) => new MemoryEventLog(retention))
+testEventLog('P49: RemoteLog, which the tests use', (_registry, retention) => new RemoteLog(retention))
 
 describe('the bounds of MemoryEventLog', () => {
   test('a room holds as many events as it may, and none that are too old', async () => {
@@ -20,6 +20,17 @@ describe('the bounds of MemoryEventLog', () => {
       return log.held.entries === 0
     })
     assert.ok((await log.read(new Map([['a', 9]]), 10)).gaps.has('a'))
+  })
+
+  test('a clock that is set makes nothing old', async t => {
+    const log = new MemoryEventLog({ ...plenty, age: 1000 })
+    let now = 1_000_000_000
+    t.mock.method(Date, 'now', () => now)
+    await log.append(message(['a'], 1))
+    for (now of [9_000_000_000, 1]) {
+      log.sweep()
+      assert.equal(log.held.entries, 1)
+    }
   })
 
   test('rooms that nobody sends to are swept by a timer of its own, which keeps no process alive', async () => {

@@ -41,7 +41,9 @@ abstract class Peer {
     socket.on('data', (text: unknown) => this.read(`${this.rest}${text}`))
     socket.on('error', () => {})
     socket.on('close', () => {
-      if (this.#socket === socket) setTimeout(() => this.connect(), 10)
+      setTimeout(() => {
+        if (this.#socket === socket) this.connect()
+      }, 10)
     })
   }
 
@@ -128,14 +130,15 @@ class SocketPeer extends Peer {
     this.rest = text.slice(at)
   }
 
-  /** Unmasked text frames of less than 64 KiB, one character per byte. */
+  /** Unmasked text frames of less than 64 KiB, one character per byte; a close frame says nothing of interest. */
   #frames(text: string, from: number): number {
     for (let at = from; ; ) {
       const short = text.charCodeAt(at + 1)
       const start = at + (short === 126 ? 4 : 2)
       const length = short === 126 ? (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3) : short
       if (Number.isNaN(length) || text.length < start + length) return at
-      const { event = '', data, id = '' } = JSON.parse(text.slice(start, start + length))
+      const isText = (text.charCodeAt(at) & 15) === 1
+      const { event = '', data, id = '' } = isText ? JSON.parse(text.slice(start, start + length)) : {}
       this.took(event, data, id)
       at = start + length
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { MemoryEventLog } from '../../src/index.js'
+import { MemoryEventLog, type Page } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { plenty, RemoteLog, startRegistry, TestConnection, type TestRegistry, turn } from '../support/registry-peers.js'
 
@@ -16,6 +16,30 @@ async function comeBack(registry: TestRegistry, lastEventId: string | undefined,
   await turn()
   return peer
 }
+
+test('a read of the log that fails when its peer has left is nobody’s error', async () => {
+  class StoppingLog extends MemoryEventLog {
+    cutOff = () => {}
+    override read(): Promise<Page> {
+      return new Promise((_, reject) => {
+        this.cutOff = () => reject(new Error('the log has stopped'))
+      })
+    }
+  }
+  const log = new StoppingLog(plenty)
+  const registry = await startRegistry({ log })
+  const first = new TestConnection()
+  await registry.join(first, 'a')
+  first.close()
+  await said(registry, 'a', 1)
+  const peer = new TestConnection({ lastEventId: first.lastId })
+  const joined = registry.join(peer, 'a')
+  await turn()
+  peer.close()
+  log.cutOff()
+  await joined
+  assert.deepEqual(peer.logged, [])
+})
 
 describe('coming back', () => {
   test('a newcomer gets nothing of the past, and an id that says where it stands', async () => {

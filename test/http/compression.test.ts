@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import zlib from 'node:zlib'
 import compression from 'compression'
 import {
@@ -26,6 +25,7 @@ import { folderOf, tagOf } from '../support/folder.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { type Answer, send } from '../support/send.js'
 import { serve, serveSuite } from '../support/serve.js'
+import { standstill } from '../support/standstill.js'
 
 const long = 'words and words, '.repeat(500)
 const folder = folderOf({ 'long.txt': long, 'short.txt': 'short', 'photo.png': Buffer.alloc(5000) })
@@ -304,14 +304,8 @@ describe('compression of a reply', () => {
         await peer.readUntil('\r\n\r\n')
         peer.pause()
       }
-      const standsStill = async () => {
-        const seen = produced
-        await sleep(200)
-        return produced === seen
-      }
-      await eventually('the generators stand still', standsStill, { timeout: 30_000 })
+      const seen = await standstill('the generators stand still', () => produced)
       assert.equal(ended, before)
-      const seen = produced
       for (const peer of peers) peer.resume()
       await eventually('they go on', () => produced > seen)
       for (const peer of peers) peer.destroy()

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { chmodSync, closeSync, fstatSync, openSync, readdirSync, readlinkSync, truncateSync } from 'node:fs'
+import { chmodSync, closeSync, fstatSync, openSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { Controller, file, Get, Param, serveFiles } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
-import { folderOf, writeOld } from '../support/folder.js'
+import { folderOf, descriptorsOf as openDescriptorsOf, writeOld } from '../support/folder.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { serveSuite } from '../support/serve.js'
@@ -24,16 +24,7 @@ class Files {
   }
 }
 
-/** How many descriptors of this process are open on a file. */
-function descriptorsOf(name: string): number {
-  return readdirSync('/proc/self/fd').filter(fd => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === at(name)
-    } catch {
-      return false
-    }
-  }).length
-}
+const descriptorsOf = (name: string) => openDescriptorsOf(at(name))
 
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`
 

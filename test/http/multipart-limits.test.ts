@@ -83,7 +83,7 @@ const rows: readonly Row[] = [
   {
     limit: '4 parts, those without a disposition included',
     exceeded: 'parts',
-    fits: many(4, () => ({ head: ['X: y'], content: 'z' })),
+    fits: [field('a', ''), field('b', ''), field('c', ''), upload('d', 'e', '')],
     exceeds: many(5, () => ({ head: ['X: y'], content: 'z' })),
     detail: 'the body has more than 4 parts',
   },

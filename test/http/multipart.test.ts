@@ -48,6 +48,18 @@ const malformed: Record<string, Sent & { status?: number; detail: RegExp }> = {
     body: part('Content-Disposition: form-data; filename="x"') + end,
     detail: /has no name/,
   },
+  'a part without a disposition': {
+    body: part(named) + part('X: y') + end,
+    detail: /no Content-Disposition of form-data/,
+  },
+  'a part of another disposition': {
+    body: part(named) + part('Content-Disposition: attachment; name="b"') + end,
+    detail: /no Content-Disposition of form-data/,
+  },
+  'a part whose disposition cannot be read': {
+    body: part('Content-Disposition: form-data; name="b') + end,
+    detail: /no Content-Disposition of form-data/,
+  },
   'a charset that nobody knows': {
     body: part(`${named}\r\nContent-Type: text/plain; charset=klingon`) + end,
     status: 415,
@@ -112,9 +124,9 @@ describe('P18: multipart bodies as they come', () => {
     }
   })
 
-  test('a preamble, an epilogue, parts of another disposition and lines that look like a boundary', async () => {
+  test('a preamble, an epilogue, and lines that look like a boundary', async () => {
     const content = `\r\n--${BOUNDARY.slice(0, -1)}\r\n-${BOUNDARY}--\r\r\n\n--`
-    const form = `what old readers show\r\n${part(named, content)}${part('Content-Disposition: attachment; name="b"')}${end}\r\nbye`
+    const form = `what old readers show\r\n${part(named, content)}${end}\r\nbye`
     assert.deepEqual((await take({ body: form })).json(), { fields: { a: content }, files: [] })
   })
 

@@ -161,6 +161,22 @@ const faults: [what: string, answer: () => unknown, logged: RegExp][] = [
   ['a value whose toJSON throws', () => ({ toJSON: fail }), /secret/],
   ['a thenable that throws', () => thenable(fail), /secret/],
   ['a locked stream', locked, /locked/],
+  [
+    'a map',
+    () => new Map([['a', 1]]),
+    /Faults\.show returned a Map, which has no JSON form: return Object\.fromEntries\(map\), or \[\.\.\.map\]/,
+  ],
+  ['a set', () => new Set(['a']), /returned a Set, which has no JSON form: return \[\.\.\.set\], or ndjson\(set\)/],
+  ['a form', () => new FormData(), /returned a FormData, which has no JSON form: return Object\.fromEntries\(form\)/],
+  ['a query', () => new URLSearchParams('a=1'), /a URLSearchParams, which has no JSON form: return String\(params\)/],
+  [
+    'header fields',
+    () => reply(new Headers({ a: 'b' })),
+    /a Headers, which has no JSON form: return Object\.fromEntries/,
+  ],
+  ['a regular expression', () => /a/, /returned a RegExp, which has no JSON form: return its source/],
+  ['a web response that was read', readResponse, /a Response whose body was read: return response\.clone\(\)/],
+  ['a web response that is an error', () => Response.error(), /0 is no status of a reply/],
 ]
 
 function cycle() {
@@ -177,6 +193,12 @@ function locked() {
   const stream = new ReadableStream()
   stream.getReader()
   return stream
+}
+
+async function readResponse() {
+  const response = new Response('read')
+  await response.text()
+  return response
 }
 
 describe('what cannot be sent', () => {

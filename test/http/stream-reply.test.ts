@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
+import { constants } from 'node:http2'
 import { PassThrough, Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -18,6 +19,7 @@ import {
 import { RawPeer, rawRequest } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { serve, serveSuite } from '../support/serve.js'
+import { ask, openSession } from '../support/wires.js'
 
 const plain = 'text/plain; charset=utf-8'
 const lines = 'application/x-ndjson; charset=utf-8'
@@ -51,8 +53,8 @@ const rows: [what: string, answer: () => unknown, type: string, body: string][] 
   ['an async generator of objects', () => later({ a: 1 }, { b: 2 }), lines, '{"a":1}\n{"b":2}\n'],
   ['a generator of strings as lines of JSON', () => ndjson(now('a\nb', 'c')), lines, '"a\\nb"\n"c"\n'],
   ['an array as lines of JSON', () => ndjson([1, null]), lines, '1\nnull\n'],
-  ['a set', () => new Set([1, 2]), lines, '1\n2\n'],
-  ['a map', () => new Map([['a', 1]]), lines, '["a",1]\n'],
+  ['a set as lines of JSON', () => ndjson(new Set(['a', 2])), lines, '"a"\n2\n'],
+  ['a map as lines of JSON', () => ndjson(new Map([['a', 1]])), lines, '["a",1]\n'],
   ['an iterator of values', () => [1, 2].values(), lines, '1\n2\n'],
   ['an observable', () => observable({ a: 1 }, { b: 2 }), lines, '{"a":1}\n{"b":2}\n'],
   ['a Readable of bytes', () => Readable.from([Buffer.from('a'), Buffer.from('b')]), octets, 'ab'],
@@ -170,6 +172,12 @@ describe('a source that fails', () => {
     @Get('/shorter') shorter() {
       return reply(now('abc'), { headers: { 'Content-Length': 5 } })
     }
+    @Get('/none') none() {
+      return reply(now(), { headers: { 'Content-Length': 5 } })
+    }
+    @Get('/too-long') tooLong() {
+      return reply(now('abcdef'), { headers: { 'Content-Length': 5 } })
+    }
     @Get('/exact') exact() {
       return reply(now('ab', 'c'), { headers: { 'Content-Length': 3 } })
     }
@@ -182,6 +190,8 @@ describe('a source that fails', () => {
     ['/unsendable', 500, 1],
     ['/field', 500, 1],
     ['/missing', 500, 1],
+    ['/none', 500, 1],
+    ['/too-long', 500, 1],
   ]
   for (const [path, status, logged] of early) {
     test(`${path} before its first item: the peer hears ${status}`, async t => {
@@ -205,6 +215,18 @@ describe('a source that fails', () => {
       assert.match(log[0]?.message ?? '', /^GET Failing\./)
     })
   }
+
+  test('than its Content-Length says, longer or shorter: over HTTP/2 its stream is reset', async t => {
+    const { port, log } = await serve(t, { controllers: [Failing] }, { http2: true })
+    const session = await openSession(port, 'http')
+    for (const path of ['/longer', '/shorter']) {
+      const { status, text, code } = await ask(session, { ':path': path })
+      assert.deepEqual([status, text, code], [200, 'abc', constants.NGHTTP2_INTERNAL_ERROR])
+    }
+    assert.equal((await ask(session, { ':path': '/exact' })).text, 'abc')
+    assert.equal(log.length, 2)
+    session.close()
+  })
 
   for (const path of ['/longer', '/shorter']) {
     test(`${path} than its Content-Length says: the reply is cut, and nothing is taken for the next one`, async t => {

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { createClient, createCluster, createSentinel } from 'redis'
+import { createClient, createSentinel } from 'redis'
 import { ConfigurationError, type OpenEventLog } from '../../src/index.js'
 import { type RedisEventLogOptions, redisEventLog } from '../../src/logs/redis.js'
-import { testEventLog } from '../contract/event-log.js'
+import { type EventLogTraits, testEventLog } from '../../src/testing/index.js'
 import { LogBook } from '../support/app.js'
-import { eventually } from '../support/eventually.js'
+import { CuttableWire } from '../support/cuttable-wire.js'
+import { RedisCluster } from '../support/redis-cluster.js'
 import { RedisServer, skip } from '../support/redis-server.js'
 
-const servers: RedisServer[] = []
+const servers: { end(): Promise<void> }[] = []
 after(() => Promise.all(servers.map(server => server.end())))
 
 async function open(...args: Parameters<typeof RedisServer.open>): Promise<RedisServer> {
@@ -18,7 +19,7 @@ async function open(...args: Parameters<typeof RedisServer.open>): Promise<Redis
 }
 
 /** The contract, on servers that are started when the first test needs them. */
-function contract(name: string, start: () => Promise<OpenEventLog>): void {
+function contract(name: string, start: () => Promise<OpenEventLog>, faults: EventLogTraits = {}): void {
   describe(name, { skip }, () => {
     let started: Promise<OpenEventLog> | undefined
     const opened = () => {
@@ -27,23 +28,43 @@ function contract(name: string, start: () => Promise<OpenEventLog>): void {
     }
     testEventLog('RedisEventLog', async (registry, retention) => (await opened())(registry, retention, new LogBook()), {
       nodes: true,
-      keys: true,
+      ...faults,
     })
   })
 }
 
 contract('one server, by its url', async () => redisEventLog({ url: (await open()).url }))
 
+let server: RedisServer | undefined
+let wire: CuttableWire | undefined
+after(() => wire?.close())
+contract(
+  'one server, behind a wire that can be cut',
+  async () => {
+    server = await open()
+    wire = await CuttableWire.to(server.port)
+    return redisEventLog({ url: `redis://127.0.0.1:${wire.port}`, patience: 15_000 })
+  },
+  {
+    interrupt() {
+      wire?.cut()
+      wire?.mend()
+    },
+    async lose() {
+      await server?.command('FLUSHALL')
+    },
+  },
+)
+
 contract('one server, by a client that is not connected', async () => {
   const { port } = await open()
   return redisEventLog({ client: createClient({ socket: { host: '127.0.0.1', port }, RESP: 3 }), prefix: 'other' })
 })
 
-contract('a Cluster', async () => {
-  const server = await open({ 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' })
-  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  await eventually('it is up', async () => /cluster_state:ok/.test(String(await server.command('CLUSTER', 'INFO'))))
-  return redisEventLog({ client: createCluster({ rootNodes: [{ url: server.url }] }) })
+contract('a Cluster of three', async () => {
+  const cluster = await RedisCluster.open(3)
+  servers.push(cluster)
+  return redisEventLog({ client: cluster.client() })
 })
 
 contract('a Sentinel', async () => {

@@ -4,10 +4,10 @@ import { describe, type TestContext, test } from 'node:test'
 import { type ApplicationOptions, Body, Controller, Get, Post, Sse, WebSocket } from '../../src/index.js'
 import { start } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
-import { block, flags, frame, Http2Peer, PREFACE, requestFields } from '../support/http2-frames.js'
+import { block, flags, frame, frameTypes, Http2Peer, PREFACE, requestFields } from '../support/http2-frames.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
-import { ask, openSession, openSocketOn } from '../support/wires.js'
+import { ask, extendedConnect, openSession, openSocketOn } from '../support/wires.js'
 
 const ENHANCE_YOUR_CALM = 11
 const PROTOCOL_ERROR = 1
@@ -135,14 +135,42 @@ describe('limits', () => {
     peer.raw.destroy()
   })
 
-  test('a header section too large resets its stream', async t => {
+  /** What a request is answered with whose header section is so many bytes large (RFC 9113 §10.5.1). */
+  async function askOf(size: number, port: number, acknowledge: boolean) {
+    const line = requestFields('/').reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0)
+    const peer = await Http2Peer.open(port, { acknowledge })
+    await peer.write(get(1, '/', [['x-large', 'y'.repeat(size - line - 32 - 'x-large'.length)]]))
+    for (;;) {
+      const { type, stream, payload } = await peer.read()
+      if (stream !== 1) continue
+      await peer.write(get(3))
+      assert.equal((await peer.until('data', 3)).payload.toString(), 'fine', 'and the connection goes on')
+      peer.raw.destroy()
+      return type === frameTypes.rstStream ? payload.readUInt32BE() : payload.includes('431') ? 431 : 200
+    }
+  }
+
+  test('a header section too large is 431, and more than twice as much a reset', async t => {
     const { port } = await serve(t, { maxHeaderSize: 1000 })
-    const peer = await Http2Peer.open(port)
-    await peer.write(get(1, '/', [['x-large', 'y'.repeat(2000)]]))
-    assert.equal((await peer.until('rstStream', 1)).payload.readUInt32BE(), ENHANCE_YOUR_CALM)
-    await peer.write(get(3))
-    assert.equal((await peer.until('data', 3)).payload.toString(), 'fine')
-    peer.raw.destroy()
+    assert.equal(await askOf(1000, port, true), 200)
+    assert.equal(await askOf(1001, port, true), 431)
+    assert.equal(await askOf(2000, port, true), 431)
+    assert.equal(await askOf(2001, port, true), ENHANCE_YOUR_CALM)
+  })
+
+  test('a header section too large is 431 for a peer that has not taken our settings, too', async t => {
+    const { port } = await serve(t, { maxHeaderSize: 1000 })
+    assert.equal(await askOf(1000, port, false), 200)
+    assert.equal(await askOf(1001, port, false), 431)
+    assert.equal(await askOf(15_000, port, false), 431)
+  })
+
+  test('a WebSocket whose header section is too large is 431', async t => {
+    const { port } = await serve(t, { maxHeaderSize: 1000 })
+    const session = await openSession(port, 'http')
+    const answer = await ask(session, extendedConnect('/echo', { 'x-large': 'y'.repeat(1000) }))
+    assert.equal(answer.status, 431)
+    session.close()
   })
 
   test('streams above the limit are refused; a peer that knows it and goes on breaks the protocol', async t => {

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import express from 'express'
 import { WebSocket as Client } from 'ws'
-import { Controller, Get, serveFiles, WebSocket } from '../../src/index.js'
+import { Controller, Get, Post, serveFiles, WebSocket } from '../../src/index.js'
 import { folderOf, LONG_AGO, tagOf, writeOld } from '../support/folder.js'
 import { rawRequest } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
@@ -48,6 +48,9 @@ class Routes {
   @Get('/anything') anything() {
     return 'anything'
   }
+  @Post('/assets/docs/page.html') posted() {
+    return 'posted'
+  }
 }
 @WebSocket('/')
 class Live {
@@ -80,8 +83,25 @@ describe('P38: files of a folder', () => {
     assert.equal((await get('/anything')).text, 'anything')
     assert.equal((await get('/assets/none.css')).status, 404)
     assert.equal((await get('/assets/style.css/')).status, 404)
-    assert.equal((await get('/assets/style.css', {}, 'POST')).status, 404)
+    assert.equal((await get('/assets/none.css', {}, 'POST')).status, 404)
     assert.equal((await get('/assetsstyle.css')).status, 404)
+  })
+
+  test('are allowed to GET and HEAD; what a route takes is its own', async () => {
+    const allow = async (line: string) => {
+      const [method = '', path = ''] = line.split(' ')
+      const { status, headers } = await get(path, {}, method)
+      return [status, headers.allow]
+    }
+    assert.deepEqual(await allow('POST /assets/style.css'), [405, 'GET, HEAD, OPTIONS'])
+    assert.deepEqual(await allow('DELETE /assets/'), [405, 'GET, HEAD, OPTIONS'])
+    assert.deepEqual(await allow('OPTIONS /assets/style.css'), [204, 'GET, HEAD, OPTIONS'])
+    assert.equal((await get('/assets/docs/page.html', {}, 'POST')).text, 'posted')
+    assert.equal((await get('/assets/docs/page.html')).text, '<p>page</p>')
+    assert.deepEqual(await allow('PUT /assets/docs/page.html'), [405, 'GET, HEAD, OPTIONS, POST'])
+    assert.deepEqual(await allow('OPTIONS /assets/docs/page.html'), [204, 'GET, HEAD, OPTIONS, POST'])
+    for (const path of ['/assets/none.css', '/assets/.env', '/assets/link.txt', '/assets/docs', '/assets/bare/'])
+      assert.deepEqual(await allow(`POST ${path}`), [404, undefined], path)
   })
 
   test('a folder is its index, behind a slash', async () => {

@@ -16,6 +16,7 @@ import {
 import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
+import { standstill } from '../support/standstill.js'
 import { serve } from './app.js'
 
 const MIB = 1_048_576
@@ -234,12 +235,7 @@ describe('B14: events that are compressed', () => {
     await peer.write('GET /generated HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
     await peer.readUntil('\r\n\r\n')
     peer.pause()
-    let before = -1
-    await eventually('it stands still', async () => {
-      before = produced
-      await new Promise(resolve => setTimeout(resolve, 100))
-      return produced === before
-    })
+    const before = await standstill('it stands still', () => produced)
     peer.resume()
     await eventually('it goes on', () => produced > before)
     peer.destroy()

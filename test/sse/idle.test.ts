@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type CloseReason, EventStream, Sse } from '../../src/index.js'
-import { ask, Closes, serve, unchunk, wholeStream } from './app.js'
+import { RawPeer } from '../support/raw-peer.js'
+import { withResolvers } from '../support/with-resolvers.js'
+import { ask, Closes, requestText, serve, wholeStream } from './app.js'
 
 describe('silence', () => {
   test('B7: a comment keeps a silent stream alive, again and again', async t => {
@@ -20,7 +21,12 @@ describe('silence', () => {
   })
 
   test('B7: a stream that is busy, or whose head is not out, has no keep-alive comments', async t => {
-    const promise = sleep(150)
+    const { promise, resolve } = withResolvers()
+    /** What the streams below are spared. */
+    @Sse('/silent', { keepAlive: 20, idleTimeout: 100 })
+    class Silent {
+      open() {}
+    }
     @Sse('/busy', { keepAlive: 200 })
     class Busy {
       open(stream: EventStream) {
@@ -37,15 +43,19 @@ describe('silence', () => {
         return 'opened'
       }
     }
-    const { port } = await serve(t, [Busy, Late])
+    const { port } = await serve(t, [Silent, Busy, Late])
     const busy = await ask(port, '/busy')
-    const late = await ask(port, '/late')
-    assert.match(await late.peer.readUntil('\n\n'), /^e\r\ndata: opened\n\n$/)
-    await sleep(450)
-    assert.doesNotMatch(unchunk(busy.peer.received).text, /:\n\n/)
-    assert.match(busy.peer.received, /tick/)
+    const late = await RawPeer.connect(port)
+    await late.write(requestText('/late'))
+    const silent = await ask(port, '/silent')
+    assert.match((await wholeStream(silent.peer)).text, /:\n\n/)
+    resolve()
+    assert.match(await late.readUntil('data: opened'), /\r\n\r\ne\r\ndata: opened$/)
+    let heard = ''
+    for (let ticks = 0; ticks < 25; ticks++) heard += await busy.peer.readUntil('tick')
+    assert.doesNotMatch(heard, /:\n\n/)
     busy.peer.destroy()
-    late.peer.destroy()
+    late.destroy()
   })
 
   test('an idle timeout ends a stream without events, however many comments kept it alive', async t => {

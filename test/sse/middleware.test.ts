@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { constants, createGzip, gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import { EventStream, type Middleware, Sse } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
+import { standstill } from '../support/standstill.js'
 import { ask, serve, wholeStream } from './app.js'
 
 describe('middleware in front', () => {
@@ -20,10 +20,14 @@ describe('middleware in front', () => {
       return message
     }
   }
+  let produced = 0
   @Sse('/flood')
   class Flood {
     *open() {
-      for (let count = 0; count < 3000; count++) yield `${count} ${item}`
+      for (let count = 0; count < 3000; count++) {
+        produced++
+        yield `${count} ${item}`
+      }
     }
   }
   @Sse('/transformed')
@@ -95,7 +99,7 @@ describe('middleware in front', () => {
     const { origin, app } = await serve(t, [Flood], { use: [careless] })
     const response = await fetch(`${origin}/flood`)
     const reader = response.body?.getReader()
-    await sleep(100)
+    await standstill('it is behind', () => produced)
     let text = ''
     const decoder = new TextDecoder()
     for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {

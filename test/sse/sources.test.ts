@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Controller, EventStream, Param, Sse, stop } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
+import { standstill } from '../support/standstill.js'
 import { ask, type Served, serve } from './app.js'
 
 /** How often the generators below were left, by the path they were asked under. */
@@ -149,17 +150,6 @@ test('a source that open gives when its peer has left is let go', async t => {
 })
 
 describe('backpressure', () => {
-  /** Waits until a count stands still, and answers it. */
-  const standstill = async (count: () => number) => {
-    let seen = -1
-    await eventually('the producer pauses', async () => {
-      const before = seen
-      seen = count()
-      await sleep(100)
-      return seen > 0 && seen === before
-    })
-    return seen
-  }
   /** More than the kernel keeps for a connection. */
   const PLENTY = 64 * 1024
   const item = 'x'.repeat(1000)
@@ -168,7 +158,7 @@ describe('backpressure', () => {
     const { peer } = await ask(produce.port, path)
     peer.pause()
     t.after(() => peer.destroy())
-    const first = await standstill(count)
+    const first = await standstill('the producer pauses', count)
     assert.ok(first < PLENTY, `${first} items for a peer that does not read`)
     peer.resume()
     await eventually('it goes on when the peer reads', () => count() > first + 1000)
@@ -232,20 +222,24 @@ describe('backpressure', () => {
 
   test('await send answers false when the peer leaves while it waits', async t => {
     let answer: boolean | undefined
+    let sends = 0
     @Sse('/')
     class Waiting {
       open(stream: EventStream) {
         stream.after(0, 'go')
       }
       async info(_message: string, stream: EventStream) {
-        do answer = await stream.send('x'.repeat(100_000))
-        while (answer)
+        do {
+          sends++
+          answer = await stream.send('x'.repeat(100_000))
+        } while (answer)
       }
     }
     const served = await serve(t, [Waiting])
     const { peer } = await ask(served.port, '/')
     peer.pause()
-    await sleep(100)
+    await standstill('it waits for the peer', () => sends)
+    assert.equal(answer, true, 'for what it sent before')
     peer.destroy()
     await eventually('send answered', () => answer === false)
     assert.deepEqual(served.errors, [])

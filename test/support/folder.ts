@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after } from 'node:test'
@@ -23,4 +23,15 @@ export function writeOld(path: string, content: string | Buffer, when = LONG_AGO
 /** The entity tag of a file of so many bytes that was changed `LONG_AGO`. */
 export function tagOf(size: number): string {
   return `"${size.toString(16)}-${(BigInt(LONG_AGO.getTime()) * 1_000_000n).toString(16)}"`
+}
+
+/** How many descriptors of this process are open on a file. */
+export function descriptorsOf(path: string): number {
+  return readdirSync('/proc/self/fd').filter(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path
+    } catch {
+      return false
+    }
+  }).length
 }

@@ -4,6 +4,7 @@ import { RawPeer } from './raw-peer.js'
 export const frameTypes = {
   data: 0,
   headers: 1,
+  priority: 2,
   rstStream: 3,
   settings: 4,
   ping: 6,

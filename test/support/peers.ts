@@ -25,6 +25,11 @@ export class StreamPeer {
     return StreamPeer.askOn(await RawPeer.connect(port), path, headers)
   }
 
+  /** Of a connection that has asked. */
+  static of(raw: RawPeer): StreamPeer {
+    return new StreamPeer(raw)
+  }
+
   /** As `ask`, on a connection that is there already. */
   static async askOn(raw: RawPeer, path: string, headers: Readonly<Record<string, string>> = {}): Promise<StreamPeer> {
     const lines = Object.entries({ Host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, type TestFn, type TestOptions, test } from 'node:test'
 import { createClient } from 'redis'
+import { sparePort } from './spare-port.js'
 
 const CANDIDATES = [process.env.REDIS_SERVER, '/usr/bin/redis-server', '/usr/bin/valkey-server']
 const executable = CANDIDATES.find(path => path !== undefined && existsSync(path))
@@ -63,7 +63,7 @@ export class RedisServer {
   /** Runs it again, with what its last run left in its folder. */
   async run(): Promise<void> {
     const given = { dir: this.folder, port: `${this.port}`, bind: '127.0.0.1', save: '', ...this.config }
-    const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
+    const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')])
     const command = this.watched === undefined ? args : [this.#sentinelConfig(this.watched), '--sentinel']
     const child = spawn(executable ?? '', command, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
@@ -81,7 +81,7 @@ export class RedisServer {
   /** A Sentinel writes to its configuration, so it needs a file of its own. */
   #sentinelConfig(watched: RedisServer): string {
     const path = join(this.folder, 'sentinel.conf')
-    const monitor = `sentinel monitor main 127.0.0.1 ${watched.port} 1`
+    const monitor = `sentinel monitor main 127.0.0.1 ${watched.port} 1\nsentinel down-after-milliseconds main 1000`
     writeFileSync(path, `port ${this.port}\nbind 127.0.0.1\ndir ${this.folder}\n${monitor}\n`)
     return path
   }
@@ -129,17 +129,14 @@ export class RedisServer {
     await this.run()
   }
 
+  /** Removes its data, while it is stopped. */
+  forget(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+    mkdirSync(this.folder)
+  }
+
   async end(): Promise<void> {
     await this.stop()
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-async function sparePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

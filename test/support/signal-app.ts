@@ -17,8 +17,11 @@ class Echo {
 class Slow {
   @Get('slow')
   async slow() {
+    // Until the signal has come, and the streams and sockets have heard goodbye.
+    const signal = new Promise(resolve => process.once('SIGTERM', resolve).once('SIGINT', resolve))
     process.send?.({ slow: true })
-    await new Promise(resolve => setTimeout(resolve, 200))
+    await signal
+    while (apps.some(app => app.connections > 0)) await new Promise(resolve => setImmediate(resolve))
     return 'slow but sure'
   }
 

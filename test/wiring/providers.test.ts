@@ -7,9 +7,10 @@ import {
   injectable as tsyringeInjectable,
   singleton as tsyringeSingleton,
 } from 'tsyringe'
-import { bootstrap, Controller, Get, Injectable, inject, type ModuleOptions, Sse } from '../../src/index.js'
+import { bootstrap, Controller, Get, Injectable, inject, type ModuleOptions, Sse, stop } from '../../src/index.js'
 import { moduleOf, serve } from '../support/apps.js'
 import { decorate } from '../support/boot-errors.js'
+import { send } from '../support/send.js'
 
 /** Makes a module's instances without listening. */
 async function make(t: { after(fn: () => Promise<void>): void }, module: ModuleOptions, options = {}) {
@@ -168,6 +169,53 @@ describe("tsyringe's own decorators", () => {
   test('do not share instances between two applications', async t => {
     const [one, two] = [await make(t, { providers }), await make(t, { providers })]
     assert.notEqual(one.get(Singleton), two.get(Singleton))
+  })
+})
+
+describe('what a constructor can do without', () => {
+  @Injectable()
+  class Relaxed {
+    constructor(
+      @tsyringeInject('theirs', { isOptional: true }) readonly theirs: string | undefined,
+      @inject('ours', { isOptional: true }) readonly ours: string | undefined,
+      @inject('limit', { isOptional: true }) readonly limit = 5,
+      @inject(Store, { isOptional: true }) readonly store?: Store,
+    ) {}
+  }
+  @Sse('/relaxed')
+  class Events {
+    constructor(@inject('limit', { isOptional: true }) private readonly limit = 7) {}
+    open() {
+      return [this.limit, stop()]
+    }
+  }
+
+  test('is undefined, or its default, where no module provides it', async t => {
+    const app = await make(t, { providers: [Relaxed] })
+    const { theirs, ours, limit, store } = app.get(Relaxed)
+    assert.deepEqual([theirs, ours, limit, store], [undefined, undefined, 5, undefined])
+  })
+
+  test('is what one provides, in whatever module', async t => {
+    const given = ['theirs', 'ours', 'limit'].map(token => ({ token, useValue: `the ${token}` }))
+    const app = await make(t, { providers: [Relaxed, ...given, { token: Store, useClass: MemoryStore }] })
+    const { theirs, ours, limit, store } = app.get(Relaxed)
+    assert.deepEqual([theirs, ours, limit, store], ['the theirs', 'the ours', 'the limit', app.get(Store)])
+  })
+
+  test('is so for what is made for a connection', async t => {
+    const { port } = await serve(t, { controllers: [Events] })
+    assert.match((await send(port, 'GET /relaxed')).text, /^data: 7\n/)
+  })
+
+  test('is told by whoever else needs it', async t => {
+    @Injectable()
+    class Strict {
+      constructor(@inject('limit') readonly limit: number) {}
+    }
+    await assert.rejects(make(t, { providers: [Relaxed, Strict] }), {
+      message: "Strict needs 'limit', which no module provides: add 'limit' to the providers of AppModule",
+    })
   })
 })
 

@@ -1,0 +1,74 @@
+import type { Connection } from './connection.js'
+import { isLocalId } from './id.js'
+import type { Membership } from './membership.js'
+
+/** This node's connections in one registry, and the rooms they are in. */
+export class Members {
+  readonly #members = new Map<Connection, Membership>()
+  readonly #rooms = new Map<string, Set<Membership>>()
+  #size = 0
+
+  /** How many are in any room. */
+  get size(): number {
+    return this.#size
+  }
+
+  get rooms(): string[] {
+    return [...this.#rooms.keys()]
+  }
+
+  get all(): Iterable<Membership> {
+    return this.#members.values()
+  }
+
+  get(connection: Connection): Membership | undefined {
+    return this.#members.get(connection)
+  }
+
+  add(member: Membership): void {
+    this.#members.set(member.connection, member)
+  }
+
+  delete(member: Membership): void {
+    this.#members.delete(member.connection)
+  }
+
+  in(room: string): ReadonlySet<Membership> {
+    return this.#rooms.get(room) ?? new Set()
+  }
+
+  /** Puts a member into a room, seen up to `position`. `false` where it is in already. */
+  enter(member: Membership, room: string, position: number): boolean {
+    if (member.rooms.has(room)) return false
+    if (member.rooms.size === 0) this.#size++
+    member.enter(room, position)
+    const members = this.#rooms.get(room) ?? new Set()
+    this.#rooms.set(room, members.add(member))
+    return true
+  }
+
+  /** `false` where it is not in. */
+  exit(member: Membership, room: string): boolean {
+    if (!member.rooms.has(room)) return false
+    member.leave(room)
+    if (member.rooms.size === 0) this.#size--
+    const members = this.#rooms.get(room)
+    members?.delete(member)
+    if (members?.size === 0) this.#rooms.delete(room)
+    return true
+  }
+
+  /** Those whom a message reaches, each once. */
+  reached(rooms: readonly string[] | undefined): Iterable<Membership> {
+    if (rooms === undefined) return this.#members.values()
+    if (rooms.length === 1) return this.in(rooms[0] ?? '')
+    return new Set(rooms.flatMap(room => [...this.in(room)]))
+  }
+
+  /** The members of a room; where there are none, the one connection with this id. */
+  named(roomOrId: string): Membership[] {
+    const members = this.#rooms.get(roomOrId)
+    if (members !== undefined || !isLocalId(roomOrId)) return [...(members ?? [])]
+    return [...this.#members.values()].filter(({ connection }) => connection.id === roomOrId)
+  }
+}

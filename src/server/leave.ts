@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Connection } from '../connections/connection.js'
+import { drainConnections } from '../connections/drain.js'
+import type { LiveConnections } from '../connections/live.js'
+import type { Listeners } from './listeners.js'
+
+export interface LeaveOptions {
+  /** Milliseconds until what is left is cut, from when the listeners close. */
+  readonly deadline: number
+  /** Milliseconds in which balancers hear that they should turn away, and all goes on, before the listeners close. */
+  readonly drainDelay: number
+}
+
+/** Ends what an application has with its peers: balancers turn away, the listeners close, the connections are drained. */
+export async function leave(
+  live: LiveConnections<Connection>,
+  listeners: Listeners,
+  { deadline, drainDelay }: LeaveOptions,
+): Promise<void> {
+  live.leaving = true
+  listeners.leave()
+  if (drainDelay > 0) await sleep(drainDelay)
+  live.draining = true
+  const stopped = listeners.close()
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), deadline)
+  const forced = new Promise<void>(resolve => late.signal.addEventListener('abort', () => resolve(), { once: true }))
+  await drainConnections(live, deadline, late.signal)
+  await Promise.race([Promise.all([stopped, live.emptied()]), forced])
+  clearTimeout(timer)
+  listeners.destroy()
+  await stopped
+}

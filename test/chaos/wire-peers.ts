@@ -1,0 +1,233 @@
+/** Peers over plain TCP, cheap enough for hundreds in one process: they keep what they hear, and come back by themselves. */
+import { connect, type Socket } from 'node:net'
+
+export interface PeerOptions {
+  readonly name: string
+  readonly port: number
+  readonly room: string
+  /** Reads for a moment and stops for longer, so that it falls behind. */
+  readonly slow: boolean
+  /** Counts what happens to all. */
+  readonly counts: Record<'connects' | 'cuts' | 'silences' | 'goodbyes' | 'bytes', number>
+}
+
+/** Where a peer was told that something was lost: no number that is sent. */
+export const GAP = -1
+
+/** Milliseconds without a byte after which a peer looks for another node; more each time that it hears nothing new. */
+const SILENCE = 4000
+/** Milliseconds after which a peer comes back that was cut; twice as long each time, too: a crowd that is too much for busy nodes would stay so. */
+const BACK = { least: 100, most: 8000 }
+/** Bytes that a slow peer reads before it stops, and milliseconds for which it does. */
+const SIP = { bytes: 16_384, pause: 5000 }
+
+export abstract class WirePeer {
+  readonly seen: number[] = []
+  lastId = ''
+  /** What it was sent besides ticks. */
+  readonly wrong: string[] = []
+  #socket: Socket | undefined
+  protected rest = ''
+  #heardAt = performance.now()
+  #over = false
+  /** How often it came back since it heard anything new. */
+  #attempts = 0
+  #sip = 0
+  #resumes: NodeJS.Timeout | undefined
+  /** Milliseconds until it comes back, where the node said so. */
+  protected retry: number | undefined
+
+  #slow: boolean
+
+  constructor(readonly options: PeerOptions) {
+    this.#slow = options.slow
+  }
+
+  connect(): void {
+    if (this.#over) return
+    this.rest = ''
+    this.retry = undefined
+    this.#heardAt = performance.now()
+    const { counts, port } = this.options
+    counts.connects++
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    this.#socket = socket
+    socket.setEncoding('latin1')
+    socket.write(this.request())
+    socket.on('data', (text: unknown) => {
+      counts.bytes += String(text).length
+      this.#heardAt = performance.now()
+      this.read(`${this.rest}${text}`)
+      if (this.#slow) this.#rest(socket, String(text).length)
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (this.#socket !== socket) return
+      this.#socket = undefined
+      if (this.retry === undefined) counts.cuts++
+      else counts.goodbyes++
+      setTimeout(() => this.connect(), this.retry ?? this.#patience())
+    })
+  }
+
+  #patience(): number {
+    return Math.min(BACK.most, BACK.least * 2 ** this.#attempts++) * (0.5 + Math.random())
+  }
+
+  /** Gives up on a node that says nothing any more. */
+  watch(): void {
+    if (
+      this.#socket === undefined ||
+      this.#socket.isPaused() ||
+      performance.now() - this.#heardAt < SILENCE * (1 + this.#attempts)
+    )
+      return
+    this.options.counts.silences++
+    this.#attempts++
+    this.#leave()
+    this.connect()
+  }
+
+  /** Reads at full speed from here on. */
+  hurry(): void {
+    this.#slow = false
+    clearTimeout(this.#resumes)
+    this.#heardAt = performance.now()
+    this.#socket?.resume()
+  }
+
+  #leave(): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    socket?.removeAllListeners('data').destroy()
+  }
+
+  end(): void {
+    this.#over = true
+    clearTimeout(this.#resumes)
+    this.#leave()
+  }
+
+  protected say(bytes: Buffer): void {
+    this.#socket?.write(bytes)
+  }
+
+  protected took(event: string, data: unknown, id: string): void {
+    if (id !== '') this.lastId = id
+    if (event === 'tick') {
+      this.#attempts = 0
+      this.seen.push(Number(data))
+    } else if (event === 'gap') this.seen.push(GAP)
+    else if (event !== '' && event !== 'bulk' && event !== 'place' && !isAway(event, data) && this.wrong.length < 5)
+      this.wrong.push(`${this.options.name}: an event ${event}: ${JSON.stringify(data)}`)
+  }
+
+  #rest(socket: Socket, bytes: number): void {
+    this.#sip += bytes
+    if (this.#sip < SIP.bytes) return
+    this.#sip = 0
+    socket.pause()
+    this.#resumes = setTimeout(() => {
+      this.#heardAt = performance.now()
+      socket.resume()
+    }, SIP.pause)
+  }
+
+  protected abstract request(): string
+  protected abstract read(text: string): void
+}
+
+/** The log could not be had for so long that the stream was cut: its peer comes back. */
+function isAway(event: string, data: unknown): boolean {
+  return event === 'error' && String(data).includes('"status":503')
+}
+
+/** An event stream: each event is one chunk of the body, so its lines can be told from those of the framing. */
+export class WireStream extends WirePeer {
+  #event = ''
+  #id = ''
+  #data = ''
+
+  protected request(): string {
+    this.#event = this.#id = this.#data = ''
+    const id = this.lastId === '' ? '' : `Last-Event-ID: ${this.lastId}\r\n`
+    const { room } = this.options
+    return `GET /rooms/${room} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${id}\r\n`
+  }
+
+  protected read(text: string): void {
+    let at = 0
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', at)) {
+      this.#line(text.slice(at, end))
+      at = end + 1
+    }
+    this.rest = text.slice(at)
+  }
+
+  #line(line: string): void {
+    if (line.startsWith('event: ')) this.#event = line.slice(7)
+    else if (line.startsWith('id: ')) this.#id = line.slice(4)
+    else if (line.startsWith('data: ')) this.#data = line.slice(6)
+    else if (line.startsWith('retry: ')) this.retry = Number(line.slice(7))
+    else if (line === '') {
+      this.took(this.#event, this.#event === 'bulk' ? '' : this.#data, this.#id)
+      this.#event = this.#id = this.#data = ''
+    }
+  }
+}
+
+const OPCODES = { text: 0x81, close: 0x88, ping: 0x89 }
+
+/** A WebSocket (RFC 6455 §5): it hears unmasked frames, answers pings, and knows why it was closed. */
+export class WireSocket extends WirePeer {
+  #open = false
+
+  protected request(): string {
+    this.#open = false
+    const query = this.lastId === '' ? '' : `?lastEventId=${encodeURIComponent(this.lastId)}`
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    return `GET /rooms/${this.options.room}${query} HTTP/1.1\r\nHost: localhost\r\n${upgrade}${key}\r\n`
+  }
+
+  protected read(text: string): void {
+    let at = 0
+    if (!this.#open) {
+      at = text.indexOf('\r\n\r\n') + 4
+      // A refusal, such as that of a node that goes away, closes the connection.
+      this.#open = at >= 4 && text.startsWith('HTTP/1.1 101 ')
+      if (!this.#open) at = 0
+    }
+    if (this.#open && text.length > at) at = this.#frames(text, at)
+    this.rest = text.slice(at)
+  }
+
+  #frames(text: string, from: number): number {
+    for (let at = from; ; ) {
+      const short = text.charCodeAt(at + 1)
+      const wide = short === 126 ? 2 : short === 127 ? 8 : 0
+      const start = at + 2 + wide
+      let length = wide === 0 ? short : 0
+      for (let index = at + 2; index < start; index++) length = length * 256 + text.charCodeAt(index)
+      if (Number.isNaN(length) || text.length < start + length) return at
+      this.#frame(text.charCodeAt(at), text.slice(start, start + length))
+      at = start + length
+    }
+  }
+
+  #frame(opcode: number, payload: string): void {
+    if (opcode === OPCODES.ping) {
+      const bytes = Buffer.from(payload, 'latin1')
+      this.say(Buffer.concat([Buffer.from([0x8a, 0x80 | bytes.length, 0, 0, 0, 0]), bytes]))
+    } else if (opcode === OPCODES.close) {
+      const code = (payload.charCodeAt(0) << 8) | payload.charCodeAt(1)
+      if (code === 1012) this.retry = 200 + Math.random() * 1500
+      this.say(Buffer.from([0x88, 0x82, 0, 0, 0, 0, payload.charCodeAt(0), payload.charCodeAt(1)]))
+    } else if (opcode === OPCODES.text && !payload.startsWith('{"event":"bulk"')) {
+      const { event = '', data, id = '' } = JSON.parse(payload)
+      this.took(event, data, id)
+    } else if (opcode === OPCODES.text) {
+      this.took('bulk', '', /"id":"([^"]*)"\}$/.exec(payload.slice(-200))?.[1] ?? '')
+    } else if (this.wrong.length < 5) this.wrong.push(`${this.options.name}: a frame 0x${opcode.toString(16)}`)
+  }
+}

@@ -1,0 +1,60 @@
+/** What a node of NATS answers is what the embedded log answers, whatever was sent, and forgotten, before it started. */
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import fc from 'fast-check'
+import { EVERYWHERE, MemoryEventLog } from '../../src/index.js'
+import { natsEventLog } from '../../src/logs/nats.js'
+import { message } from '../contract/event-log.js'
+import { LogBook } from '../support/app.js'
+import { NatsServer, skip } from '../support/nats-server.js'
+
+let server: Promise<NatsServer> | undefined
+after(async () => (await server)?.end())
+
+const rooms = ['a', 'b', 'c', EVERYWHERE]
+const append = fc.record({
+  rooms: fc.option(fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), { nil: undefined }),
+  size: fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constant(300)),
+})
+const question = fc.record({
+  after: fc.dictionary(fc.constantFrom(...rooms), fc.integer({ min: 0, max: 65 }), { minKeys: 1 }),
+  limit: fc.integer({ min: 1, max: 12 }),
+})
+
+describe('NatsEventLog and MemoryEventLog', { skip }, () => {
+  test('answer alike', { timeout: 120_000 }, async () => {
+    server ??= NatsServer.open()
+    // The stream drops as soon as it may.
+    const open = natsEventLog({ servers: (await server).url, tail: 1 })
+    let logs = 0
+    const property = fc.asyncProperty(
+      fc.array(append, { maxLength: 60 }),
+      fc.array(question, { maxLength: 8 }),
+      fc.record({ count: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 40, max: 400 }) }),
+      async (appends, questions, bounds) => {
+        const kept = { ...bounds, age: 3_600_000 }
+        const nats = await open(`model${logs++}`, kept, new LogBook())
+        const memory = new MemoryEventLog(kept)
+        try {
+          await memory.append(message(['in place of the pin'], 0))
+          for (const [n, { rooms: to, size }] of appends.entries()) {
+            const sent = message(to, `${n} ${'x'.repeat(size)}`)
+            const places = await Promise.all([nats.append(sent), memory.append(sent)])
+            assert.equal(places[0].position, places[1].position)
+          }
+          await nats.start({ entry() {}, notice() {}, reset() {} })
+          for (const { after: positions, limit } of questions) {
+            const asked = new Map(Object.entries(positions))
+            const answers = await Promise.all([nats, memory].map(log => log.read(asked, limit)))
+            assert.deepEqual(answers[0], answers[1])
+            const before = await Promise.all([nats, memory].map(log => log.before('a', limit)))
+            assert.equal(before[0], before[1])
+          }
+        } finally {
+          await nats.stop()
+        }
+      },
+    )
+    await fc.assert(property, { numRuns: 60 })
+  })
+})
