@@ -207,7 +207,7 @@ export class Application {
     await this.#container.start()
     const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
-    const compiled: Compiled = compileRoutes(this.routes, serving, { closingSlash, origins })
+    const compiled: Compiled = await compileRoutes(this.routes, serving, { closingSlash, origins })
     const health = Health.of(this.options.health, this.#vitals())
     const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)

@@ -52,6 +52,20 @@ export class HttpError extends Error {
   }
 }
 
+/**
+ * Makes an error that tells of the peer's request and of nothing in here: its stack would say nothing, and would cost as
+ * much as the rest of the exchange.
+ */
+export function withoutStack<E extends Error>(make: () => E): E {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /** One thing that a schema refused, and where. */
 export interface Issue {
   /** `param`, `query`, `header`, `body`, `file` or `data`. */

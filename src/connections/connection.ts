@@ -1,20 +1,19 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { HttpError } from '../errors.js'
-import { type Logger, nameExchange } from '../logger.js'
+import { nameExchange } from '../logger.js'
 import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { runIn, type Scope } from '../pipeline/current.js'
 import { readOutput } from '../pipeline/validate.js'
-import type { Route } from '../routing/table.js'
 import { onAbort } from './abort.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds, lastEventIdOf } from './cursor.js'
 import { makeId } from './id.js'
-import type { LiveConnections } from './live.js'
 import { Mailbox, type Task } from './mailbox.js'
-import { OpeningGate } from './opening-gate.js'
+import { OpeningGate, passed } from './opening-gate.js'
+import type { Plan } from './plan.js'
 import { type Receiver, sendReturned } from './returned.js'
-import { type QueueOptions, SendQueue } from './send-queue.js'
+import { SendQueue } from './send-queue.js'
 import { LONGEST, repeat, tie } from './timers.js'
 
 /** What an event source or a socket class may do when its connection hears something. */
@@ -23,13 +22,8 @@ export interface ConnectionHandlers {
   close?(reason: CloseReason, connection: never): unknown
 }
 
-/** What all connections of one route share: made once, at boot. @internal */
-export interface ConnectionPlan {
-  readonly route: Route
-  readonly logger: Logger
-  readonly queue: QueueOptions
-  readonly live: LiveConnections<Connection>
-}
+/** @internal */
+export type ConnectionPlan = Plan<Connection>
 
 /** Messages from inside that may wait for a busy handler. */
 const INBOX_LIMIT = 1024
@@ -50,15 +44,15 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** @internal */
   handlers: ConnectionHandlers | undefined
   /** @internal */
-  readonly gate = new OpeningGate(() => this.queue.release())
+  gate: OpeningGate
   readonly #mailbox: Mailbox
-  readonly #cleanups = new Set<() => void>()
+  #cleanups: Set<() => void> | undefined
   /** Messages from inside that have not reached `info`. */
   #told = 0
   #id: string | undefined
   #reason: CloseReason | undefined
   #controller: AbortController | undefined
-  readonly #settled: (() => void)[] = []
+  #settled: (() => void)[] | undefined
   #ids: EventIds | undefined
 
   /** @internal */
@@ -67,8 +61,9 @@ export abstract class Connection<Names extends string = string> implements Recei
     /** @internal */
     readonly plan: ConnectionPlan,
   ) {
-    this.queue = new SendQueue(plan.queue, () => this.overflowed())
-    this.#mailbox = new Mailbox(error => this.failed(error))
+    this.queue = new SendQueue(plan.queue, this)
+    this.gate = new OpeningGate(this.queue)
+    this.#mailbox = new Mailbox(this)
   }
 
   /** Names this connection on every node. */
@@ -178,9 +173,10 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** @internal */
   onEnd(listener: () => void): () => void {
+    this.#cleanups ??= new Set()
     if (this.closed) listener()
     else this.#cleanups.add(listener)
-    return () => this.#cleanups.delete(listener)
+    return () => this.#cleanups?.delete(listener)
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
@@ -196,6 +192,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   begin(handlers: ConnectionHandlers): void {
     this.handlers = handlers
     this.plan.live.add(this)
+    for (const pulse of this.plan.pulses) pulse.add(this)
     this.#mailbox.post(() => this.gate.hold())
   }
 
@@ -207,6 +204,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** `open` returned: that is sent, before anything else. @internal */
   settleOpening(returned: unknown): void {
     this.gate.settle(() => this.sendFirst(() => sendReturned(this, returned)))
+    this.gate = passed
   }
 
   /** `open` threw or rejected. @internal */
@@ -221,6 +219,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** Calls back when `close` has run. @internal */
   onSettled(listener: () => void): void {
+    this.#settled ??= []
     this.#settled.push(listener)
   }
 
@@ -229,8 +228,8 @@ export abstract class Connection<Names extends string = string> implements Recei
     this.#mailbox.post(() => runIn(this.scope, () => sendReturned(this, task())))
   }
 
-  /** The send queue is full. */
-  protected overflowed(): void {
+  /** The send queue is full. @internal */
+  overflowed(): void {
     this.end({ kind: 'overflow' })
   }
 
@@ -273,8 +272,9 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   #end(reason: CloseReason): void {
-    for (const cleanUp of this.#cleanups) cleanUp()
-    this.#cleanups.clear()
+    for (const pulse of this.plan.pulses) pulse.delete(this)
+    for (const cleanUp of this.#cleanups ?? []) cleanUp()
+    this.#cleanups = undefined
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()
@@ -283,7 +283,7 @@ export abstract class Connection<Names extends string = string> implements Recei
     const waiting = reason.kind === 'peer' ? 'run' : 'drop'
     this.#mailbox.close(last, CLOSE_PATIENCE, waiting).then(() => {
       this.plan.live.delete(this)
-      for (const settled of this.#settled) settled()
+      for (const settled of this.#settled ?? []) settled()
     })
   }
 

@@ -8,6 +8,9 @@ const TURN = 100
 const DEPTH = 20
 let depth = 0
 
+/** The tasks of all who have none: an idle connection keeps no array. */
+const NONE: Task[] = []
+
 /**
  * One thing at a time: tasks run in the order they were posted, the next when the last one's promise has settled. A
  * task that returns no promise is done when it returns.
@@ -15,14 +18,17 @@ let depth = 0
 export class Mailbox {
   #running = false
   #closed = false
-  #tasks: Task[] = []
+  #tasks: Task[] = NONE
+  /** Hears that the running task has settled, when the mailbox was closed meanwhile. */
+  #idle: (() => void) | undefined
 
-  constructor(private readonly failed: (error: unknown) => void) {}
+  constructor(private readonly owner: { failed(error: unknown): void }) {}
 
   post(task: Task): void {
     if (this.#closed) return
     if (!this.#running && depth < DEPTH) return this.#run(task)
-    this.#tasks.push(task)
+    if (this.#tasks === NONE) this.#tasks = [task]
+    else this.#tasks.push(task)
     if (!this.#running) this.#goOnLater()
   }
 
@@ -33,7 +39,7 @@ export class Mailbox {
   async close(last: Task, patience: number, waiting: 'run' | 'drop'): Promise<void> {
     this.#closed = true
     const rest = waiting === 'run' ? this.#tasks : []
-    this.#tasks = []
+    this.#tasks = NONE
     let settles = !this.#running || (await settled(patience, new Promise<void>(resolve => (this.#idle = resolve))))
     for (const task of rest) {
       if (!settles) break
@@ -44,8 +50,6 @@ export class Mailbox {
     if (result !== undefined) await settled(patience, result)
   }
 
-  #idle: () => void = () => {}
-
   #run(first: Task): void {
     this.#running = true
     let left = TURN
@@ -55,7 +59,7 @@ export class Mailbox {
       if (--left === 0) return this.#goOnLater()
     }
     this.#running = false
-    this.#idle()
+    this.#idle?.()
   }
 
   #goOnLater(): void {
@@ -67,10 +71,15 @@ export class Mailbox {
     const next = this.#next()
     if (next !== undefined) return this.#run(next)
     this.#running = false
-    this.#idle()
+    this.#idle?.()
   }
 
   #next(): Task | undefined {
+    if (this.#tasks.length < 2) {
+      const [last] = this.#tasks
+      this.#tasks = NONE
+      return last
+    }
     return this.#tasks.shift()
   }
 
@@ -78,9 +87,9 @@ export class Mailbox {
     depth++
     try {
       const result = task()
-      return isPromise(result) ? result.then(undefined, this.failed) : undefined
+      return isPromise(result) ? result.then(undefined, error => this.owner.failed(error)) : undefined
     } catch (error) {
-      this.failed(error)
+      this.owner.failed(error)
       return undefined
     } finally {
       depth--

@@ -1,11 +1,13 @@
+/** Who waits behind a gate that was passed: one for all, since that is all of them in a while. */
+const NOBODY: (() => void)[] = []
+
 /** What stands between `open` and everything after it: messages and replays wait here until `open` has settled. */
 export class OpeningGate {
   #passed = false
   #waiting: (() => void)[] = []
-  #resolve: (sent: unknown) => void = () => {}
-  #reject: (error: unknown) => void = () => {}
+  #held: { resolve(sent: unknown): void; reject(error: unknown): void } | undefined
 
-  constructor(private readonly released: () => void) {}
+  constructor(private readonly released: { release(): void }) {}
 
   get passed(): boolean {
     return this.#passed
@@ -14,17 +16,17 @@ export class OpeningGate {
   /** The task that keeps all others waiting: done when `settle` is called. */
   hold(): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
+      this.#held = { resolve, reject }
     })
   }
 
   /** `open` returned: `send` sends that, before anything else. */
   settle(send: () => unknown): void {
     try {
-      this.#resolve(send())
+      const sent = send()
+      this.#held?.resolve(sent)
     } catch (error) {
-      this.#reject(error)
+      this.#held?.reject(error)
     } finally {
       this.pass()
     }
@@ -37,7 +39,13 @@ export class OpeningGate {
 
   pass(): void {
     this.#passed = true
-    this.released()
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    this.released.release()
+    const waiting = this.#waiting
+    this.#waiting = NOBODY
+    for (const resolve of waiting) resolve()
   }
 }
+
+/** The gate of all connections that are open. */
+export const passed = new OpeningGate({ release() {} })
+passed.pass()

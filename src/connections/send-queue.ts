@@ -1,9 +1,11 @@
 import type { Overflow } from '../declare/routes.js'
-import { flushAtEndOfTurn, joinShared } from './staging.js'
+import { type Batch, beginBatch, flushAtEndOfTurn, type Waiting } from './turn.js'
 
 /** Where a connection's bytes go: a socket, or whatever stands before one. */
 export interface Sink {
   write(bytes: Buffer): boolean
+  /** Writes what nothing follows in this turn: there is no use in waiting for more. */
+  writeLast?(bytes: Buffer): boolean
   readonly writableLength: number
   readonly writableNeedDrain: boolean
   /** Bytes that it takes before it asks to wait for `drain`. */
@@ -11,11 +13,6 @@ export interface Sink {
   once(event: 'drain', listener: () => void): unknown
   cork?(): void
   uncork?(): void
-}
-
-export interface Waiting {
-  readonly bytes: Buffer
-  readonly key: string | undefined
 }
 
 export interface QueueOptions {
@@ -27,6 +24,15 @@ export interface QueueOptions {
 /** Bytes of one turn that are joined before they are written: more is given to the sink while the turn goes on. */
 const JOIN_LIMIT = 65_536
 
+/** What waits for all whom nothing waits for: an idle connection keeps no array. */
+const NONE: Waiting[] = []
+
+function added(line: Waiting[], item: Waiting): Waiting[] {
+  if (line === NONE) return [item]
+  line.push(item)
+  return line
+}
+
 /**
  * The bounded queue in front of a peer. While the peer keeps up it holds nothing: bytes go to the sink at once. What a
  * slow peer has not taken waits here, in order, under the limit; the limit is checked before a write, so that it is
@@ -34,34 +40,34 @@ const JOIN_LIMIT = 65_536
  */
 export class SendQueue {
   #sink: Sink | undefined
-  #waiting: Waiting[] = []
-  #aside: Waiting[] = []
+  #waiting: Waiting[] = NONE
+  #aside: Waiting[] = NONE
   /** Of what waits and what was set aside. */
   #waitingBytes = 0
   /** What was staged in this turn of the event loop, and is written at its end. */
-  #staged: Waiting[] = []
+  #batch: Batch | undefined
+  /** What was staged while the opening had not been sent, and waits for that. */
+  #staged: Waiting[] = NONE
   #stagedBytes = 0
-  /** What is staged waits until the opening has been sent. */
   #held = true
   #dropped = false
   #draining = false
   /** One for all who wait, however many sends nobody awaits. */
-  #drained: Promise<boolean> | undefined
-  #tellDrained: (taken: boolean) => void = () => {}
+  #drained: Drained | undefined
   #limit: number
   /** How many writes there were: what stands still is silent. */
   writes = 0
 
   constructor(
     private readonly options: QueueOptions,
-    private readonly overflowed: () => void,
+    private readonly owner: { overflowed(): void },
   ) {
     this.#limit = options.limit
   }
 
   /** Bytes that the peer has not taken. */
   get size(): number {
-    return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes
+    return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes + (this.#batch?.size ?? 0)
   }
 
   /** Whether the peer keeps up: nothing waits for it. */
@@ -82,20 +88,24 @@ export class SendQueue {
   /** The opening has been sent: what was staged meanwhile follows. */
   release(): void {
     this.#held = false
+    const staged = this.#staged
+    this.#staged = NONE
+    this.#stagedBytes = 0
+    for (const { bytes, key } of staged) this.#add(bytes, key)
     this.flushStaged()
   }
 
   /** Sets aside what is queued, for something that goes before it. */
   setAside(): void {
     this.#aside = this.#waiting
-    this.#waiting = []
+    this.#waiting = NONE
   }
 
   /** Queues what was set aside, behind what was queued since. */
   takeBack(): void {
     if (this.#aside.length === 0) return
     this.#waiting = this.#waiting.concat(this.#aside)
-    this.#aside = []
+    this.#aside = NONE
     this.#flushWaiting()
   }
 
@@ -116,15 +126,21 @@ export class SendQueue {
    */
   stage(bytes: Buffer, key?: string): boolean {
     if (this.#dropped) return true
-    if (this.#stagedBytes + bytes.length > JOIN_LIMIT && !this.#held) this.flushStaged()
+    if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT) this.flushStaged()
     if (this.options.overflow === 'disconnect' && this.#isOver(bytes)) return false
     if (this.#sink === undefined) this.#write(bytes, key)
-    else if (!this.#held || this.#makeRoom(this.#staged, { bytes, key })) {
-      if (this.#staged.length === 0) flushAtEndOfTurn(this)
-      this.#staged.push({ bytes, key })
+    else if (!this.#held) {
+      if (this.#batch === undefined) flushAtEndOfTurn(this)
+      this.#add(bytes, key)
+    } else if (this.#makeRoom(this.#staged, { bytes, key })) {
+      this.#staged = added(this.#staged, { bytes, key })
       this.#stagedBytes += bytes.length
     }
     return true
+  }
+
+  #add(bytes: Buffer, key: string | undefined): void {
+    this.#batch = this.#batch === undefined ? beginBatch(bytes, key) : this.#batch.add(bytes, key)
   }
 
   /** Writes bytes at once where the peer keeps up; answers `false` where it does not, and does nothing. */
@@ -149,19 +165,21 @@ export class SendQueue {
   /** Settles when all was taken by the sink and its buffer has run empty: `true`, or `false` when the queue was dropped. */
   drained(): Promise<boolean> {
     if (this.#dropped) return Promise.resolve(false)
-    this.#drained ??= new Promise(resolve => {
-      this.#tellDrained = taken => {
-        this.#drained = undefined
-        resolve(taken)
-      }
-    })
+    const drained = this.#drained ?? new Drained()
+    this.#drained = drained
     this.#awaitDrain()
-    return this.#drained
+    return drained.promise
+  }
+
+  #tellDrained(taken: boolean): void {
+    const drained = this.#drained
+    this.#drained = undefined
+    drained?.tell(taken)
   }
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
   finish(): void {
-    const last = [...this.#waiting, ...this.#aside, ...(this.#held ? [] : this.#staged)]
+    const last = [...this.#waiting, ...this.#aside, ...(this.#batch?.items() ?? [])]
     this.together(() => {
       for (const { bytes } of last) this.#sink?.write(bytes)
     })
@@ -171,23 +189,22 @@ export class SendQueue {
   /** Forgets what waits, and what comes; those who wait for it are told. */
   drop(): void {
     this.#dropped = true
-    this.#waiting = []
-    this.#aside = []
+    this.#waiting = NONE
+    this.#aside = NONE
     this.#waitingBytes = 0
-    this.#staged = []
+    this.#staged = NONE
     this.#stagedBytes = 0
+    this.#batch = undefined
     this.#tellDrained(false)
   }
 
   /** @internal */
   flushStaged(): void {
-    const staged = this.#staged
-    if (this.#held || staged.length === 0) return
-    this.#staged = []
-    const bytes = this.#stagedBytes
-    this.#stagedBytes = 0
-    if (this.keepsUp && this.size + bytes <= this.#limit) this.#sinkWrite(joinShared(staged))
-    else for (const { bytes, key } of staged) this.#write(bytes, key)
+    const batch = this.#batch
+    if (batch === undefined) return
+    this.#batch = undefined
+    if (this.keepsUp && this.size + batch.size <= this.#limit) this.#sinkWriteLast(batch.joined)
+    else for (const { bytes, key } of batch.items()) this.#write(bytes, key)
   }
 
   #isOver(bytes: Buffer): boolean {
@@ -206,13 +223,19 @@ export class SendQueue {
     this.#sink?.write(bytes)
   }
 
+  #sinkWriteLast(bytes: Buffer): void {
+    if (this.#sink?.writeLast === undefined) return this.#sinkWrite(bytes)
+    this.writes++
+    this.#sink.writeLast(bytes)
+  }
+
   #enqueue(item: Waiting): void {
-    if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.overflowed()
+    if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.owner.overflowed()
     if (this.#makeRoom(this.#waiting, item)) this.#wait(item)
   }
 
   #wait(item: Waiting): void {
-    this.#waiting.push(item)
+    this.#waiting = added(this.#waiting, item)
     this.#waitingBytes += item.bytes.length
     this.#awaitDrain()
   }
@@ -262,8 +285,16 @@ export class SendQueue {
         this.#sinkWrite(bytes)
       }
     })
-    this.#waiting.splice(0, taken)
+    if (taken < this.#waiting.length) this.#waiting.splice(0, taken)
+    else this.#waiting = NONE
     if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained(true)
     else this.#awaitDrain()
   }
+}
+
+class Drained {
+  tell: (taken: boolean) => void = () => {}
+  readonly promise = new Promise<boolean>(resolve => {
+    this.tell = resolve
+  })
 }

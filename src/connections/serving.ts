@@ -19,9 +19,13 @@ export interface ConnectionServing extends Serving {
 
 const SEND_LIMIT = 1_048_576
 
-export function planConnections(route: Route, serving: ConnectionServing): ConnectionPlan {
+export function planConnections(
+  route: Route,
+  serving: ConnectionServing,
+  pulses: ConnectionPlan['pulses'],
+): ConnectionPlan {
   const { sendLimit = SEND_LIMIT, overflow = 'disconnect' } = route.options as ConnectionOptions
-  return { route, logger: serving.logger, live: serving.live, queue: { limit: sendLimit, overflow } }
+  return { route, logger: serving.logger, live: serving.live, queue: { limit: sendLimit, overflow }, pulses }
 }
 
 /** The header fields that a route's connections remember: those it names, those its messages ask for, and the last event id. */

@@ -27,9 +27,9 @@ export function holdContinue(request: IncomingMessage): void {
  * @throws HttpError 400, 413, 415 or 422
  */
 export function bodyReader(uploads: UploadOptions = {}): Parameters['readBody'] {
-  return async (context, ask, asks) => {
+  return (context, ask, asks) => {
     context.body ??= open(context, asks, uploads)
-    return (await context.body).give(ask)
+    return context.body.then(body => body.give(ask))
   }
 }
 

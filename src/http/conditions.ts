@@ -1,6 +1,9 @@
 /** What the peer's conditions come to (RFC 9110 §13). */
 import type { IncomingHttpHeaders } from 'node:http'
-import fresh from 'fresh'
+import type isFresh from 'fresh'
+import { lazily } from '../pipeline/lazily.js'
+
+const fresh = lazily<typeof isFresh>('fresh')
 
 /** What is known of the representation that would be sent. */
 export interface Validators {
@@ -17,7 +20,7 @@ export function checkConditions(
   if (match !== undefined) {
     if (match.trim() !== '*' && !tags(match).includes(strong(etag))) return 412
   } else if (unmodifiedSince !== undefined && Date.parse(lastModified) > Date.parse(unmodifiedSince)) return 412
-  return fresh(headers, { etag, 'last-modified': lastModified }) ? 304 : undefined
+  return fresh()(headers, { etag, 'last-modified': lastModified }) ? 304 : undefined
 }
 
 /** Whether a range is to be taken from what the peer has a part of already (RFC 9110 §13.1.5). */

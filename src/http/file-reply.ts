@@ -1,12 +1,13 @@
 /** A file as the content of a reply: whole, in part, or not at all where the peer has it. */
 import { randomBytes } from 'node:crypto'
 import { basename, extname } from 'node:path'
-import contentDisposition from 'content-disposition'
-import mime from 'mime-types'
+import type disposition from 'content-disposition'
+import type mimeTypes from 'mime-types'
 import { HttpError, notFound } from '../errors.js'
 import type { Logger } from '../logger.js'
 import { weaken } from '../pipeline/coding.js'
 import { isOver } from '../pipeline/lane.js'
+import { lazily } from '../pipeline/lazily.js'
 import { addVary } from '../pipeline/negotiate.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
@@ -18,6 +19,9 @@ import { type FoundFile, findFile } from './find-file.js'
 import { dropField, fieldOf, type Head, hasContent, setField } from './head.js'
 import { readRanges, type Span } from './ranges.js'
 import { sendStream } from './stream-reply.js'
+
+const contentDisposition = lazily<typeof disposition>('content-disposition')
+const mime = lazily<typeof mimeTypes>('mime-types')
 
 /** Milliseconds within which a file may change again without being seen to: as long, its tag is a weak one. */
 const CLOCK_TICK = 1000
@@ -109,13 +113,13 @@ function addFields({ response }: RequestContext, { coding }: FoundFile, { path, 
   const { maxAge, immutable, download = false } = options
   const age = maxAge === undefined ? 'no-cache' : `max-age=${Math.floor(maxAge / 1000)}`
   const fields: Record<string, string> = {
-    'Content-Type': mime.contentType(extname(path)) || 'application/octet-stream',
+    'Content-Type': mime().contentType(extname(path)) || 'application/octet-stream',
     'Cache-Control': immutable === true ? `${age}, immutable` : age,
     'X-Content-Type-Options': 'nosniff',
     ...(coding === undefined ? {} : { 'Content-Encoding': coding }),
     ...(download === false
       ? {}
-      : { 'Content-Disposition': contentDisposition(download === true ? basename(path) : download) }),
+      : { 'Content-Disposition': contentDisposition()(download === true ? basename(path) : download) }),
   }
   for (const [name, value] of Object.entries(fields))
     if (fieldOf(response, head, name) === undefined) setField(head, name, value)

@@ -1,5 +1,8 @@
 /** Which parts of a representation a peer asks for (RFC 9110 §14). */
-import parseRanges from 'range-parser'
+import type parseRanges from 'range-parser'
+import { lazily } from '../pipeline/lazily.js'
+
+const rangeParser = lazily<typeof parseRanges>('range-parser')
 
 /** Bytes from `start` up to, and without, `end`. */
 export interface Span {
@@ -20,7 +23,7 @@ export function readRanges(field: string | undefined, size: number): readonly Sp
   const clamped = field.replace(/([=,]\s*)-(\d+)(?=\s*(,|$))/g, (spec, before: string, last: string) =>
     Number(last) > size ? `${before}0-` : spec,
   )
-  const ranges = parseRanges(size, clamped, { combine: true })
+  const ranges = rangeParser()(size, clamped, { combine: true })
   if (ranges === -1) return []
   if (ranges === -2 || ranges.length > PARTS) return undefined
   return ranges.map(({ start, end }) => ({ start, end: end + 1 }))

@@ -32,9 +32,9 @@ export function sendReply(context: RequestContext, answer: unknown, logger: Logg
   if (source !== undefined) return sendStream(context, source, head, logger, fail)
   if (body instanceof FileBody) return void sendFile(context, body, head, logger, fail).catch(fail)
   if (answer === undefined && hasContent(head.status)) throw new NotSentError(route.name)
-  const [bytes, type] = encode(body, route.name)
+  const [content, type] = encode(body, route.name)
   if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
-  writeEncoded(context, head, bytes, fail)
+  writeEncoded(context, head, content, fail)
 }
 
 /** @throws TypeError for a cookie that cannot be sent; what was to be sent with it is let go */
@@ -47,14 +47,15 @@ function setCookies(context: RequestContext, { cookies }: Reply, source: Source 
   }
 }
 
-/** A whole body as bytes, and the media type that it has unless the reply says its own. */
-function encode(body: unknown, handler: string): [Buffer | undefined, string | undefined] {
+/** Text is left as it is: in one piece with the head it is one write. */
+type Content = string | Buffer
+
+/** A whole body, and the media type that it has unless the reply says its own. */
+function encode(body: unknown, handler: string): [Content | undefined, string | undefined] {
   if (body === undefined) return [undefined, undefined]
-  if (typeof body === 'string') return [Buffer.from(body), 'text/plain; charset=utf-8']
+  if (typeof body === 'string') return [body, 'text/plain; charset=utf-8']
   const bytes = asBytes(body)
-  return bytes === undefined
-    ? [Buffer.from(toText(body, handler)), 'application/json']
-    : [bytes, 'application/octet-stream']
+  return bytes === undefined ? [toText(body, handler), 'application/json'] : [bytes, 'application/octet-stream']
 }
 
 function asBytes(body: unknown): Buffer | undefined {
@@ -69,16 +70,16 @@ function toText(body: unknown, handler: string): string {
 }
 
 /** Compressed where that was agreed on; the head says so for HEAD, too, but for the length (RFC 9110 §9.3.2). */
-function writeEncoded(context: RequestContext, head: Head, body: Buffer | undefined, fail: Fail): void {
+function writeEncoded(context: RequestContext, head: Head, body: Content | undefined, fail: Fail): void {
   const { response, method } = context
   if (body === undefined || !hasContent(head.status)) return writeWhole(context, head, body)
-  const coding = encodeHead(context, head, body.length)
+  const coding = encodeHead(context, head, Buffer.byteLength(body))
   if (coding === undefined) return writeWhole(context, head, body)
   if (method === 'HEAD') {
     writeHead(response, head)
     return void response.end()
   }
-  compressWhole(body, coding)
+  compressWhole(Buffer.from(body as string), coding)
     .then(compressed => {
       if (!isOver(response)) writeWhole(context, head, compressed)
     })
@@ -86,12 +87,19 @@ function writeEncoded(context: RequestContext, head: Head, body: Buffer | undefi
 }
 
 /** What is whole has a length, and is not chunked, as what came from elsewhere with its fields may say (RFC 9112 §6.2). */
-function writeWhole({ response }: RequestContext, head: Head, body: Buffer | undefined): void {
+function writeWhole({ response }: RequestContext, head: Head, body: Content | undefined): void {
   const content = hasContent(head.status) ? body : undefined
   dropField(response, head, 'Transfer-Encoding')
-  if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', content?.length ?? 0)
+  if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', Buffer.byteLength(content ?? ''))
+  const isWritten = typeof content !== 'string' || isAscii(response, head)
   writeHead(response, head)
-  response.end(content)
+  response.end(isWritten ? content : Buffer.from(content as string))
+}
+
+/** Node.js writes text in one piece with its head, and so in UTF-8, which only fields in ASCII are the same in (RFC 9110 §5.5). */
+function isAscii(response: ServerResponse, { headers }: Head): boolean {
+  const values = [...Object.values(headers), ...response.getHeaderNames().map(name => response.getHeader(name))]
+  return values.every(value => typeof value === 'number' || !/[\x80-\xff]/.test(String(value)))
 }
 
 /**
@@ -135,5 +143,5 @@ function writeProblem(context: RequestContext, { status, headers, problem }: Htt
   for (const name of response.getHeaderNames()) if (OF_THE_BODY.test(name)) response.removeHeader(name)
   const head = { status, headers: { ...headers } as OutgoingHttpHeaders }
   setField(head, 'Content-Type', 'application/problem+json')
-  writeWhole(context, head, Buffer.from(JSON.stringify(problem)))
+  writeWhole(context, head, JSON.stringify(problem))
 }

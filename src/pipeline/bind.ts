@@ -79,7 +79,9 @@ function bindAll(reads: readonly Read[], order: readonly number[]): Bind {
         if (!(error instanceof ValidationError)) break
       }
     }
-    return waits.length === 0 ? finish(args, failures) : Promise.all(waits).then(() => finish(args, failures))
+    if (waits.length === 0) return finish(args, failures)
+    const settled: Promise<unknown> = waits.length === 1 && waits[0] !== undefined ? waits[0] : Promise.all(waits)
+    return settled.then(() => finish(args, failures))
   }
 }
 

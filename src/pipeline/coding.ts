@@ -3,9 +3,12 @@ import type { ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import compressible from 'compressible'
+import type isCompressible from 'compressible'
 import type { Coding, CompressionOptions } from '../declare/routes.js'
+import { lazily } from './lazily.js'
 import { acceptedEncodings, addVary } from './negotiate.js'
+
+const compressible = lazily<typeof isCompressible>('compressible')
 
 /** A compressor, whose output is read as it comes. */
 export interface Encoder {
@@ -114,7 +117,7 @@ function isEncodable(field: Encodable['field']): boolean {
   if (field('Content-Encoding') !== undefined || field('Content-Range') !== undefined) return false
   if (/\bno-transform\b/i.test(String(field('Cache-Control') ?? ''))) return false
   const type = String(field('Content-Type') ?? '')
-  return compressible(type) === true || LINES_OF_JSON.test(type)
+  return compressible()(type) === true || LINES_OF_JSON.test(type)
 }
 
 /** A strong tag stands for bytes: those of another coding are other bytes (RFC 9110 §8.8.3). */

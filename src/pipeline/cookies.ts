@@ -1,6 +1,9 @@
 /** Cookies (RFC 6265): read, signed, and set. The only file that knows the `cookie` package, which has their grammar. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { type SetCookie as Attributes, parseCookie, stringifySetCookie } from 'cookie'
+import type * as Cookie from 'cookie'
+import { lazily } from './lazily.js'
+
+const cookie = lazily<typeof Cookie>('cookie')
 
 export interface CookieOptions {
   /** Whether the pages' scripts are kept from it. @default true */
@@ -38,7 +41,7 @@ const LIMIT = 4096
 
 /** Broken escapes are left as they are; of several with one name the first is taken. */
 export function readCookies(field: string | undefined): Cookies {
-  return parseCookie(field ?? '')
+  return cookie().parseCookie(field ?? '')
 }
 
 /** The whole value of the `Set-Cookie` field. @throws TypeError for a cookie that no browser would keep */
@@ -70,11 +73,11 @@ export function checkCookie(cookie: SetCookie): void {
   stringify(attributesOf(cookie))
 }
 
-function stringify(attributes: Attributes): string {
+function stringify(attributes: Cookie.SetCookie): string {
   const { name } = attributes
   let line: string
   try {
-    line = stringifySetCookie(attributes)
+    line = cookie().stringifySetCookie(attributes)
   } catch (error) {
     throw new TypeError(`the cookie ${name} cannot be set: ${(error as Error).message}`)
   }

@@ -1,11 +1,15 @@
 /** Behind proxies: what the trusted ones tell of the peer, and nothing of what the peer tells itself. */
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import parseForwarded from 'forwarded-parse'
-import proxyAddress from 'proxy-addr'
+import type parseForwarded from 'forwarded-parse'
+import type proxyAddress from 'proxy-addr'
 import { show } from '../declare/options.js'
 import { badRequest } from '../errors.js'
 import { hostOf, protocolOf, type Sight } from './front.js'
+import { lazily } from './lazily.js'
+
+const proxyAddr = lazily<typeof proxyAddress>('proxy-addr')
+const forwarded = lazily<typeof parseForwarded>('forwarded-parse')
 
 /**
  * Decides of one address whether it is a trusted proxy. `hop` is 0 for the other end of the connection, 1 for who stands
@@ -37,7 +41,7 @@ export function trustProblems(trust: unknown): string[] {
   const isList = Array.isArray(trust) && trust.every(each => typeof each === 'string')
   if (typeof trust !== 'string' && !isList) return [expected]
   try {
-    proxyAddress.compile(trust as string | string[])
+    proxyAddr().compile(trust as string | string[])
     return []
   } catch (error) {
     return [
@@ -62,7 +66,7 @@ function compileTrust(trust: Exclude<TrustProxy, false>): TrustAddress {
   if (typeof trust === 'function') return trust
   if (trust === true) return () => true
   if (typeof trust === 'number') return (_address, hop) => hop < trust
-  const isListed = remembering(proxyAddress.compile(trust as string | string[]))
+  const isListed = remembering(proxyAddr().compile(trust as string | string[]))
   return address => isListed(address ?? LOOPBACK)
 }
 
@@ -152,7 +156,7 @@ function* forwardedHops({ headers }: IncomingMessage): Iterable<Hop> {
 
 function parseField(field: string): Record<string, string>[] {
   try {
-    return parseForwarded(field)
+    return forwarded()(field)
   } catch {
     throw malformed('Forwarded')
   }

@@ -29,6 +29,16 @@ export interface OpenBody {
   give(asked: ParamDeclaration): unknown
 }
 
+/** One for all who have none. */
+const NO_QUERY: QueryValues = Object.freeze(parseQuery(''))
+const NO_HEADERS: Readonly<IncomingHttpHeaders> = Object.freeze(Object.create(null))
+
+function pickHeaders(headers: IncomingHttpHeaders, names: readonly string[]): Readonly<IncomingHttpHeaders> {
+  const picked: IncomingHttpHeaders = Object.create(null)
+  for (const name of names) picked[name] = headers[name]
+  return Object.freeze(picked)
+}
+
 /** How much of a body has come. */
 export interface Progress {
   readonly received: number
@@ -87,7 +97,7 @@ export class RequestContext extends Context {
   }
 
   get query(): QueryValues {
-    this.#query ??= parseQuery(this.target.queryString)
+    this.#query ??= this.target.queryString === '' ? NO_QUERY : parseQuery(this.target.queryString)
     return this.#query
   }
 
@@ -209,13 +219,10 @@ export class RequestContext extends Context {
 
   /** What a connection keeps of this exchange. @internal */
   handshake(keep: readonly string[]): Handshake {
-    const headers: IncomingHttpHeaders = Object.create(null)
-    for (const name of keep) {
-      const value = this.request.headers[name]
-      if (value !== undefined) headers[name] = value
-    }
+    const kept = keep.filter(name => this.request.headers[name] !== undefined)
     const { method, path, params, query, remoteAddress, protocol, host, id } = this
-    const kept = { method, path, params, query, headers: Object.freeze(headers), remoteAddress, protocol, host }
-    return Object.freeze(id === undefined ? kept : { ...kept, id })
+    const headers = kept.length === 0 ? NO_HEADERS : pickHeaders(this.request.headers, kept)
+    const handshake = { method, path, params, query, headers, remoteAddress, protocol, host }
+    return Object.freeze(id === undefined ? handshake : { ...handshake, id })
   }
 }

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Issue, OutputError, ValidationError } from '../errors.js'
+import { type Issue, OutputError, ValidationError, withoutStack } from '../errors.js'
 import { then } from './settle.js'
 
 type Result = StandardSchemaV1.Result<unknown>
@@ -8,7 +8,7 @@ type Fail = (issues: readonly Issue[]) => Error
 /** Reads an input through its schema; answers a promise only where the schema does. @throws ValidationError */
 export function readInput(schema: StandardSchemaV1, value: unknown, source: string, name?: string): unknown {
   const where = name === undefined ? [] : [name]
-  return run(schema, value, source, where, issues => new ValidationError(issues))
+  return run(schema, value, source, where, issues => withoutStack(() => new ValidationError(issues)))
 }
 
 /** Reads what a handler returned through the route's output schema. @throws OutputError */

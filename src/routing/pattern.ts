@@ -39,7 +39,16 @@ export function withoutClosingSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
+/** Patterns as they were parsed: each is asked for several times at boot, and there are no more than were declared. */
+const known = new Map<string, ParsedPattern>()
+
 export function parsePattern(text: string): ParsedPattern {
+  const parsed = known.get(text) ?? parse(text)
+  known.set(text, parsed)
+  return parsed
+}
+
+function parse(text: string): ParsedPattern {
   const problems: string[] = []
   const names: string[] = []
   const required: Segment[] = []

@@ -29,18 +29,23 @@ export interface Compiled {
   readonly upgrades: ReadonlyMap<unknown, ServeUpgrade>
 }
 
-export function compileRoutes(routes: readonly Route[], serving: ConnectionServing, options: CompileOptions): Compiled {
+export async function compileRoutes(
+  routes: readonly Route[],
+  serving: ConnectionServing,
+  options: CompileOptions,
+): Promise<Compiled> {
   const upgrades = new Map<unknown, ServeUpgrade>()
-  const served = routes.map((route): [Route, Served] => {
-    if (route.kind === 'sse') return [route, { route, kind: 'sse', serve: compileSse(route, serving) }]
-    if (route.kind === 'http') {
-      const mayUpgrade = upgradesOf(route).length > 0
-      return [route, { route, kind: 'http', serve: compileHttp(route, serving), mayUpgrade }]
-    }
-    const serveUpgrade = compileWebSocket(route, serving, options.origins)
+  // `ws` takes as long to load as a third of all the rest: it is for those who have sockets.
+  const wire = routes.some(({ kind }) => kind === 'websocket') ? await import('../websocket/wire.js') : undefined
+  const compile = (route: Route): Served => {
+    if (route.kind === 'sse') return { route, kind: 'sse', serve: compileSse(route, serving) }
+    if (route.kind === 'http' || wire === undefined)
+      return { route, kind: 'http', serve: compileHttp(route, serving), mayUpgrade: upgradesOf(route).length > 0 }
+    const serveUpgrade = compileWebSocket(route, serving, options.origins, wire.makeAccept)
     upgrades.set(route.owner, serveUpgrade)
-    return [route, { route, kind: 'websocket', serveUpgrade }]
-  })
+    return { route, kind: 'websocket', serveUpgrade }
+  }
+  const served = routes.map(route => [route, compile(route)] as const)
   return { lookup: makeLookup(served, options.closingSlash), upgrades }
 }
 

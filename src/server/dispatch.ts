@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ConnectionServing, goingAway } from '../connections/serving.js'
 import type { CompressionOptions } from '../declare/routes.js'
-import { methodNotAllowed, notAcceptable, notFound } from '../errors.js'
+import { methodNotAllowed, notAcceptable, notFound, withoutStack } from '../errors.js'
 import type { Arrivals } from '../pipeline/arrival.js'
 import { offerCompression } from '../pipeline/coding.js'
 import type { Params } from '../pipeline/context.js'
@@ -10,13 +10,13 @@ import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Endpoint } from '../pipeline/endpoint.js'
 import type { Front } from '../pipeline/front.js'
 import { isShared, laneOf } from '../pipeline/lane.js'
+import { isOccupied, watchLane } from '../pipeline/lane-watch.js'
 import { addVary } from '../pipeline/negotiate.js'
 import { type ReplyOptions, reply } from '../pipeline/reply.js'
 import { RequestContext, type RequestTarget, readTarget } from '../pipeline/request-context.js'
 import type { ErrorMapping } from '../pipeline/surroundings.js'
 import type { Paths } from '../routing/lookup.js'
 import { noSurroundings, type Route, standInRoute } from '../routing/table.js'
-import { isOccupied, watchLane } from '../sse/outlet.js'
 import { asksForWebSocket, declineUpgrade, readConnect, upgradeRequired } from '../websocket/upgrade.js'
 import type { Compiled, Served } from './compile.js'
 import type { Health } from './health.js'
@@ -216,7 +216,10 @@ export class Dispatcher {
       if (allowed.length === 0) return this.#refuse(context, this.#notHere(front, path, pickAny))
       if (method === 'OPTIONS') return tell(204, { Allow: allowed.join(', ') })
       const isWebSocket = /^(GET|HEAD)$/.test(method) && leaves.some(leaf => leaf.websocket !== undefined)
-      this.#refuse(context, isWebSocket ? upgradeRequired(request) : methodNotAllowed(allowed))
+      this.#refuse(
+        context,
+        withoutStack(() => (isWebSocket ? upgradeRequired(request) : methodNotAllowed(allowed))),
+      )
     }
     const offered = isGetOffered(request)
     if (offered === undefined) tellWhy(false)
@@ -226,7 +229,7 @@ export class Dispatcher {
   /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
   #notHere(front: Front, path: string, pick: Pick, detail = ''): Error {
     const versions = path === '*' ? [] : this.compiled.lookup.versions(front, path, pick)
-    if (versions.length === 0) return notFound(detail)
+    if (versions.length === 0) return withoutStack(() => notFound(detail))
     const asked = front.version === undefined ? 'no version is asked for' : 'there is no such version'
     return notAcceptable(`${asked}; here are ${versions.join(', ')}`, { extensions: { versions } })
   }

@@ -2,6 +2,7 @@ import { createServer as createHttp, type Server, type ServerResponse } from 'no
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { AddressInUseError } from '../errors.js'
+import { permitHibernation } from '../sse/hibernate.js'
 import { asksForWebSocket } from '../websocket/upgrade.js'
 import { attachHandlers, bounded, type Handlers } from './handlers.js'
 import type { Http2Side } from './http2.js'
@@ -40,14 +41,24 @@ export interface ListenAddress extends ListenerProtocols {
 /** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
 type Failed = (error: Error) => void
 
+/** An address that sockets come from, and how many. */
+interface Origin {
+  readonly address: string
+  sockets: number
+}
 /** Milliseconds that the first bytes of a connection may be on their way when its listener closes. */
 const FIRST_WORDS = 500
 
 /** One HTTP server of the application, and the connections it has. */
 export class Listener {
-  readonly #sockets = new Set<Socket>()
+  /** Its sockets, and where each comes from; what decrypts one comes from nowhere. */
+  readonly #sockets = new Map<Socket, Origin | undefined>()
+  readonly #origins = new Map<string, Origin>()
   #tls: TlsOptions | undefined
   #http2: Http2Side | undefined
+
+  /** Tells of a socket that is gone: one function for all of them, which cost no closure. */
+  readonly #gone = forgetIn((socket: Socket) => this.#forget(socket))
 
   private constructor(readonly server: Server) {}
 
@@ -71,6 +82,7 @@ export class Listener {
       listener.#http2 = serveHttp2(guarded, http2 === true ? {} : http2, settled)
       divert(server, listener.#http2, settled.headersTimeout)
     }
+    await permitHibernation(server)
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
     if (where.path !== undefined && !isShared) await removeStaleSocket(where.path)
     await listen(server, { ...where, backlog: limits.backlog ?? 511 })
@@ -99,7 +111,7 @@ export class Listener {
    * `_httpMessage` knows, on which others rely, too.
    */
   leave(): void {
-    for (const socket of this.#sockets) {
+    for (const socket of this.#sockets.keys()) {
       const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
       if (response) response.shouldKeepAlive = false
     }
@@ -126,36 +138,44 @@ export class Listener {
   #closeIdle(silent: boolean): void {
     this.server.closeIdleConnections()
     if (!silent) return
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy()
   }
 
   /** Ends every connection now. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets.keys()) socket.destroy()
   }
 
   #watch(perAddress: number): void {
-    const addresses = new Map<string, number>()
     this.server.on('connection', (socket: Socket) => {
       if (this.#sockets.has(socket)) return
       const address = socket.remoteAddress ?? ''
-      const count = (addresses.get(address) ?? 0) + 1
-      if (count > perAddress && address !== '') return void socket.destroy()
-      addresses.set(address, count)
-      this.#keep(socket)
-      socket.once('close', () => {
-        const left = (addresses.get(address) ?? 1) - 1
-        if (left === 0) addresses.delete(address)
-        else addresses.set(address, left)
-      })
+      const origin = this.#origins.get(address) ?? { address, sockets: 0 }
+      if (origin.sockets >= perAddress && address !== '') return void socket.destroy()
+      origin.sockets++
+      this.#origins.set(address, origin)
+      this.#keep(socket, origin)
     })
     // Under TLS, what was said through a socket is known to the one that decrypts.
-    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket))
+    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket, undefined))
   }
 
-  #keep(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+  #keep(socket: Socket, origin: Origin | undefined): void {
+    this.#sockets.set(socket, origin)
+    socket.on('close', this.#gone)
+  }
+
+  /** One for all sockets of the listener. */
+  #forget(socket: Socket): void {
+    const origin = this.#sockets.get(socket)
+    this.#sockets.delete(socket)
+    if (origin !== undefined && --origin.sockets === 0) this.#origins.delete(origin.address)
+  }
+}
+
+function forgetIn(forget: (socket: Socket) => void): (this: Socket) => void {
+  return function () {
+    forget(this)
   }
 }
 

@@ -116,6 +116,8 @@ function chunk(text: string): Buffer {
 export interface StreamCodec extends Codec {
   frame(text: string): Buffer
   readonly keepAlive: Buffer
+  /** What ends a stream, where its end needs saying. */
+  readonly end: Buffer
 }
 
 /**
@@ -124,16 +126,16 @@ export interface StreamCodec extends Codec {
  */
 const PLACE: ServerSentEvent = { event: 'place', data: '' }
 
-function codec(frame: (text: string) => Buffer): StreamCodec {
+function codec(frame: (text: string) => Buffer, end: string): StreamCodec {
   const encode = ({ event, data, id }: RegistryEvent) => {
     const fields = event === undefined ? PLACE : { event, data: data ?? '' }
     return frame(encodeEvent(id === undefined ? fields : { ...fields, id }))
   }
-  return { frame, encode, keepAlive: frame(KEEP_ALIVE) }
+  return { frame, encode, keepAlive: frame(KEEP_ALIVE), end: Buffer.from(end) }
 }
 
 /** For HTTP/1.1: each event is a chunk, so that the same buffer goes to the socket of every stream. */
-export const chunkedCodec: StreamCodec = codec(chunk)
+export const chunkedCodec: StreamCodec = codec(chunk, '0\r\n\r\n')
 
 /** For a response that frames by itself, and for HTTP/1.0, where the end of the connection ends the stream. */
-export const plainCodec: StreamCodec = codec(text => Buffer.from(text))
+export const plainCodec: StreamCodec = codec(text => Buffer.from(text), '')

@@ -2,15 +2,17 @@ import type { ServerResponse } from 'node:http'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
-import type { Coding, SseOptions } from '../declare/routes.js'
+import type { SseOptions } from '../declare/routes.js'
 import { HttpError } from '../errors.js'
-import { chooseStreamCoding } from '../pipeline/coding.js'
 import type { Handshake } from '../pipeline/context.js'
 import { cut, cutBehind, type Lane, laneOf } from '../pipeline/lane.js'
+import { hasVanished, occupy, readOver, type Watcher, watchLane } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type ServerSentEvent, type StreamCodec, toEvent } from './encode.js'
-import { chooseOutlet, type Outlet, occupy, watchLane } from './outlet.js'
+import { hibernate, hibernateSoon } from './hibernate.js'
+import type { Outlet } from './outlet.js'
+import { StreamHead } from './stream-head.js'
 
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
@@ -24,16 +26,21 @@ const FLUSH_PATIENCE = 5000
 const DRAIN_RETRY = { least: 1000, spread: 2000 }
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
-export class EventStream<Names extends string = string> extends Connection<Names> {
+export class EventStream<Names extends string = string> extends Connection<Names> implements Watcher {
+  /** Undefined once it is over, and where nothing but the lane is left of the exchange. */
   #response: ServerResponse | undefined
+  #hibernates = false
   readonly #outlet: Outlet
-  readonly #coding: Coding | undefined
   readonly #lane: Lane
-  #refuse: ((error: unknown) => void) | undefined
-  readonly #fields = new Set<string>()
-  #status: number
+  /** Undefined once it is out, or will never be. */
+  #head: StreamHead | undefined
   #started = false
-  #beats = { writes: -1, silent: 0, keepAlives: 0, events: -1, idle: 0 }
+  /** At the last beat: how many writes there were, and for how many beats that many; and the same of events. */
+  #writes = -1
+  #silent = 0
+  #keepAlives = 0
+  #events = -1
+  #idle = 0
 
   /**
    * @param refuse answers the request with an error, where the stream fails before its head
@@ -42,18 +49,19 @@ export class EventStream<Names extends string = string> extends Connection<Names
   constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
     super(handshake, plan)
     const lane = laneOf(response)
+    const { status = 200, options } = plan.route
     this.#response = response
     this.#lane = lane
-    this.#refuse = refuse
-    const { compression = false } = plan.route.options as SseOptions
-    this.#coding = compression ? chooseStreamCoding(response) : undefined
-    this.#outlet = chooseOutlet(response, lane, this.#coding)
-    this.#status = plan.route.status ?? 200
-    const watch = watchLane(lane)
-    const left = () => this.end({ kind: watch.vanished ? 'lost' : 'peer' })
-    this.onEnd(watch.onLeft(left))
-    response.once('close', left)
+    this.#head = new StreamHead(response, lane, status, options as SseOptions, refuse)
+    this.#outlet = this.#head.outlet
+    watchLane(lane).add(this)
+    response.once('close', () => this.left())
     response.on('error', () => this.end({ kind: 'lost' }))
+  }
+
+  /** The peer is gone. @internal */
+  left(): void {
+    this.end({ kind: hasVanished(this.#lane) ? 'lost' : 'peer' })
   }
 
   /** @internal */
@@ -68,10 +76,10 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
   status(status: number): this {
-    this.#head('status')
+    const head = this.#unsent('status')
     if (status < 200 || status > 599 || [204, 205, 304].includes(status))
       throw new RangeError(`${status} is no status for a stream`)
-    this.#status = status
+    head.status = status
     return this
   }
 
@@ -80,13 +88,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
    * set, since nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
    */
   setHeader(name: string, value: HeaderValue): this {
-    this.#head('setHeader').setHeader(name, value)
-    if (name.toLowerCase() !== 'connection') this.#fields.add(name.toLowerCase())
+    this.#unsent('setHeader').setHeader(name, value)
     return this
   }
 
-  #head(action: string): ServerResponse {
-    if (this.#response !== undefined && !this.started) return this.#response
+  #unsent(action: string): StreamHead {
+    if (this.#head !== undefined) return this.#head
     throw new Error(
       `${action}: the head of the event stream is out${this.started ? '' : ', or will never be: it ended'}`,
     )
@@ -100,6 +107,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
   decline(): void {
     this.#response = undefined
+    this.#head = undefined
     this.end({ kind: 'stopped' })
   }
 
@@ -110,6 +118,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
+    if (this.started) hibernateSoon(this)
     if (this.closed || this.started) return super.sendFirst(send)
     this.#lane.cork()
     try {
@@ -117,6 +126,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
       this.start()
       return super.sendFirst(send)
     } finally {
+      hibernateSoon(this)
       this.queue.takeBack()
       this.#lane.uncork()
     }
@@ -124,18 +134,14 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head, and what was queued until now. */
   #start(): void {
-    const response = this.#head('start')
+    const head = this.#unsent('start')
     const { retry } = this.plan.route.options as SseOptions
-    for (const [name, value] of Object.entries(streamHead))
-      if (!this.#fields.has(name.toLowerCase())) response.setHeader(name, value)
-    if (this.#coding !== undefined) response.setHeader('Content-Encoding', this.#coding)
-    response.writeHead(this.#status)
-    response.flushHeaders()
+    head.write()
     occupy(this.#lane)
     this.#started = true
-    this.#refuse = undefined
-    if (retry !== undefined) this.#outlet.sink.write(this.codec.frame(encodeEvent({ retry })))
-    this.queue.open(this.#outlet.sink)
+    this.#head = undefined
+    if (retry !== undefined) head.sink.write(this.codec.frame(encodeEvent({ retry })))
+    this.queue.open(head.sink)
   }
 
   /** @internal */
@@ -159,63 +165,78 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** One of two beats in a keep-alive period: after two in silence, a comment. @internal */
   keepAlive(): void {
-    const beats = this.#beats
     const { writes, keepsUp } = this.queue
-    beats.silent = writes === beats.writes ? beats.silent + 1 : 0
-    beats.writes = writes
-    if (beats.silent < 2 || !this.started || !keepsUp) return
+    this.#silent = writes === this.#writes ? this.#silent + 1 : 0
+    this.#writes = writes
+    if (this.#silent < 2 || !this.started || !keepsUp) return
     this.queue.push(this.codec.keepAlive)
-    beats.keepAlives++
-    beats.writes = this.queue.writes
-    beats.silent = 0
+    this.#keepAlives++
+    this.#writes = this.queue.writes
+    this.#silent = 0
   }
 
   /** One of four beats in an idle timeout: after four without an event, the end. @internal */
   watchIdle(): void {
     if (!this.started) return
-    const beats = this.#beats
-    const events = this.queue.writes - beats.keepAlives
-    beats.idle = events === beats.events ? beats.idle + 1 : 0
-    beats.events = events
-    if (beats.idle >= 4) this.end({ kind: 'idle' })
+    const events = this.queue.writes - this.#keepAlives
+    this.#idle = events === this.#events ? this.#idle + 1 : 0
+    this.#events = events
+    if (this.#idle >= 4) this.end({ kind: 'idle' })
+  }
+
+  /** Lets go of request and response, where the lane does without them. @internal */
+  hibernate(): void {
+    if (this.closed || this.#response === undefined || !this.started || this.#outlet.isDirect !== true) return
+    if (!hibernate(this.#response, this.#lane)) return
+    readOver(this.#lane)
+    this.#response = undefined
+    this.#hibernates = true
+  }
+
+  /** What ends the exchange; undefined where it is over. */
+  get #exchange(): Exchange | undefined {
+    if (this.#hibernates) return exchangeOf(this.#lane, this.codec)
+    return this.#response?.writableEnded === true ? undefined : this.#response
   }
 
   protected finish(reason: CloseReason): void {
-    const response = this.#response
-    if (response === undefined || response.writableEnded) return
+    watchLane(this.#lane).delete(this)
+    const exchange = this.#exchange
+    if (exchange === undefined) return
     try {
-      if (reason.kind === 'peer' || reason.kind === 'lost') response.destroy()
-      else if (this.started) this.#sayGoodbye(response, reason)
-      else this.#endBeforeHead(response, reason)
+      if (reason.kind === 'peer' || reason.kind === 'lost') exchange.destroy()
+      else if (this.started) this.#sayGoodbye(exchange, reason)
+      else this.#endBeforeHead(exchange, reason)
     } catch (error) {
       // What stands in front of the response failed, or has written a head of its own: there is no end but a cut.
       this.plan.logger.error(`${this.plan.route.name}: its end could not be told`, error)
-      response.destroy()
+      exchange.destroy()
     }
     this.#response = undefined
-    this.#refuse = undefined
+    this.#hibernates = false
+    this.#head = undefined
   }
 
   /** A failure is told by a status. A clean end has its head, so that `EventSource` takes it for one, and what was sent. */
-  #endBeforeHead(response: ServerResponse, reason: CloseReason): void {
-    if (reason.kind === 'failed') return this.#refuse?.(reason.error)
+  #endBeforeHead(exchange: Exchange, reason: CloseReason): void {
+    if (reason.kind === 'failed') return this.#head?.refuse(reason.error)
     if (endsCleanly(reason)) this.#start()
-    this.#sayGoodbye(response, reason)
+    this.#sayGoodbye(exchange, reason)
   }
 
-  #sayGoodbye(response: ServerResponse, reason: CloseReason): void {
+  #sayGoodbye(exchange: Exchange, reason: CloseReason): void {
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure(reason.error))))
     if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
-    if (endsCleanly(reason)) this.#endCleanly(response)
+    if (endsCleanly(reason)) this.#endCleanly(exchange)
     else if (reason.kind === 'failed') this.#cutAfterFlush()
     else cut(this.#lane)
   }
 
-  #endCleanly(response: ServerResponse): void {
+  #endCleanly(exchange: Exchange): void {
     this.queue.finish()
     const { encoded } = this.#outlet
-    if (encoded === undefined) response.end()
-    else encoded.end(() => response.end())
+    if (encoded === undefined) exchange.end()
+    else encoded.end(() => exchange.end())
     this.#destroyAfter(FLUSH_PATIENCE)
   }
 
@@ -234,6 +255,23 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 }
 
+/** How an exchange ends: with the end of its content, or without. */
+interface Exchange {
+  end(): void
+  destroy(): void
+}
+
+/** The end of an exchange of which only the socket is left. Nothing is answered behind it. */
+function exchangeOf(lane: Lane, { end }: StreamCodec): Exchange {
+  return {
+    end() {
+      lane.write(end)
+      cutBehind(lane)
+    },
+    destroy: () => void lane.destroy(),
+  }
+}
+
 export function drainRetry(): number {
   return DRAIN_RETRY.least + Math.floor(Math.random() * DRAIN_RETRY.spread)
 }
@@ -242,12 +280,4 @@ export function drainRetry(): number {
 function failure(error: unknown): ServerSentEvent {
   const { title, status } = (error instanceof HttpError ? error : new HttpError(500)).problem
   return { event: 'error', data: { title, status } }
-}
-
-/** The head of every stream. */
-export const streamHead = {
-  'Content-Type': 'text/event-stream; charset=utf-8',
-  'Cache-Control': 'no-cache, no-transform',
-  'X-Accel-Buffering': 'no',
-  Connection: 'close',
 }

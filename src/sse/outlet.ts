@@ -2,16 +2,17 @@ import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { Sink } from '../connections/send-queue.js'
 import type { Coding } from '../declare/routes.js'
-import { isShared, type Lane, wasLeft } from '../pipeline/lane.js'
+import { isShared, type Lane } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 import { EncodedSink } from './encoded-sink.js'
 
-/** Where a stream's bytes go, and how they are framed there. */
+/** How a stream's bytes are framed, and what stands between them and the lane. */
 export interface Outlet {
-  readonly sink: Sink
   readonly codec: StreamCodec
   /** Calls back when what was written has come as far as the lane. */
   letOut(done: () => void): void
+  /** Whether it writes past the response, which then has nothing more to do. */
+  readonly isDirect?: boolean
   /** The compressor, where there is one: it has to be heard out before the response ends. */
   readonly encoded?: EncodedSink
 }
@@ -24,29 +25,29 @@ const LET_OUT = 100
  * where something stands between it and the lane: middleware that wraps `write`, or an earlier response on the same
  * socket that is not done. HTTP/2 frames by itself.
  */
-export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Coding | undefined): Outlet {
+export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Coding | undefined): [Sink, Outlet] {
   const chunked = response.req.httpVersion === '1.1'
   // RFC 9112 §6.1: no Transfer-Encoding to HTTP/1.0, not even to one that says it would take it.
   if (!chunked && !isShared(lane)) response.useChunkedEncodingByDefault = false
   if (coding !== undefined) return compressed(response, coding)
-  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : directly(lane, plainCodec)
+  if (isShared(lane)) return Object.hasOwn(response, 'write') ? through(response) : [lane, plainly]
   const direct = response.write === ServerResponse.prototype.write && response.socket === lane
-  if (direct) return directly(lane, chunked ? chunkedCodec : plainCodec)
+  if (direct) return [lane, chunked ? inChunks : plainly]
   return through(response)
 }
 
-function compressed(response: ServerResponse, coding: Coding): Outlet {
+function compressed(response: ServerResponse, coding: Coding): [Sink, Outlet] {
   const encoded = new EncodedSink(response, coding)
-  return { sink: encoded, codec: plainCodec, encoded, letOut: done => encoded.flush(done) }
+  return [encoded, { codec: plainCodec, encoded, letOut: done => encoded.flush(done) }]
 }
 
-function directly(lane: Lane, codec: StreamCodec): Outlet {
-  return { sink: lane, codec, letOut: done => done() }
-}
+/** Nothing stands there: one for all streams that write to their lanes themselves. */
+const inChunks: Outlet = { codec: chunkedCodec, isDirect: true, letOut: done => done() }
+const plainly: Outlet = { codec: plainCodec, isDirect: true, letOut: done => done() }
 
-function through(response: ServerResponse): Outlet {
+function through(response: ServerResponse): [Sink, Outlet] {
   const sink = new ResponseSink(response)
-  return { sink, codec: plainCodec, letOut: done => sink.letOut(done) }
+  return [sink, { codec: plainCodec, letOut: done => sink.letOut(done) }]
 }
 
 /** A response as a sink, whatever middleware has put in front of its `write`, its `drain` and its `flush`. */
@@ -105,65 +106,4 @@ class ResponseSink implements Sink {
       this.#flush?.()
     })
   }
-}
-
-/** What happens to a lane, told to the streams it carries: its listeners are the same, however many those are. */
-class LaneWatch {
-  /** Whether a stream's head is out, so that all else on this socket is over. */
-  occupied = false
-  /** Requests that came behind the stream. */
-  ignored = 0
-  #failed = false
-  readonly #listeners = new Set<() => void>()
-
-  constructor(private readonly lane: Lane) {
-    const left = () => {
-      for (const listener of [...this.#listeners]) listener()
-    }
-    lane.once('error', () => {
-      this.#failed = true
-    })
-    lane.once('close', left)
-    // A request on HTTP/2 has its own end, while a FIN is that of everything on its socket.
-    if (!isShared(lane)) lane.once('end', left)
-  }
-
-  /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
-  get vanished(): boolean {
-    return this.#failed || !wasLeft(this.lane)
-  }
-
-  /** Calls back when the peer has left: after its FIN, or the close. Answers a function that takes that back. */
-  onLeft(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-}
-
-const watches = new WeakMap<Lane, LaneWatch>()
-
-/** The watch of a lane; it begins with the first call. */
-export function watchLane(lane: Lane): LaneWatch {
-  const known = watches.get(lane)
-  if (known !== undefined) return known
-  const watch = new LaneWatch(lane)
-  watches.set(lane, watch)
-  return watch
-}
-
-/** The lane belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
-export function occupy(lane: Lane): void {
-  watchLane(lane).occupied = true
-  lane.setTimeout(0)
-}
-
-/** Requests behind a stream that are read over. Node keeps each until the socket closes, so there is an end to it. */
-const IGNORED = 16
-
-/** Whether the socket belongs to a stream, so that what was asked for behind it is not answered (RFC 9112 §9.6). */
-export function isOccupied(lane: Lane): boolean {
-  const watch = watches.get(lane)
-  if (watch?.occupied !== true) return false
-  if (++watch.ignored > IGNORED) lane.destroy()
-  return true
 }

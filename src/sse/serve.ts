@@ -16,7 +16,8 @@ import { type Binding, bindMember, requestSources, type Serve } from '../pipelin
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
 import { encodeEvent } from './encode.js'
-import { drainRetry, EventStream, STOPPED_ID, streamHead } from './event-stream.js'
+import { drainRetry, EventStream, STOPPED_ID } from './event-stream.js'
+import { streamHead } from './stream-head.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
 const KEEP_ALIVE = 15_000
@@ -33,9 +34,8 @@ export function bindSse(route: Route, binding: Binding): Bind {
 /** One request, a stream of events. */
 export function compileSse(route: Route, serving: ConnectionServing): Serve {
   const endpoint = compileEndpoint(route, bindSse(route, serving), serving.resolve)
-  const plan = planConnections(route, serving)
+  const plan = planConnections(route, serving, pulsesOf(route))
   const keep = keptHeaders(route)
-  const watch = watchStreams(route)
   const open = route.member === undefined ? openInstance(route, serving) : openMethod(route, serving)
   return context => {
     if (refuseEarly(context, endpoint, serving)) return
@@ -47,7 +47,6 @@ export function compileSse(route: Route, serving: ConnectionServing): Serve {
         later: () => comeBackLater(context),
         make: () => makeStream(context, plan, keep, serving),
         open: (stream, args) => {
-          watch(stream as EventStream)
           context.request.resume()
           return open(stream as EventStream, args)
         },
@@ -169,16 +168,9 @@ function stopAfter(source: Source): Source {
 }
 
 /** Keep-alives and the idle timeout of a route's streams: a timer each, for all of them. */
-function watchStreams(route: Route): (stream: EventStream) => void {
+function pulsesOf(route: Route): ConnectionPlan['pulses'] {
   const { keepAlive = KEEP_ALIVE, idleTimeout = 0 } = route.options as SseOptions
-  const pulses = [
-    new Pulse<EventStream>(keepAlive / 2, stream => stream.keepAlive()),
-    new Pulse<EventStream>(idleTimeout / 4, stream => stream.watchIdle()),
-  ]
-  return stream => {
-    for (const pulse of pulses) pulse.add(stream)
-    stream.onEnd(() => {
-      for (const pulse of pulses) pulse.delete(stream)
-    })
-  }
+  const beats = new Pulse<EventStream>(keepAlive / 2, stream => stream.keepAlive())
+  const idle = new Pulse<EventStream>(idleTimeout / 4, stream => stream.watchIdle())
+  return [beats, idle]
 }

@@ -1,4 +1,4 @@
-import { Connection } from '../connections/connection.js'
+import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
 import type { WebSocketOptions } from '../declare/routes.js'
@@ -10,7 +10,7 @@ import type { Route } from '../routing/table.js'
 import { compileMessages } from './messages.js'
 import { Socket, type SocketHandlers } from './socket.js'
 import { checkHandshake, checkOrigin } from './upgrade.js'
-import { makeAccept } from './wire.js'
+import type { makeAccept as MakeAccept } from './wire.js'
 
 /** Milliseconds between pings. */
 const HEARTBEAT = 30_000
@@ -28,15 +28,15 @@ export function compileWebSocket(
   route: Route,
   serving: ConnectionServing,
   origins: readonly string[] | '*',
+  makeAccept: typeof MakeAccept,
 ): ServeUpgrade {
   const options = route.options as WebSocketOptions
   const endpoint = compileEndpoint(route, bindWebSocket(route, serving), serving.resolve)
-  const plan = planConnections(route, serving)
+  const plan = planConnections(route, serving, pulsesOf(options))
   const keep = keptHeaders(route)
   const construct = serving.construct(route.owner)
   const handleFrame = compileMessages(route, serving)
   const accept = makeAccept(options)
-  const watch = watchSockets(options)
   const allowed = options.origins ?? origins
   return (context, head) => {
     const { request, response } = context
@@ -68,7 +68,6 @@ export function compileWebSocket(
           socket.attach(wire)
           if (socket.closed) return undefined
           socket.begin(instance)
-          watch(socket)
           return instance.open?.(...args)
         },
         answer(socket, returned) {
@@ -83,15 +82,8 @@ export function compileWebSocket(
 }
 
 /** Heartbeats and the idle timeout of a route's sockets: a timer each, for all of them. */
-function watchSockets({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): (socket: Socket) => void {
-  const pulses = [
-    new Pulse<Socket>(heartbeat, socket => socket.heartbeat()),
-    new Pulse<Socket>(idleTimeout / 4, socket => socket.watchIdle()),
-  ]
-  return socket => {
-    for (const pulse of pulses) pulse.add(socket)
-    socket.onEnd(() => {
-      for (const pulse of pulses) pulse.delete(socket)
-    })
-  }
+function pulsesOf({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): ConnectionPlan['pulses'] {
+  const beats = new Pulse<Socket>(heartbeat, socket => socket.heartbeat())
+  const idle = new Pulse<Socket>(idleTimeout / 4, socket => socket.watchIdle())
+  return [beats, idle]
 }

@@ -82,7 +82,7 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
   }
 
   /** A peer that has said goodbye takes nothing more: that is no fault of its pace. @internal */
-  protected override overflowed(): void {
+  override overflowed(): void {
     if (this.#wire?.open !== false) super.overflowed()
   }
 

@@ -5,6 +5,7 @@ import type { Sink } from '../connections/send-queue.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
 import { isOver, isShared, type Lane, laneOf, reset, StreamError } from '../pipeline/lane.js'
+import { unwatch } from '../pipeline/lane-watch.js'
 import { closeBothWays, onSocket, onStream } from './answer.js'
 import { readFrames } from './frame.js'
 
@@ -53,6 +54,7 @@ export function makeAccept(options: WebSocketOptions): Accept {
     maxFragments: 1024,
     maxBufferedChunks: 16_384,
     closeTimeout: CLOSE_TIMEOUT,
+    WebSocket: HeardWebSocket,
     perMessageDeflate: perMessageDeflate && {
       serverNoContextTakeover: true,
       clientNoContextTakeover: true,
@@ -74,22 +76,33 @@ export function makeAccept(options: WebSocketOptions): Accept {
     server.handleUpgrade(request, lane, head, ws => {
       if (isShared(lane)) closeBothWays(lane)
       else response.detachSocket(lane)
-      listen(ws, events)
-      wire = makeWire(ws, lane)
+      unwatch(lane)
+      ;(ws as HeardWebSocket).events = events
+      wire = ws.extensions === '' ? new DirectWire(ws, lane) : new DeflatingWire(ws, lane)
     })
     return wire
   }
 }
 
-function listen(ws: WebSocket, events: WireEvents): void {
-  ws.on('message', (data: Buffer, binary: boolean) => events.received(data, binary))
-  ws.on('ping', (data: Buffer) => events.pinged(data))
-  ws.on('pong', (data: Buffer) => events.ponged(data))
-  ws.on('error', ({ code }: NodeJS.ErrnoException) => {
-    const closeCode = closeCodeOf(code)
-    if (closeCode !== undefined) events.broken(closeCode)
-  })
-  ws.on('close', (code: number, reason: Buffer) => events.wireClosed(code, reason.toString()))
+/** Tells its socket, and nobody else: an idle one has no table of listeners, and each message is one call. */
+class HeardWebSocket extends WebSocket {
+  events: WireEvents | undefined
+
+  override emit(name: string | symbol, ...given: readonly unknown[]): boolean {
+    const { events } = this
+    if (events === undefined) return false
+    if (name === 'message') events.received(given[0] as Buffer, given[1] as boolean)
+    else if (name === 'ping') events.pinged(given[0] as Buffer)
+    else if (name === 'pong') events.ponged(given[0] as Buffer)
+    else if (name === 'error') tellBroken(events, given[0] as NodeJS.ErrnoException)
+    else if (name === 'close') events.wireClosed(given[0] as number, String(given[1]))
+    return true
+  }
+}
+
+function tellBroken(events: WireEvents, { code }: NodeJS.ErrnoException): void {
+  const closeCode = closeCodeOf(code)
+  if (closeCode !== undefined) events.broken(closeCode)
 }
 
 /** The close codes of what `ws` finds wrong with a message, where it is not 1002 (RFC 6455 §7.4.1). */
@@ -105,31 +118,56 @@ function closeCodeOf(code = ''): number | undefined {
   return CLOSE_CODES[code] ?? (code.startsWith('WS_ERR_') ? 1002 : code.startsWith('Z_') ? 1007 : undefined)
 }
 
-function makeWire(ws: WebSocket, lane: Lane): Wire {
-  const sink = ws.extensions === '' ? new DirectSink(ws, lane) : new DeflatingSink(ws, lane)
-  return {
-    protocol: ws.protocol,
-    get open() {
-      return isOpen(ws)
-    },
-    get taken() {
-      return sink.taken
-    },
-    sink,
-    ping: data => ws.ping(data),
-    close: (code, text) => ws.close(code, text),
-    terminate() {
-      // A reset of TCP is one with CANCEL here (RFC 8441 §5).
-      if (isShared(lane)) reset(lane, StreamError.cancel)
-      ws.terminate()
-    },
-    pause: () => ws.pause(),
-    resume: () => ws.resume(),
-  }
-}
+/** What both kinds of wire leave to `ws`. */
+abstract class WebSocketWire implements Wire, Sink {
+  constructor(
+    protected readonly ws: WebSocket,
+    protected readonly lane: Lane,
+  ) {}
 
-function isOpen(ws: WebSocket): boolean {
-  return ws.readyState === WebSocket.OPEN
+  get protocol(): string {
+    return this.ws.protocol
+  }
+
+  get open(): boolean {
+    return this.ws.readyState === WebSocket.OPEN
+  }
+
+  get sink(): Sink {
+    return this
+  }
+
+  get writableHighWaterMark(): number {
+    return this.lane.writableHighWaterMark
+  }
+
+  ping(data: Buffer): void {
+    this.ws.ping(data)
+  }
+
+  close(code: number, text: string): void {
+    this.ws.close(code, text)
+  }
+
+  terminate(): void {
+    // A reset of TCP is one with CANCEL here (RFC 8441 §5).
+    if (isShared(this.lane)) reset(this.lane, StreamError.cancel)
+    this.ws.terminate()
+  }
+
+  pause(): void {
+    this.ws.pause()
+  }
+
+  resume(): void {
+    this.ws.resume()
+  }
+
+  abstract readonly taken: number
+  abstract readonly writableLength: number
+  abstract readonly writableNeedDrain: boolean
+  abstract write(bytes: Buffer): boolean
+  abstract once(event: 'drain', listener: () => void): void
 }
 
 /**
@@ -138,14 +176,9 @@ function isOpen(ws: WebSocket): boolean {
  * writes (RFC 6455 §5.4). What is written while one chunk of input is handled leaves in one write:
  * the first opens a cork, the end of the tick closes it.
  */
-class DirectSink implements Sink {
+class DirectWire extends WebSocketWire {
   #corked = false
   #written = 0
-
-  constructor(
-    private readonly ws: WebSocket,
-    private readonly lane: Lane,
-  ) {}
 
   get taken(): number {
     return this.#written - this.lane.writableLength
@@ -156,15 +189,11 @@ class DirectSink implements Sink {
   }
 
   get writableNeedDrain(): boolean {
-    return this.lane.writableNeedDrain || !isOpen(this.ws)
-  }
-
-  get writableHighWaterMark(): number {
-    return this.lane.writableHighWaterMark
+    return this.lane.writableNeedDrain || !this.open
   }
 
   write(bytes: Buffer): boolean {
-    if (!isOpen(this.ws)) return false
+    if (!this.open) return false
     if (!this.#corked) {
       this.#corked = true
       this.lane.cork()
@@ -173,6 +202,11 @@ class DirectSink implements Sink {
         this.lane.uncork()
       })
     }
+    return this.writeLast(bytes)
+  }
+
+  writeLast(bytes: Buffer): boolean {
+    if (!this.open) return false
     this.#written += bytes.length
     return this.lane.write(bytes)
   }
@@ -183,31 +217,22 @@ class DirectSink implements Sink {
 }
 
 /** Where messages are compressed, `ws` does it, and keeps the order of frames. */
-class DeflatingSink implements Sink {
+class DeflatingWire extends WebSocketWire {
   readonly #listeners: (() => void)[] = []
   #unsent = 0
   /** Bytes of payload that have left for the network. */
   taken = 0
-
-  constructor(
-    private readonly ws: WebSocket,
-    private readonly lane: Lane,
-  ) {}
 
   get writableLength(): number {
     return this.#unsent
   }
 
   get writableNeedDrain(): boolean {
-    return this.#unsent >= this.writableHighWaterMark || !isOpen(this.ws)
-  }
-
-  get writableHighWaterMark(): number {
-    return this.lane.writableHighWaterMark
+    return this.#unsent >= this.writableHighWaterMark || !this.open
   }
 
   write(bytes: Buffer): boolean {
-    if (!isOpen(this.ws)) return false
+    if (!this.open) return false
     for (const { binary, payload } of readFrames(bytes)) {
       this.#unsent += payload.length
       this.ws.send(payload, { binary, compress: true }, () => this.#sent(payload.length))

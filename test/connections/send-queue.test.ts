@@ -14,10 +14,15 @@ interface Opened {
 
 function open(overflow: Overflow, limit = 1000, highWaterMark = 100): Opened {
   let overflows = 0
-  const queue = new SendQueue({ limit, overflow }, () => {
-    overflows++
-    queue.drop()
-  })
+  const queue = new SendQueue(
+    { limit, overflow },
+    {
+      overflowed() {
+        overflows++
+        queue.drop()
+      },
+    },
+  )
   const wire = new Wire(highWaterMark)
   queue.open(wire)
   queue.release()
@@ -157,7 +162,7 @@ describe('order', () => {
   })
 
   test('what is staged while the opening runs waits for it; what is pushed does not', async () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, () => {})
+    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {} })
     const wire = new Wire()
     queue.stage(line('before'))
     queue.open(wire)
@@ -177,7 +182,7 @@ describe('order', () => {
 
   for (const overflow of Object.keys(policies) as Overflow[]) {
     test(`what is staged while the opening runs is bounded, and the policy says what stays (${overflow})`, () => {
-      const queue = new SendQueue({ limit: 1000, overflow }, () => {})
+      const queue = new SendQueue({ limit: 1000, overflow }, { overflowed() {} })
       const wire = new Wire()
       queue.open(wire)
       for (let n = 0; n < 100; n++) queue.stage(line(`n${n}`))
@@ -192,7 +197,7 @@ describe('order', () => {
   }
 
   test('what is staged while the opening runs is the latest of each name', () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'latest' }, () => {})
+    const queue = new SendQueue({ limit: 1000, overflow: 'latest' }, { overflowed() {} })
     const wire = new Wire()
     queue.open(wire)
     for (let n = 0; n < 100; n++) for (const key of ['x', 'y']) queue.stage(line(`${key}${n}`), key)
@@ -204,7 +209,7 @@ describe('order', () => {
   })
 
   test('what was set aside comes back behind what was sent meanwhile', async () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, () => {})
+    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {} })
     const wire = new Wire()
     queue.push(line('n1'))
     queue.stage(line('n2'))

@@ -88,6 +88,7 @@ function planOf(queue: Partial<ConnectionPlan['queue']>, logged: unknown[]): Con
     logger: { ...silent, error: (_message, details) => void logged.push(details) },
     queue: { limit: 1_048_576, overflow: 'disconnect', ...queue },
     live: new LiveConnections<Connection>(),
+    pulses: [],
   }
 }
 
