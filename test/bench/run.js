@@ -1,0 +1,183 @@
+/** Measures: `npm run bench -- --workload sse,echo --contestant palomino,fastify --rounds 3 --processes 4`. */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Child } from './child.js'
+import { checkContestant, contestantsOf } from './contestants.js'
+import { commitOf, machine, openFiles, versionsOf } from './machine.js'
+import { formatTable, summarize } from './summary.js'
+import { chosen, workloads } from './workloads.js'
+
+const here = import.meta.dirname
+const { values } = parseArgs({
+  options: {
+    workload: { type: 'string', short: 'w' },
+    contestant: { type: 'string', short: 'c' },
+    rounds: { type: 'string', default: '3' },
+    processes: { type: 'string', default: '4' },
+    minutes: { type: 'string', default: '30' },
+    palomino: { type: 'string', default: resolve(here, '../..') },
+    against: { type: 'string' },
+    threshold: { type: 'string', default: '0.15' },
+    profile: { type: 'string' },
+    out: { type: 'string' },
+  },
+})
+
+const builds = { palomino: buildOf(values.palomino), against: values.against && buildOf(values.against) }
+const profile = values.profile && resolve(values.profile)
+const names = chosen(values.workload?.split(','))
+const wanted = values.contestant?.split(',') ?? (values.against && ['palomino', 'against'])
+const out = values.out ?? resolve(here, 'results', values.against === undefined ? 'latest.json' : 'against.json')
+const results = await earlier()
+const measured = []
+for (const name of wanted ?? []) checkContestant(name)
+const load = await Child.start('load.js', [])
+let failed = false
+try {
+  for (const [index, name] of names.entries()) await measure(name, workloads[name], shareOf(names.length - index))
+  await save()
+} finally {
+  await load.end()
+}
+if (values.against !== undefined && !passes()) failed = true
+process.exit(failed ? 1 : 0)
+
+/** Milliseconds for the next workload: what is left, over all that are left. */
+function shareOf(left) {
+  return (Number(values.minutes) * 60_000 - performance.now()) / left
+}
+
+/** As many passes, each in fresh processes, as were asked for and fit into the share; one at the least. */
+async function measure(name, workload, share) {
+  const kind = await import(`./kinds/${workload.kind}.js`)
+  const entries = contestantsOf(workload, builds).filter(entry => isWanted(entry.name))
+  const needed = (workload.connections ?? 64) * (kind.alone || workload.alone ? 1 : entries.length) + 200
+  if (needed > openFiles()) {
+    console.error(`SKIPPED: ${name} needs ${needed} open files, and there may be ${openFiles()}: raise ulimit -n`)
+    return
+  }
+  const began = performance.now()
+  const samples = new Map(entries.map(entry => [entry.name, []]))
+  let passes = 0
+  const fits = () => passes === 0 || ((performance.now() - began) / passes) * (passes + 1) < share
+  for (; passes < Number(values.processes) && fits(); passes++) {
+    if (kind.alone || workload.alone) {
+      for (const entry of shuffled(entries)) await takeTurns(kind, workload, [entry], samples)
+    } else {
+      await takeTurns(kind, workload, entries, samples)
+    }
+  }
+  const { title, unit } = workload
+  const seconds = Math.round((performance.now() - began) / 1000)
+  const contestants = entries
+    .filter(entry => samples.get(entry.name).length > 0)
+    .map(entry => ({ name: entry.name, title: entry.title, ...summarize(samples.get(entry.name)) }))
+  const build = commitOf(values.palomino)
+  const how = {
+    measured: new Date().toISOString(),
+    build,
+    machine: machine(),
+    processes: passes,
+    rounds: roundsOf(kind),
+  }
+  results.workloads[name] = { title, unit, ...how, seconds, contestants }
+  measured.push(name)
+  console.log(`\n${name}: ${title} (${seconds} s)\n${formatTable(contestants)}`)
+  await save()
+}
+
+/** Starts them all, then rounds in random order, and ends them; a contestant that fails is told, and left out. */
+async function takeTurns(kind, workload, entries, samples) {
+  const turns = await Promise.all(entries.map(entry => begin(kind, workload, entry)))
+  let going = turns.filter(turn => turn !== undefined)
+  const each = async (action, all) => {
+    for (const turn of all) {
+      try {
+        const sample = await action(turn)
+        if (sample) samples.get(turn.name).push(sample)
+      } catch (error) {
+        failed = true
+        going = going.filter(other => other !== turn)
+        console.error(`${turn.name} failed: ${error.stack}`)
+      }
+    }
+  }
+  await each(turn => kind.prepare(turn, workload), going)
+  for (let round = 0; round < roundsOf(kind); round++) await each(turn => kind.round(turn, workload), shuffled(going))
+  await each(turn => kind.finish(turn, workload), going)
+  await Promise.all(turns.map(turn => turn?.server.end(profile === undefined ? 'SIGKILL' : 'SIGUSR2')))
+}
+
+async function begin(kind, workload, { name, file, asks, env }) {
+  try {
+    const argv = [file, workload.serve, JSON.stringify(asks)]
+    const execArgv = [
+      ...(kind.execArgv ?? []),
+      ...(profile === undefined ? [] : profileTo(name, workload.serve, profile)),
+    ]
+    // What peers have to say of their own listeners and deprecations is not for this table.
+    const quiet = file === 'palomino' ? {} : { NODE_NO_WARNINGS: '1' }
+    const server = await Child.start('server.js', argv, { env: { ...env, ...quiet }, execArgv })
+    Object.assign(results.packages, versionsOf(server.ready.packages))
+    return { name, server, load }
+  } catch (error) {
+    failed = true
+    console.error(`${name} did not start: ${error.stack}`)
+    return undefined
+  }
+}
+
+/** A CPU profile of each process, to be opened in a browser's developer tools or in speedscope. */
+function profileTo(name, serve, folder) {
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${serve}-${Date.now()}.cpuprofile`]
+}
+
+function roundsOf(kind) {
+  return kind.rounds ?? Number(values.rounds)
+}
+
+function isWanted(name) {
+  return wanted === undefined || wanted.includes(name) || (name === 'bare-again' && wanted.includes('bare'))
+}
+
+function shuffled(list) {
+  return list
+    .map(item => [Math.random(), item])
+    .sort(([a], [b]) => a - b)
+    .map(([, item]) => item)
+}
+
+/** The built door of a checkout. */
+function buildOf(folder) {
+  const door = resolve(folder, 'dist/src/index.js')
+  if (!existsSync(door)) throw new Error(`${door} is not there: run npm run build in ${folder}`)
+  return door
+}
+
+/** A selection takes the place of what the file says of it; the rest stays. */
+async function earlier() {
+  if (!existsSync(out)) return { packages: {}, workloads: {} }
+  return JSON.parse(await readFile(out, 'utf8'))
+}
+
+async function save() {
+  await mkdir(dirname(out), { recursive: true })
+  await writeFile(out, `${JSON.stringify(results, null, 2)}\n`)
+}
+
+/** Whether nothing costs more than in the other build, by more than the threshold. */
+function passes() {
+  let passed = true
+  for (const name of measured) {
+    const { contestants } = results.workloads[name]
+    const [mine, other] = ['palomino', 'against'].map(who => contestants.find(contestant => contestant.name === who))
+    const figure = ['cpu', 'startup', 'rss'].find(name => mine?.[name] !== undefined)
+    const ratio = mine?.[figure] / other?.[figure]
+    const isWorse = !(ratio <= 1 + Number(values.threshold))
+    if (isWorse) passed = false
+    console.log(`${isWorse ? 'WORSE' : 'ok   '} ${name}: ${ratio.toFixed(2)} × the other build (${figure})`)
+  }
+  return passed
+}
