@@ -48,15 +48,13 @@ async function connect(make: () => Promise<RedisClient>, { lose, note, signal }:
     note(error)
     if (isPlain(client)) lose(error)
   })
-  const connecting = client.connect()
   const end = () => destroy(client)
   // One of many servers leaves connections behind where it is ended before it knows them all.
   if (isPlain(client)) signal.addEventListener('abort', end, { once: true })
   try {
-    await within(connecting, CONNECTING, 'Redis')
+    await within(client.connect(), CONNECTING, 'Redis')
     return client
   } catch (error) {
-    if (!isPlain(client)) await connecting.catch(() => {})
     await end()
     throw error
   } finally {
