@@ -26,11 +26,15 @@ export function openSocket(address, onEvent, onState) {
       else if (message.event !== undefined) onEvent(message)
     }
     socket.onclose = () => {
-      onState('lost')
-      for (const ack of waiting.keys()) settle({ ack, error: { detail: 'The connection was lost.' } })
+      lose()
       setTimeout(connect, pause * (0.5 + Math.random()))
       pause = Math.min(pause * 2, 10_000)
     }
+  }
+
+  const lose = () => {
+    onState('lost')
+    for (const ack of waiting.keys()) settle({ ack, error: { detail: 'The connection was lost.' } })
   }
 
   const settle = ({ ack, data, error }) => {
@@ -44,6 +48,13 @@ export function openSocket(address, onEvent, onState) {
   return {
     get connected() {
       return socket.readyState === WebSocket.OPEN
+    },
+    /** Gives up on a connection whose other end says nothing any more, and makes another at once. */
+    renew() {
+      socket.onopen = socket.onmessage = socket.onclose = null
+      socket.close()
+      lose()
+      connect()
     },
     /** Sends without asking for an answer; while the connection is lost, nowhere. */
     send(event, data) {

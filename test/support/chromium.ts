@@ -33,6 +33,10 @@ export interface BrowserTestOptions {
   allow?: RegExp[]
   /** For a server with a certificate of its own making. @default false */
   ignoreHTTPSErrors?: boolean
+  /** Why it is skipped besides. @default false */
+  skip?: string | false
+  /** Milliseconds. @default 60_000 */
+  timeout?: number
 }
 
 type BrowserTest = (page: Page, t: TestContext) => Promise<void>
@@ -42,7 +46,8 @@ type BrowserTest = (page: Page, t: TestContext) => Promise<void>
  * An uncaught error in the page, or in a further one of its context, or one on their consoles, fails it.
  */
 export function browserTest(name: string, fn: BrowserTest, options: BrowserTestOptions = {}): void {
-  test(name, { skip, timeout: 60_000 }, async t => {
+  const { timeout = 60_000 } = options
+  test(name, { skip: skip || (options.skip ?? false), timeout }, async t => {
     browser ??= chromium.launch({ executablePath: executablePath!, args: ARGS })
     const { allow = [], ignoreHTTPSErrors = false } = options
     const context = await (await browser).newContext({ ignoreHTTPSErrors })

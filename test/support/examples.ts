@@ -1,5 +1,10 @@
-import { after, before } from 'node:test'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after, before, type TestContext } from 'node:test'
 import { type AbstractClass, type Application, type ApplicationOptions, bootstrap } from '../../src/index.js'
+import { root } from './paths.js'
 
 export interface Served {
   readonly app: Application
@@ -21,4 +26,24 @@ export function served(module: AbstractClass, options: ApplicationOptions = {}):
       return `http://127.0.0.1:${app.port}`
     },
   }
+}
+
+/** Starts an example as a program of its own, and reads what it prints until it names its address. It is ended with the test. */
+export async function startExample(t: TestContext, file: string, env: Readonly<Record<string, string>> = {}) {
+  const program = spawn(process.execPath, [join(root, 'dist/examples', file)], {
+    env: { ...process.env, ...env, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(program, 'exit')
+  t.after(async () => {
+    program.kill('SIGTERM') // those that have processes of their own end them
+    await exited
+  })
+  const printed: string[] = []
+  for await (const line of createInterface(program.stdout)) {
+    printed.push(line)
+    const [, port] = /at http:\/\/localhost:(\d+)$/.exec(line) ?? []
+    if (port !== undefined) return { program, exited, printed, origin: `http://127.0.0.1:${port}` }
+  }
+  throw new Error(`${file} ended:\n${printed.join('\n')}`)
 }
