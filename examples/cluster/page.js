@@ -13,6 +13,18 @@ const SILENCE = 3000
 const NODES = ['one', 'two', 'three']
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
+/** Asks until a node answers. */
+async function ask(path, options) {
+  for (;;) {
+    const response = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE) }).catch(() => undefined)
+    if (response?.ok) return response
+    await wait(250)
+  }
+}
+
+/** Where the supervisor takes orders. */
+const { address } = await (await ask('supervisor')).json()
+
 function tell(text) {
   addTo($('happened'), el('li', {}, el('time', {}, clock(Date.now())), text))
   while ($('happened').childElementCount > 200) $('happened').firstElementChild.remove()
@@ -122,16 +134,12 @@ async function say(n) {
   const late = setTimeout(() => {
     $('saying').textContent = `Line ${n} has no answer yet: it is said again and again, and kept once.`
   }, 1000)
-  for (;;) {
-    const response = await fetch('rooms/all', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ text: `line ${n}`, key: `${me} ${n}` }),
-      signal: AbortSignal.timeout(PATIENCE),
-    }).catch(() => undefined)
-    if (response?.ok) return clearTimeout(late)
-    await wait(250)
-  }
+  await ask('rooms/all', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ text: `line ${n}`, key: `${me} ${n}` }),
+  })
+  clearTimeout(late)
 }
 
 async function speak() {
@@ -154,7 +162,6 @@ $('pause').onclick = () => {
 
 // What the supervisor says, and is told
 
-const { address } = await (await fetch('supervisor')).json()
 let status = { nodes: NODES.map(name => ({ name, state: 'unknown', connections: 0 })) }
 
 function order(path, text) {

@@ -10,5 +10,5 @@ browserTest(
     await breakNodes(cluster)
     await cluster.end()
   },
-  { allow: provoked, timeout: 115_000 },
+  { allow: provoked, timeout: 240_000 },
 )

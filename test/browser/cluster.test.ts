@@ -15,5 +15,5 @@ browserTest(
     await cluster.goesOn()
     await cluster.end()
   },
-  { allow: provoked, skip, timeout: 115_000 },
+  { allow: provoked, skip, timeout: 240_000 },
 )

@@ -38,7 +38,7 @@ for (const [log, reason] of [
 ] as const) {
   test(`with ${log}, it runs nodes, takes orders from its own page alone, and ends all that it started`, {
     skip: reason,
-    timeout: 110_000,
+    timeout: 240_000,
   }, async t => {
     const { program, exited, origin } = await startExample(t, 'cluster/main.js', { LOG: log })
     const page = await fetch(origin)
@@ -68,7 +68,7 @@ for (const [log, reason] of [
   })
 }
 
-test('where it is killed, its nodes end by themselves', { timeout: 110_000 }, async t => {
+test('where it is killed, its nodes end by themselves', { timeout: 240_000 }, async t => {
   const { program, exited, origin } = await startExample(t, 'cluster/main.js', { LOG: 'ipc' })
   const { address } = (await (await fetch(`${origin}/supervisor`)).json()) as { address: string }
   const pids = pidsOf(await statusOf(address))

@@ -9,7 +9,7 @@ import { startExample } from './examples.js'
 export const provoked = [/Failed to load resource|WebSocket connection/]
 
 /** A busy machine takes its time to start processes. */
-const patience = { timeout: 60_000 }
+const patience = { timeout: 90_000 }
 
 const NODES = ['one', 'two', 'three'] as const
 
@@ -116,7 +116,7 @@ export async function breakNodes(cluster: ClusterPage): Promise<void> {
     'it is another process',
     async () => ![before, undefined].includes(await cluster.process(restarted)),
     {
-      timeout: 60_000,
+      timeout: 90_000,
     },
   )
   await cluster.is(restarted, 'serving')
