@@ -9,7 +9,7 @@ import { MemoryEventLog } from './connections/memory-event-log.js'
 import { ConnectionRegistry } from './connections/registry.js'
 import type { ConnectionServing } from './connections/serving.js'
 import type { AbstractClass, Class, Token } from './declare/metadata.js'
-import { listOf } from './declare/options.js'
+import { listOf, withDefaults } from './declare/options.js'
 import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
@@ -265,7 +265,7 @@ export class Application {
   }
 
   async #end(options: Partial<LeaveOptions>): Promise<void> {
-    if (this.#workers === undefined) return this.#close({ ...this.leaving, ...options })
+    if (this.#workers === undefined) return this.#close(withDefaults(this.leaving, options))
     await this.#workers.close(options).finally(this.#over)
   }
 

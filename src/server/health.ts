@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ConnectionRegistry } from '../connections/registry.js'
 import type { Token } from '../declare/metadata.js'
-import { type Check, type Checks, check, wrongOptions } from '../declare/options.js'
+import { type Check, type Checks, check, show, withDefaults, wrongOptions } from '../declare/options.js'
 import { unavailable } from '../errors.js'
 import type { Logger } from '../logger.js'
 import type { Route } from '../routing/table.js'
@@ -27,18 +27,21 @@ const path: Check = value =>
 
 const known: Checks<HealthOptions> = { ready: path, live: path, checks: check.nested, patience: check.milliseconds }
 
+const defaults: Required<HealthOptions> = { ready: '/ready', live: '/live', checks: {}, patience: 2000 }
+
 /** The options with their defaults; undefined where nobody may ask. */
 function settle(given: boolean | HealthOptions): Required<HealthOptions> | undefined {
-  if (given === false) return undefined
-  return { ready: '/ready', live: '/live', checks: {}, patience: 2000, ...(given === true ? {} : given) }
+  return given === false ? undefined : withDefaults(defaults, given === true ? {} : given)
 }
 
 /** What is wrong with the options. */
 export function healthProblems(where: string, given: boolean | HealthOptions = false): string[] {
   if (typeof given === 'boolean') return []
+  if (typeof given !== 'object' || given === null)
+    return [`${where}: health should be true, false, or an object of options, not ${show(given)}`]
   const problems = wrongOptions(`${where}: health`, given, known)
   if (problems.length > 0) return problems
-  const { ready = '/ready', live = '/live', checks = {} } = given
+  const { ready, live, checks } = withDefaults(defaults, given)
   if (ready === live)
     problems.push(`${where}: health.ready and health.live are both ${ready}: give each a path of its own`)
   for (const [name, ask] of Object.entries(checks))

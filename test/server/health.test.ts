@@ -94,6 +94,13 @@ describe('health', () => {
     assert.equal((await send(outer, 'GET /healthz')).text, '{"status":"ready"}')
   })
 
+  test('options that are undefined are as if they were not given', async t => {
+    const health = { ready: undefined, live: undefined, checks: undefined, patience: undefined } as never
+    const { port } = await serve(t, [Plain], { health })
+    assert.equal((await send(port, 'GET /ready')).status, 200)
+    assert.equal((await send(port, 'GET /live')).status, 200)
+  })
+
   test('is not ready while the log of a registry is away, and alive', async t => {
     const log = new AwayLog({ count: 1, bytes: 1000, age: 1000 })
     const eventLog = (): EventLog => log
@@ -186,7 +193,9 @@ describe('health', () => {
       return []
     }
     assert.deepEqual(await problems({ redy: '/r' }), ['bootstrap: health has no option redy: did you mean ready?'])
-    assert.deepEqual(await problems('/ready'), ["bootstrap: health takes an object of options, not '/ready'"])
+    assert.deepEqual(await problems('/ready'), [
+      "bootstrap: health should be true, false, or an object of options, not '/ready'",
+    ])
     assert.deepEqual(await problems({ live: 'live', patience: -1 }), [
       "bootstrap: health: live should be a path that begins with a slash, not 'live'",
       'bootstrap: health: patience should be milliseconds, from 0 to 2147483647, not -1',
