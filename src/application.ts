@@ -158,6 +158,7 @@ export class Application {
    * @throws ConfigurationError for a certificate that cannot be used; then the old one stays
    */
   renewTls(tls: TlsOptions): void {
+    this.#refuseInPrimary('renewTls')
     this.#listeners.renew(tls)
   }
 
@@ -167,6 +168,7 @@ export class Application {
    * @throws TypeError for what is no server
    */
   attach(server: Server | Http2Server | Http2SecureServer): void {
+    this.#refuseInPrimary('attach')
     checkServer(server)
     const { handler: handle, upgrade } = this
     attachHandlers(server as Server, { handle, upgrade, connect: upgrade })

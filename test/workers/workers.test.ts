@@ -20,6 +20,13 @@ describe('workers', () => {
     assert.ok(!(await program.pids()).includes(program.child.pid ?? 0), 'the primary serves nothing')
   })
 
+  test('what they do, their primary refuses to', async t => {
+    const program = await Program.serve(t, { options: { workers: 1 } })
+    const instead = 'this is the primary, whose workers serve: do it where app.workers is undefined, or in onStart'
+    const refused = ['get', 'listen', 'renewTls', 'attach'].map(what => `${what}: ${instead}`)
+    assert.deepEqual((await program.do('serve'))?.split('\n'), refused)
+  })
+
   test('they share a Unix socket, and what a killed program left there is replaced', async t => {
     const path = join(folderOf({}), 'app.sock')
     for (const _ of [1, 2]) {
@@ -81,6 +88,7 @@ describe('a boot that fails', () => {
     const program = Program.start(t, { options: { workers: 4 }, fault: 'start' })
     assert.deepEqual(await program.ended, [1, null])
     assert.equal(program.errors.match(/Error: this worker cannot start/g)?.length, 1, program.errors)
+    assert.match(program.errors, /\[cause\]: Error: the disk is full/)
     assert.equal(program.forks.length, 1)
   })
 
