@@ -69,7 +69,7 @@ function isOneOf(pattern: string | undefined, ...paths: readonly (string | undef
 /** What its answers depend on. */
 export interface Vitals {
   /** Whether it asks to be sent nothing more. */
-  readonly live: { readonly leaving: boolean }
+  readonly live: { readonly leaving: boolean; readonly replaced: boolean }
   readonly registries: readonly ConnectionRegistry[]
   readonly get: <T>(token: Token<T>) => T
   readonly logger: Logger
@@ -117,7 +117,8 @@ export class Health {
 
   /** Why it should be sent nothing. What went wrong inside is for the log. */
   async #reasons(): Promise<readonly string[]> {
-    if (this.vitals.live.leaving) return ['it is going away']
+    const { leaving, replaced } = this.vitals.live
+    if (leaving && !replaced) return ['it is going away']
     const away = this.vitals.registries.filter(({ health }) => !health.ready)
     const logs = away.map(registry => `the event log of ${registry.constructor.name} is away`)
     this.#asking ??= this.#check().finally(() => {

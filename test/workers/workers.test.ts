@@ -36,7 +36,7 @@ describe('workers', () => {
       await eventually('both are reached', asks, { timeout: 30_000 })
       const workers = await program.pids()
       program.child.kill('SIGKILL')
-      await eventually('all are gone', () => !workers.some(lives))
+      await eventually('all are gone', () => !workers.some(lives), { timeout: 30_000 })
     }
   })
 
@@ -48,11 +48,13 @@ describe('workers', () => {
     const says = async () => senders.add(JSON.parse((await program.ask('/say', 'POST')).text).pid).size === 2
     await eventually('both have sent', says, { timeout: 30_000 })
     const [first, ...others] = streams as [StreamPeer, ...StreamPeer[]]
-    await eventually('the first hears both', () => new Set(first.read().data).size === 2)
+    const hearsBoth = () => new Set(first.read().data).size === 2
+    await eventually('the first hears both', hearsBoth, { timeout: 30_000 })
     assert.deepEqual(new Set(first.read().data.map(text => JSON.parse(text))), pids)
     for (const stream of others) {
       const heard = () => stream.read().data
-      await eventually('the others hear the same', () => heard().length === first.read().data.length)
+      const hearsAsMuch = () => heard().length === first.read().data.length
+      await eventually('the others hear the same', hearsAsMuch, { timeout: 30_000 })
       assert.deepEqual(heard(), first.read().data)
     }
   })
