@@ -203,9 +203,9 @@ export function wrongScope(where: string, value: unknown): string[] {
   return value === undefined ? [] : wrongOptions(where, { scope: value }, { scope })
 }
 
-/** Options, with the default of each that is not given, or undefined. */
-export function withDefaults<T extends object>(defaults: T, given: Partial<T> = {}): T {
-  const meant = Object.entries(given).filter(([, value]) => value !== undefined)
+/** Options, with the default of each that is not given, or undefined. What is no object of options gives none. */
+export function withDefaults<T extends object>(defaults: T, given: Partial<T> | undefined): T {
+  const meant = Object.entries<unknown>(Object(given)).filter(([, value]) => value !== undefined)
   return { ...defaults, ...Object.fromEntries(meant) }
 }
 

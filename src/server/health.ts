@@ -5,6 +5,7 @@ import type { Token } from '../declare/metadata.js'
 import { type Check, type Checks, check, show, withDefaults, wrongOptions } from '../declare/options.js'
 import { unavailable } from '../errors.js'
 import type { Logger } from '../logger.js'
+import { readTarget } from '../pipeline/request-context.js'
 import type { Route } from '../routing/table.js'
 import { within } from '../wiring/patience.js'
 
@@ -54,7 +55,8 @@ export function hiddenByHealth(routes: readonly Route[], given: boolean | Health
   const { ready, live } = settle(given) ?? {}
   return routes
     .filter(
-      ({ kind, method, pattern }) => kind === 'http' && /^(GET|HEAD)$/.test(method) && isOneOf(pattern, ready, live),
+      ({ kind, method, pattern }) =>
+        kind !== 'websocket' && /^(GET|HEAD)$/.test(method) && isOneOf(pattern, ready, live),
     )
     .map(({ name, pattern }) => {
       const option = pattern === ready ? 'ready' : 'live'
@@ -100,8 +102,9 @@ export class Health {
   answers(request: IncomingMessage, response: ServerResponse): boolean {
     const { method, url = '/' } = request
     if (method !== 'GET' && method !== 'HEAD') return false
-    if (isAt(url, this.#options.live)) write(response, 200, { status: 'live' })
-    else if (isAt(url, this.#options.ready)) void this.#tellReady(response)
+    const { path } = readTarget(url)
+    if (path === this.#options.live) write(response, 200, { status: 'live' })
+    else if (path === this.#options.ready) void this.#tellReady(response)
     else return false
     request.resume()
     return true
@@ -143,10 +146,6 @@ export class Health {
     })
     return (await Promise.all(asked)).flat()
   }
-}
-
-function isAt(url: string, at: string): boolean {
-  return url === at || url.startsWith(`${at}?`)
 }
 
 function write(response: ServerResponse, status: number, content: object, type = 'application/json'): void {
