@@ -396,6 +396,17 @@ describe('on several nodes', () => {
       )
   })
 
+  test('no message is larger than logs take, however long the names are', async () => {
+    const { bus, clock, one, two, start } = await nodes(2)
+    for (let n = 0; n < 150; n++) await joined(one.registry, 'a', { user: `${n}`.padEnd(12_000, 'é') })
+    await clock.pass(100)
+    const late = await start()
+    await clock.pass(300)
+    for (const { registry } of [two, late]) assert.equal(registry.presence('a').length, 150)
+    const largest = Math.max(...bus.said.map(({ notice }) => Buffer.byteLength(JSON.stringify(notice))))
+    assert.ok(largest < 600_000, `${largest} bytes`)
+  })
+
   test('whom a killed node had are gone within two heartbeats, and not before one', async () => {
     const { clock, one, two, three, users } = await nodes(3)
     await joined(three.registry, 'a', { user: 'ada' })
