@@ -9,7 +9,7 @@ import { MemoryEventLog } from './connections/memory-event-log.js'
 import { ConnectionRegistry } from './connections/registry.js'
 import type { ConnectionServing } from './connections/serving.js'
 import type { AbstractClass, Class, Token } from './declare/metadata.js'
-import { listOf } from './declare/options.js'
+import { listOf, withDefaults } from './declare/options.js'
 import { bodyReader } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import { defaultLogger, type Logger } from './logger.js'
@@ -158,6 +158,7 @@ export class Application {
    * @throws ConfigurationError for a certificate that cannot be used; then the old one stays
    */
   renewTls(tls: TlsOptions): void {
+    this.#refuseInPrimary('renewTls')
     this.#listeners.renew(tls)
   }
 
@@ -167,6 +168,7 @@ export class Application {
    * @throws TypeError for what is no server
    */
   attach(server: Server | Http2Server | Http2SecureServer): void {
+    this.#refuseInPrimary('attach')
     checkServer(server)
     const { handler: handle, upgrade } = this
     attachHandlers(server as Server, { handle, upgrade, connect: upgrade })
@@ -208,7 +210,9 @@ export class Application {
     const { closingSlash = 'ignore', origins = [] } = this.options
     const serving = this.#serving(() => compiled)
     const compiled: Compiled = await compileRoutes(this.routes, serving, { closingSlash, origins })
-    const health = Health.of(this.options.health, this.#vitals())
+    const get = <T>(token: Token<T>) => this.#container.get(token)
+    const vitals = { live: this.#live, registries: this.#registries, get, logger: this.logger }
+    const health = Health.of(this.options.health, vitals)
     const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
     this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
@@ -219,11 +223,6 @@ export class Application {
     const opened = await openRegistryLog(registry.constructor as AbstractClass, open, this.logger)
     this.#registries.push(registry)
     await registry.start({ ...opened, logger: this.logger })
-  }
-
-  #vitals() {
-    const get = <T>(token: Token<T>) => this.#container.get(token)
-    return { live: this.#live, registries: this.#registries, get, logger: this.logger }
   }
 
   #serving(compiled: () => Compiled): ConnectionServing {
@@ -253,8 +252,9 @@ export class Application {
 
   /**
    * Stops: balancers are told for the `drainDelay`; no new connections; event streams and sockets are drained; running
-   * handlers finish; at the deadline what is left is cut. Then `onStop` and disposal, in reverse; each is given up after the deadline, or 5 seconds where that is
-   * longer. A second call waits for the first. In a primary: all workers do this, and end.
+   * handlers finish; at the deadline what is left is cut. Then `onStop` and disposal, in reverse; each is given up after
+   * the deadline, or 5 seconds where that is longer. A second call waits for the first. In a primary: all workers do
+   * this, and end.
    * @param options.deadline milliseconds until what is left is cut. @default the application's `deadline`, 10_000
    * @param options.drainDelay milliseconds before that. @default the application's `drainDelay`, 0
    * @throws the first failure of a registry's log, an `onStop` or a disposal; all had their turn
@@ -265,7 +265,7 @@ export class Application {
   }
 
   async #end(options: Partial<LeaveOptions>): Promise<void> {
-    if (this.#workers === undefined) return this.#close({ ...this.leaving, ...options })
+    if (this.#workers === undefined) return this.#close(withDefaults(this.leaving, options))
     await this.#workers.close(options).finally(this.#over)
   }
 
@@ -275,10 +275,10 @@ export class Application {
     return { deadline, drainDelay }
   }
 
-  async #close({ deadline, drainDelay }: LeaveOptions): Promise<void> {
-    await leave(this.#live, this.#listeners, { deadline, drainDelay })
+  async #close(options: LeaveOptions): Promise<void> {
+    await leave(this.#live, this.#listeners, options)
     this.#live.gone = true
-    const patience = Math.max(deadline, STOP_PATIENCE)
+    const patience = Math.max(options.deadline, STOP_PATIENCE)
     const logs = this.#registries.map(
       registry => () => within(patience, `the log of ${registry.constructor.name}`, () => registry.stop()),
     )

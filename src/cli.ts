@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import cluster from 'node:cluster'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -60,11 +61,19 @@ function exit(code: number): void {
   process.stdout.write('', () => process.exit(code))
 }
 
-main().then(
-  () => exit(0),
-  (error: unknown) => {
-    if (error instanceof UsageError) console.error(error.message)
-    else console.error(error instanceof ConfigurationError ? `ConfigurationError: ${error.message}` : error)
-    exit(error instanceof UsageError ? 2 : 1)
-  },
-)
+/** A file that has workers runs once more in each of them; the table is the primary's to print. */
+function work(): Promise<unknown> {
+  const { positionals } = readArguments()
+  return import(pathToFileURL(resolve(positionals[1] ?? '')).href)
+}
+
+if (cluster.isWorker) await work()
+else
+  main().then(
+    () => exit(0),
+    (error: unknown) => {
+      if (error instanceof UsageError) console.error(error.message)
+      else console.error(error instanceof ConfigurationError ? `ConfigurationError: ${error.message}` : error)
+      exit(error instanceof UsageError ? 2 : 1)
+    },
+  )

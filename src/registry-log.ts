@@ -2,6 +2,7 @@ import { registryMark } from './blueprint.js'
 import type { EventLog, OpenEventLog } from './connections/event-log.js'
 import { defaultRetention } from './connections/registry.js'
 import type { AbstractClass } from './declare/metadata.js'
+import { withDefaults } from './declare/options.js'
 import type { PresenceOptions, RegistryOptions } from './declare/registry.js'
 import type { Logger } from './logger.js'
 
@@ -20,6 +21,6 @@ export async function openRegistryLog(owner: AbstractClass, open: OpenEventLog, 
   const name = mark?.path ?? owner.name
   const { history, presence } = (mark?.options ?? {}) as RegistryOptions
   const asked = typeof history === 'number' ? { count: history } : typeof history === 'object' ? history : {}
-  const log = await open(name, { ...defaultRetention, ...asked }, logger)
+  const log = await open(name, withDefaults(defaultRetention, asked), logger)
   return { name, history: history !== false && history !== 0, log, presence }
 }

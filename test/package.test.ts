@@ -51,6 +51,13 @@ describe('the packed package', () => {
     await serves('tsc/app.js')
   })
 
+  test('has the tests that a log of its own passes', async () => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env
+    const { stdout } = await exec(process.execPath, ['--test-reporter=tap', 'tsc/own-log.js'], { cwd: consumer, env })
+    assert.match(stdout, /^# pass [1-9]\d+$/m)
+    assert.match(stdout, /^# fail 0$/m)
+  })
+
   test('serves an app compiled by swc', async () => {
     await compileWithSwc('swc.js', true)
     await serves('swc.js')
@@ -112,7 +119,7 @@ async function compileWithTsc() {
       outDir: 'tsc',
       rootDir: '.',
     },
-    files: ['app.ts'],
+    files: ['app.ts', 'own-log.ts'],
   }
   await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify(config))
   const tsc = join(root, 'node_modules/typescript/bin/tsc')

@@ -84,8 +84,8 @@ export abstract class EventLog {
   abstract stop(): Promise<void>
   /**
    * Keeps a message; answers its place once the log has taken it. Needs no `start`.
-   * @param key names the message: where one of this key was kept of late, nothing is, and the answer is its place. A log
-   * remembers the last 10,000 keys while its epoch lasts, for a day after the last of them at the least
+   * @param key names the message: where one of this key was kept of late, nothing is, and the answer is its place. How
+   * many keys a log remembers, and for how long, it says itself; none beyond its epoch
    */
   abstract append(message: LogMessage, key?: string): Promise<Place>
   /** Needs no `start`. */

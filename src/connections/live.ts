@@ -4,6 +4,8 @@ export class LiveConnections<C> implements Iterable<C> {
   #emptied: (() => void)[] = []
   /** The application is about to go away: balancers are told, and connections that are kept; all else goes on. */
   leaving = false
+  /** Another process has taken over at the same address: balancers need not turn away. */
+  replaced = false
   /** It is going away: nothing opens any more. */
   draining = false
   /** It has gone: what its handlers need is being stopped, and a server of somebody else may still ask them. */

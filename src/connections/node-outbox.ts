@@ -1,8 +1,8 @@
 import type { Change, NodeMessage } from './node-message.js'
 import type { NodeSet } from './node-set.js'
 
-/** Changes, or members of a set, that go in one message: of the largest metadata they fit what a log takes at once. */
-const PART = 100
+/** Changes, or members of a set, that go in one message, and bytes of them: what any log takes at once. */
+const PART = { count: 100, bytes: 524_288 }
 /** Changes that may wait for a log that is away, beside as many as the set has members: then the set goes in their place. */
 const WAITING = 1000
 
@@ -88,7 +88,20 @@ export class NodeOutbox {
   }
 }
 
+/** At least one of them goes in each part, however large it is. */
 function parts<T>(items: readonly T[]): { readonly items: readonly T[]; readonly from: number }[] {
-  const count = Math.ceil(items.length / PART)
-  return Array.from({ length: count }, (_, n) => ({ items: items.slice(n * PART, (n + 1) * PART), from: n * PART }))
+  const found: { readonly items: T[]; readonly from: number }[] = []
+  let bytes = 0
+  for (const [from, item] of items.entries()) {
+    const size = Buffer.byteLength(JSON.stringify(item))
+    const part = found.at(-1)
+    bytes += size
+    if (part !== undefined && part.items.length < PART.count && bytes <= PART.bytes) {
+      part.items.push(item)
+      continue
+    }
+    found.push({ items: [item], from })
+    bytes = size
+  }
+  return found
 }

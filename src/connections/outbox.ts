@@ -1,6 +1,7 @@
 import { checkClose } from './close-reason.js'
 import { formatPlace } from './cursor.js'
 import type { EventLog, LogMessage } from './event-log.js'
+import { checkUser } from './presence.js'
 
 /** How messages leave a registry. */
 export interface Outbox {
@@ -28,16 +29,24 @@ export function outboxTo(log: EventLog, history: boolean): Outbox {
       await log.notify({ kind: 'event', volatile, ...message })
       return undefined
     },
-    tell: (to, data) =>
-      log.notify({ kind: 'tell', data, ...(isOfUser(to) ? { rooms: [], user: to.user } : { rooms: to }) }),
+    async tell(to, data) {
+      const whom = isOfUser(to) ? { rooms: [], user: checkUser(to.user) } : { rooms: to }
+      await log.notify({ kind: 'tell', data, ...whom })
+    },
     async disconnect(target, reason) {
       checkClose(reason)
       const { code, text } = reason
       const given = { ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
-      const whom = typeof target === 'string' ? { target } : { user: target.user }
-      await log.notify({ kind: 'disconnect', ...whom, ...given })
+      await log.notify({ kind: 'disconnect', ...checkTarget(target), ...given })
     },
   }
+}
+
+/** What names nobody would come to every node. */
+function checkTarget(target: string | OfUser): { readonly target: string } | OfUser {
+  if (typeof target === 'string') return { target }
+  if (isOfUser(target)) return { user: checkUser(target.user) }
+  throw new TypeError(`${JSON.stringify(target)} names nobody: give a room, the id of a connection, or { user }`)
 }
 
 export function isOfUser(to: unknown): to is OfUser {

@@ -20,6 +20,12 @@ export interface PresenceDiff<Meta = unknown> {
   readonly left?: readonly Presence<Meta>[]
 }
 
+/** The name of a user. @throws TypeError for what is none */
+export function checkUser(user: unknown): string {
+  if (typeof user === 'string' && user !== '') return user
+  throw new TypeError(`${JSON.stringify(user)} is no user: a user is named by a string`)
+}
+
 /** One connection in one room that stands for a user. */
 export interface Stay {
   readonly room: string

@@ -1,5 +1,6 @@
 import type { PresenceOptions, Retention } from '../declare/registry.js'
 import type { Logger } from '../logger.js'
+import { attempt } from '../pipeline/settle.js'
 import type { Clock } from './clock.js'
 import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
@@ -257,11 +258,6 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   }
 
   #tellHook(run: () => void | Promise<unknown>): void {
-    const failed = (error: unknown) => this.#running?.logger.error(`${this.constructor.name}: a hook failed`, error)
-    try {
-      run()?.catch(failed)
-    } catch (error) {
-      failed(error)
-    }
+    attempt(run, error => this.#running?.logger.error(`${this.constructor.name}: a hook failed`, error))
   }
 }

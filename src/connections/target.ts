@@ -32,7 +32,8 @@ export class Target<Events extends object> {
 
   /**
    * Names the message, so that it is kept once, however often it is sent: who does not know whether it was, sends it again
-   * with its key, and gets the id of the first. The log remembers the last 10,000 keys, for a day after the last of them.
+   * with its key, and gets the id of the first. The log remembers the last 10,000 keys: in Redis for a day after the last
+   * of them, in NATS each for as long as the stream holds its message.
    * @param key of 1 to 200 characters
    */
   once(key: string): this {

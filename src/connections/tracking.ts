@@ -6,7 +6,7 @@ import type { Connection } from './connection.js'
 import type { Encodings } from './encodings.js'
 import type { EventLog } from './event-log.js'
 import { Nodes } from './nodes.js'
-import { type Presence, type PresenceDiff, Roster, type Stay } from './presence.js'
+import { checkUser, type Presence, type PresenceDiff, Roster, type Stay } from './presence.js'
 import { Watchers } from './watchers.js'
 
 /** What a connection says of itself when it joins a room. */
@@ -137,8 +137,7 @@ export function checkTracking({ user, meta, watch }: TrackOptions): TrackOptions
   const watching = watch === undefined ? {} : { watch }
   if (user === undefined && meta === undefined) return watching
   if (user === undefined) throw new TypeError('meta says something of a user: join with { user, meta }')
-  if (typeof user !== 'string' || user === '')
-    throw new TypeError(`${JSON.stringify(user)} is no user: a user is named by a string`)
+  checkUser(user)
   const text = toJson(meta ?? null)
   if (Buffer.byteLength(text) > META_LIMIT)
     throw new TypeError(`the meta of ${user} is too large: it is JSON of ${META_LIMIT} bytes at the most`)

@@ -203,6 +203,12 @@ export function wrongScope(where: string, value: unknown): string[] {
   return value === undefined ? [] : wrongOptions(where, { scope: value }, { scope })
 }
 
+/** Options, with the default of each that is not given, or undefined. What is no object of options gives none. */
+export function withDefaults<T extends object>(defaults: T, given: Partial<T> | undefined): T {
+  const meant = Object.entries<unknown>(Object(given)).filter(([, value]) => value !== undefined)
+  return { ...defaults, ...Object.fromEntries(meant) }
+}
+
 /** Options that are not known, and values that cannot be meant. */
 export function wrongOptions(where: string, options: object, checks: Readonly<Record<string, Check>>): string[] {
   if (typeof options !== 'object' || options === null)

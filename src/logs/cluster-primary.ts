@@ -94,8 +94,8 @@ export class PrimaryLogs {
   }
 }
 
-/** The log of a registry in the process that holds it. Made by `clusterEventLog`. @internal */
-export class PrimaryEventLog extends EventLog {
+/** The log of a registry in the process that holds it. */
+class PrimaryEventLog extends EventLog {
   #listener: LogListener | undefined
 
   constructor(private readonly shared: SharedLog) {

@@ -1,7 +1,7 @@
 /** The door `palomino/cluster`: event logs that the processes of `node:cluster` share, without any server. */
 import cluster from 'node:cluster'
 import type { LogRetention, OpenEventLog } from '../connections/event-log.js'
-import { type Checks, check, wrongOptions } from '../declare/options.js'
+import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
 import { ClusterEventLog } from './cluster-event-log.js'
 import { PrimaryLogs } from './cluster-primary.js'
@@ -59,7 +59,7 @@ export function serveClusterLogs(options: ServeClusterLogsOptions = {}): { reado
     problems.push(...wrongOptions('serveClusterLogs: tail', tail, tailChecks))
   if (!cluster.isPrimary) problems.push('serveClusterLogs: this is a worker: call it in the primary')
   refuse(problems)
-  return { close: logs.serve(cluster, { count: 10_000, bytes: 33_554_432, ...tail }) }
+  return { close: logs.serve(cluster, withDefaults({ count: 10_000, bytes: 33_554_432 }, tail)) }
 }
 
 function refuse(problems: readonly string[]): void {

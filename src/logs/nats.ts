@@ -1,6 +1,6 @@
 /** The door `palomino/nats`: event logs in NATS JetStream, for applications of many nodes. */
 import type { LogHealth, OpenEventLog } from '../connections/event-log.js'
-import { type Checks, check, wrongOptions } from '../declare/options.js'
+import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
 import { HealthNotes } from './health-notes.js'
 import { Link } from './link.js'
@@ -72,7 +72,8 @@ const isText = (value: unknown) => typeof value === 'string' && value !== ''
 export function natsEventLog(options: NatsEventLogOptions = {}): OpenEventLog {
   checkOptions(options)
   const { prefix = 'palomino', patience = 5000, waiting = 10_000, tail = 1000, onHealth } = options
-  const bounds = { count: 100_000, bytes: 67_108_864, age: 86_400_000, replicas: 1, ...options.stream, tail }
+  const reach = { count: 100_000, bytes: 67_108_864, age: 86_400_000, replicas: 1 }
+  const bounds = { ...withDefaults(reach, options.stream), tail }
   const shared = shareable(linkTo(options))
   return async (registry, retention, logger) => {
     await loadPackages()

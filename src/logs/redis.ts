@@ -1,6 +1,6 @@
 /** The door `palomino/redis`: event logs in Redis, for applications of many nodes. */
 import type { LogHealth, OpenEventLog } from '../connections/event-log.js'
-import { type Checks, check, wrongOptions } from '../declare/options.js'
+import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
 import { HealthNotes } from './health-notes.js'
 import { Patience } from './patience.js'
@@ -52,7 +52,7 @@ const tailChecks: Checks<Required<RedisEventLogOptions>['tail']> = { count: chec
 export function redisEventLog(options: RedisEventLogOptions = {}): OpenEventLog {
   checkOptions(options)
   const { prefix = 'palomino', patience = 5000, waiting = 10_000, onHealth } = options
-  const tail = { count: 10_000, bytes: 33_554_432, ...options.tail }
+  const tail = withDefaults({ count: 10_000, bytes: 33_554_432 }, options.tail)
   const model = lazily(async () => options.client ?? (await clientOf(options.url)))
   const link = () => new RedisLink(async () => duplicate(await model()))
   const shared = shareable(link())

@@ -2,9 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ConnectionRegistry } from '../connections/registry.js'
 import type { Token } from '../declare/metadata.js'
-import { type Check, type Checks, check, wrongOptions } from '../declare/options.js'
+import { type Check, type Checks, check, show, withDefaults, wrongOptions } from '../declare/options.js'
 import { unavailable } from '../errors.js'
 import type { Logger } from '../logger.js'
+import { readTarget } from '../pipeline/request-context.js'
 import type { Route } from '../routing/table.js'
 import { within } from '../wiring/patience.js'
 
@@ -27,18 +28,21 @@ const path: Check = value =>
 
 const known: Checks<HealthOptions> = { ready: path, live: path, checks: check.nested, patience: check.milliseconds }
 
+const defaults: Required<HealthOptions> = { ready: '/ready', live: '/live', checks: {}, patience: 2000 }
+
 /** The options with their defaults; undefined where nobody may ask. */
 function settle(given: boolean | HealthOptions): Required<HealthOptions> | undefined {
-  if (given === false) return undefined
-  return { ready: '/ready', live: '/live', checks: {}, patience: 2000, ...(given === true ? {} : given) }
+  return given === false ? undefined : withDefaults(defaults, given === true ? {} : given)
 }
 
 /** What is wrong with the options. */
 export function healthProblems(where: string, given: boolean | HealthOptions = false): string[] {
   if (typeof given === 'boolean') return []
+  if (typeof given !== 'object' || given === null)
+    return [`${where}: health should be true, false, or an object of options, not ${show(given)}`]
   const problems = wrongOptions(`${where}: health`, given, known)
   if (problems.length > 0) return problems
-  const { ready = '/ready', live = '/live', checks = {} } = given
+  const { ready, live, checks } = withDefaults(defaults, given)
   if (ready === live)
     problems.push(`${where}: health.ready and health.live are both ${ready}: give each a path of its own`)
   for (const [name, ask] of Object.entries(checks))
@@ -51,7 +55,8 @@ export function hiddenByHealth(routes: readonly Route[], given: boolean | Health
   const { ready, live } = settle(given) ?? {}
   return routes
     .filter(
-      ({ kind, method, pattern }) => kind === 'http' && /^(GET|HEAD)$/.test(method) && isOneOf(pattern, ready, live),
+      ({ kind, method, pattern }) =>
+        kind !== 'websocket' && /^(GET|HEAD)$/.test(method) && isOneOf(pattern, ready, live),
     )
     .map(({ name, pattern }) => {
       const option = pattern === ready ? 'ready' : 'live'
@@ -66,7 +71,7 @@ function isOneOf(pattern: string | undefined, ...paths: readonly (string | undef
 /** What its answers depend on. */
 export interface Vitals {
   /** Whether it asks to be sent nothing more. */
-  readonly live: { readonly leaving: boolean }
+  readonly live: { readonly leaving: boolean; readonly replaced: boolean }
   readonly registries: readonly ConnectionRegistry[]
   readonly get: <T>(token: Token<T>) => T
   readonly logger: Logger
@@ -97,8 +102,9 @@ export class Health {
   answers(request: IncomingMessage, response: ServerResponse): boolean {
     const { method, url = '/' } = request
     if (method !== 'GET' && method !== 'HEAD') return false
-    if (isAt(url, this.#options.live)) write(response, 200, { status: 'live' })
-    else if (isAt(url, this.#options.ready)) void this.#tellReady(response)
+    const { path } = readTarget(url)
+    if (path === this.#options.live) write(response, 200, { status: 'live' })
+    else if (path === this.#options.ready) void this.#tellReady(response)
     else return false
     request.resume()
     return true
@@ -114,7 +120,8 @@ export class Health {
 
   /** Why it should be sent nothing. What went wrong inside is for the log. */
   async #reasons(): Promise<readonly string[]> {
-    if (this.vitals.live.leaving) return ['it is going away']
+    const { leaving, replaced } = this.vitals.live
+    if (leaving && !replaced) return ['it is going away']
     const away = this.vitals.registries.filter(({ health }) => !health.ready)
     const logs = away.map(registry => `the event log of ${registry.constructor.name} is away`)
     this.#asking ??= this.#check().finally(() => {
@@ -139,10 +146,6 @@ export class Health {
     })
     return (await Promise.all(asked)).flat()
   }
-}
-
-function isAt(url: string, at: string): boolean {
-  return url === at || url.startsWith(`${at}?`)
 }
 
 function write(response: ServerResponse, status: number, content: object, type = 'application/json'): void {

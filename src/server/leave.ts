@@ -9,14 +9,17 @@ export interface LeaveOptions {
   readonly deadline: number
   /** Milliseconds in which balancers hear that they should turn away, and all goes on, before the listeners close. */
   readonly drainDelay: number
+  /** Whether another process has taken over at the same address, so that balancers need not turn away. @default false */
+  readonly replaced?: boolean
 }
 
 /** Ends what an application has with its peers: balancers turn away, the listeners close, the connections are drained. */
 export async function leave(
   live: LiveConnections<Connection>,
   listeners: Listeners,
-  { deadline, drainDelay }: LeaveOptions,
+  { deadline, drainDelay, replaced = false }: LeaveOptions,
 ): Promise<void> {
+  live.replaced = replaced
   live.leaving = true
   listeners.leave()
   if (drainDelay > 0) await sleep(drainDelay)

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
-  { timeout = 5000 } = {},
+  { timeout = 20_000 } = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeout
   let last: unknown

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { withDefaults } from '../declare/options.js'
 import type { LeaveOptions } from '../server/leave.js'
 import { errorOf, type Order, type Report } from './orders.js'
 
@@ -53,7 +54,7 @@ export class Forked {
   /** Has it drain and end. Rejects where it did not do so cleanly. @param own how it does where `options` say nothing */
   async close(options: Partial<LeaveOptions>, own: LeaveOptions): Promise<void> {
     this.retiring = true
-    const { deadline, drainDelay } = { ...own, ...options }
+    const { deadline, drainDelay } = withDefaults(own, options)
     const order: Order = { palomino: 'close', options }
     if (this.since === 0) this.kill('SIGTERM')
     else this.#worker.process.send(order, undefined, undefined, () => {})

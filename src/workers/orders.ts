@@ -22,18 +22,24 @@ interface Failure {
   readonly stack: string | undefined
   readonly problems: readonly string[] | undefined
   readonly address: string | undefined
+  readonly cause: Failure | undefined
 }
 
-export function failureOf(error: unknown): Failure {
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+/** Causes of causes that cross with an error. */
+const DEPTH = 5
+
+export function failureOf(error: unknown, depth = DEPTH): Failure {
+  const { name, message, stack, cause: below } = error instanceof Error ? error : new Error(String(error))
   const problems = error instanceof ConfigurationError ? error.problems : undefined
   const address = error instanceof AddressInUseError ? error.address : undefined
-  return { name, message, stack, problems, address }
+  const cause = below === undefined || depth === 0 ? undefined : failureOf(below, depth - 1)
+  return { name, message, stack, problems, address, cause }
 }
 
 /** The error as it was thrown in the worker. */
-export function errorOf({ name, message, stack, problems, address }: Failure): Error {
+export function errorOf({ name, message, stack, problems, address, cause }: Failure): Error {
   if (problems !== undefined) return new ConfigurationError(problems)
-  const error = Object.assign(new Error(message), { name, ...(stack === undefined ? {} : { stack }) })
+  const options = cause === undefined ? {} : { cause: errorOf(cause) }
+  const error = Object.assign(new Error(message, options), { name, ...(stack === undefined ? {} : { stack }) })
   return address === undefined ? error : new AddressInUseError(address, { cause: error })
 }

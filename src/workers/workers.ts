@@ -67,7 +67,8 @@ export class Workers {
 
   /**
    * Replaces all of them, one after another: each is drained when its successor serves, so that nobody who connects is
-   * refused, and the code is read anew. A second call waits for the first.
+   * refused, and the code is read anew. For its `drainDelay` it tells those whose connections are kept to come anew, while
+   * `/ready` stays as it is. A second call waits for the first.
    * @throws what the `bootstrap` of a successor did; then those that were not replaced go on
    */
   restart(): Promise<void> {
@@ -102,7 +103,7 @@ export class Workers {
         if (!this.#working.has(old)) this.#replace(0)
         throw error
       }
-      await old.close({ drainDelay: 0 }, this.setup.leaving).catch(error => this.setup.logger.error(String(error)))
+      await old.close({ replaced: true }, this.setup.leaving).catch(error => this.setup.logger.error(String(error)))
     }
   }
 

@@ -246,6 +246,26 @@ describe('on one node', () => {
     )
   })
 
+  test('who is told, or disconnected, and cannot be meant is refused, and no node hears of it', async () => {
+    const { registry, said } = await listened({ heartbeat: HEARTBEAT })
+    const wrong: [unknown, string][] = [
+      [{ user: undefined }, 'undefined is no user: a user is named by a string'],
+      [{ user: 7 }, '7 is no user: a user is named by a string'],
+      [{ usr: 'ada' }, '{"usr":"ada"} names nobody: give a room, the id of a connection, or { user }'],
+      [['a'], '["a"] names nobody: give a room, the id of a connection, or { user }'],
+      [undefined, 'undefined names nobody: give a room, the id of a connection, or { user }'],
+    ]
+    for (const [whom, message] of wrong)
+      await assert.rejects(registry.disconnect(whom as string), { name: 'TypeError', message })
+    for (const [whom, message] of wrong.slice(0, 2))
+      await assert.rejects(registry.tell(whom as string, 'hello'), { name: 'TypeError', message })
+    assert.deepEqual(
+      said.filter(kind => kind === 'tell' || kind === 'disconnect'),
+      [],
+    )
+    await registry.stop()
+  })
+
   test('one who joins as another user is that user', async () => {
     const registry = await startRegistry()
     const connection = await joined(registry, 'a', { user: 'ada' })
@@ -273,6 +293,27 @@ describe('on one node', () => {
     for (const [options, message] of refused)
       await assert.rejects(registry.join(connection, 'b', options), { name: 'TypeError', message })
     assert.deepEqual(registry.rooms(), ['a'])
+  })
+
+  test('users of whom a hook makes a mess are present all the same, and it is logged', async () => {
+    class Messy extends TestRegistry {
+      protected override userJoined({ user }: Presence): Promise<unknown> {
+        if (user === 'ada') throw new Error('it threw')
+        return user === 'bob' ? Promise.reject(new Error('it rejected')) : (7 as never)
+      }
+    }
+    const errors: unknown[] = []
+    const logger = { debug() {}, info() {}, warn() {}, error: (_: string, error: unknown) => errors.push(error) }
+    const registry = new Messy()
+    await registry.start({ name: 'test', log: new MemoryEventLog(plenty), history: true, logger })
+    for (const user of ['ada', 'bob', 'cid']) await joined(registry, 'a', { user })
+    await turn()
+    assert.deepEqual(
+      registry.presence('a').map(({ user }) => user),
+      ['ada', 'bob', 'cid'],
+    )
+    assert.deepEqual(errors.map(String), ['Error: it threw', 'Error: it rejected'])
+    await registry.stop()
   })
 
   test('a hook that takes a connection out at once leaves nothing behind', async () => {
@@ -353,6 +394,17 @@ describe('on several nodes', () => {
         [0, 1, 2].map(n => registry.presence(`room ${n}`).length),
         [782, 782, 781],
       )
+  })
+
+  test('no message is larger than logs take, however long the names are', async () => {
+    const { bus, clock, one, two, start } = await nodes(2)
+    for (let n = 0; n < 150; n++) await joined(one.registry, 'a', { user: `${n}`.padEnd(12_000, 'é') })
+    await clock.pass(100)
+    const late = await start()
+    await clock.pass(300)
+    for (const { registry } of [two, late]) assert.equal(registry.presence('a').length, 150)
+    const largest = Math.max(...bus.said.map(({ notice }) => Buffer.byteLength(JSON.stringify(notice))))
+    assert.ok(largest < 600_000, `${largest} bytes`)
   })
 
   test('whom a killed node had are gone within two heartbeats, and not before one', async () => {

@@ -232,3 +232,18 @@ test('an application brings its own event log', async () => {
   assert.deepEqual(opened, [['decks', { count: 50, bytes: 1_048_576, age: 300_000 }]])
   await app.close({ deadline: 0 })
 })
+
+test('what a registry is to remember is as it would be, where it is undefined', async () => {
+  @Registry('notes', { history: { count: undefined, bytes: 5000 } as never })
+  class Notes extends ConnectionRegistry {}
+  const opened: unknown[] = []
+  const { app } = await start([], {
+    providers: [Notes],
+    eventLog: (_name, retention) => {
+      opened.push(retention)
+      return new MemoryEventLog(retention)
+    },
+  })
+  assert.deepEqual(opened, [{ count: 100, bytes: 5000, age: 300_000 }])
+  await app.close({ deadline: 0 })
+})

@@ -201,6 +201,21 @@ natsTest('what the stream had no room for is a gap to those who come to a node t
   assert.equal(known.gaps.size, 0, 'a node that was there knows that nothing was missed')
 })
 
+natsTest('a key is known while the stream holds its message, and to a node that has heard it', async t => {
+  const server = await NatsServer.start(t)
+  const stream = { count: 10 }
+  const first = await startNode(t, server.url, { stream })
+  const place = await first.log.append(message(['a'], 'keyed'), 'key')
+  for (let n = 1; n < 4; n++) await first.log.append(message(['a'], n))
+  assert.deepEqual(await (await openLog(t, server.url, { stream })).append(message(['a'], 'again'), 'key'), place)
+  for (let n = 4; n < 30; n++) await first.log.append(message(['a'], n))
+  await first.hears(30)
+  assert.deepEqual(await first.log.append(message(['a'], 'again'), 'key'), place)
+  const anew = await (await openLog(t, server.url, { stream })).append(message(['a'], 'anew'), 'key')
+  assert.ok(anew.position > place.position)
+  assert.deepEqual(data(await first.hears(31)).at(-1), 'anew')
+})
+
 natsTest('what was purged is a gap to those who come to a node that starts later', async t => {
   const server = await NatsServer.start(t)
   const first = await startNode(t, server.url)

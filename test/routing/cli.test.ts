@@ -35,6 +35,9 @@ decorate([Module({ controllers: [Users], prefix: '/admin' })], AdminModule)
 export const other = 1
 `,
   'running.js': `${app}setInterval(() => {}, 60_000)`,
+  'workers.js': `${app}
+const { bootstrap } = await import('palomino')
+await bootstrap(AppModule, { port: 0, host: '127.0.0.1', workers: 2 })`,
   'none.js': 'export class AppModule {}',
   'broken.js': `${app}decorate([Get('/:id')], Users.prototype, 'again')`,
 }
@@ -85,6 +88,10 @@ describe('palomino routes', () => {
 
   test('ends even where the file leaves something running', async () => {
     assert.deepEqual(await palomino('routes', 'running.js'), { code: 0, stdout: text, stderr: '' })
+  })
+
+  test('prints it once where the file starts workers', async () => {
+    assert.deepEqual(await palomino('routes', 'workers.js'), { code: 0, stdout: text, stderr: '' })
   })
 
   const twice = 'GET /users/:id is declared twice, by Users.show and by Users.again: give one another path or method'

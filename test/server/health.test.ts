@@ -19,9 +19,11 @@ import {
   type Middleware,
   Module,
   Registry,
+  Sse,
 } from '../../src/index.js'
 import { LogBook, serve, start } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
+import { rawRequest } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 
 @Registry('scores')
@@ -92,6 +94,23 @@ describe('health', () => {
     await eventually('it listens', () => server.listening)
     const { port: outer } = server.address() as { port: number }
     assert.equal((await send(outer, 'GET /healthz')).text, '{"status":"ready"}')
+  })
+
+  test('answers to a target in absolute form, and whatever the query', async t => {
+    const { port } = await serve(t, [Plain], { health: true })
+    for (const target of ['http://a/live', 'http://a/live?b', '/live?b', '/live?'])
+      assert.match(
+        await rawRequest(port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
+        /^HTTP\/1\.1 200 /,
+        target,
+      )
+  })
+
+  test('options that are undefined are as if they were not given', async t => {
+    const health = { ready: undefined, live: undefined, checks: undefined, patience: undefined } as never
+    const { port } = await serve(t, [Plain], { health })
+    assert.equal((await send(port, 'GET /ready')).status, 200)
+    assert.equal((await send(port, 'GET /live')).status, 200)
   })
 
   test('is not ready while the log of a registry is away, and alive', async t => {
@@ -176,7 +195,11 @@ describe('health', () => {
       @Get()
       live() {}
     }
-    const problems = async (health: unknown, controllers: (typeof Ready | typeof Live)[] = []) => {
+    @Sse('/ready')
+    class Readiness {
+      open() {}
+    }
+    const problems = async (health: unknown, controllers: (typeof Ready | typeof Live | typeof Readiness)[] = []) => {
       try {
         const { app } = await start(controllers, { health: health as HealthOptions })
         await app.close()
@@ -186,7 +209,12 @@ describe('health', () => {
       return []
     }
     assert.deepEqual(await problems({ redy: '/r' }), ['bootstrap: health has no option redy: did you mean ready?'])
-    assert.deepEqual(await problems('/ready'), ["bootstrap: health takes an object of options, not '/ready'"])
+    assert.deepEqual(await problems('/ready'), [
+      "bootstrap: health should be true, false, or an object of options, not '/ready'",
+    ])
+    assert.deepEqual(await problems(null), [
+      'bootstrap: health should be true, false, or an object of options, not null',
+    ])
     assert.deepEqual(await problems({ live: 'live', patience: -1 }), [
       "bootstrap: health: live should be a path that begins with a slash, not 'live'",
       'bootstrap: health: patience should be milliseconds, from 0 to 2147483647, not -1',
@@ -198,6 +226,9 @@ describe('health', () => {
     assert.deepEqual(await problems(true, [Ready, Live]), [
       "Ready.ready: /ready is where health answers: give one of them another path, bootstrap(AppModule, { health: { ready: '/…' } })",
       "Live.live: /live is where health answers: give one of them another path, bootstrap(AppModule, { health: { live: '/…' } })",
+    ])
+    assert.deepEqual(await problems(true, [Readiness]), [
+      "Readiness: /ready is where health answers: give one of them another path, bootstrap(AppModule, { health: { ready: '/…' } })",
     ])
     assert.deepEqual(await problems({ ready: '/r', live: '/l' }, [Ready, Live]), [])
   })

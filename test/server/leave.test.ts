@@ -151,6 +151,24 @@ describe('what has come when the listeners close', () => {
   })
 })
 
+test('options of `close` that are undefined are as if they were not given', async t => {
+  const { app, port } = await serve(t, [Requests])
+  arrived = withResolvers()
+  const kept = await RawPeer.connect(port)
+  await kept.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+  const release = await arrived.promise
+  const closed = app.close({ deadline: undefined, drainDelay: undefined } as never)
+  const isRefused = () =>
+    send(port, 'GET /quick').then(
+      () => false,
+      () => true,
+    )
+  await eventually('nobody is let in', isRefused)
+  release()
+  assert.match(await kept.readUntil('slow'), /Connection: close/)
+  await closed
+})
+
 describe('a stream that is being opened when it drains', () => {
   test('is told to come back where it is an EventSource, which would give up for good on 503; others hear 503', async t => {
     const { app, port } = await serve(t, [Guarded, Tokens])

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 /** How a connection was seen to close: the other end's FIN, its RST (or another failure), or our own doing. */
 export type Closed = 'end' | 'reset' | 'destroyed'
 
-const TIMEOUT = 5000
+const TIMEOUT = 20_000
 
 /** Sends `text` on a connection of its own and answers everything received until the server closed it. */
 export async function rawRequest(port: number, text: string): Promise<string> {

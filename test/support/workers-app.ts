@@ -1,5 +1,6 @@
 /** A program of many processes: its first argument says what it does, its messages what came of it. */
 import cluster from 'node:cluster'
+import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type ApplicationOptions,
@@ -27,7 +28,7 @@ export interface Plan {
 }
 
 /** What the primary can be asked to do. */
-export type Ask = 'pids' | 'restart' | 'close' | 'tick' | 'tick no more'
+export type Ask = 'pids' | 'restart' | 'close' | 'serve' | 'tick' | 'tick no more'
 
 /** From the primary. `port` is told once all serve. */
 export type Told =
@@ -64,7 +65,7 @@ class Here implements OnStart {
   constructor(private readonly ticks: Ticks) {}
 
   onStart() {
-    if (fault === 'start') throw new Error('this worker cannot start')
+    if (fault === 'start') throw new Error('this worker cannot start', { cause: new Error('the disk is full') })
     if (fault === 'second generation' && generation > 0) throw new Error('the new code does not start')
   }
   @Get('/pid')
@@ -105,10 +106,23 @@ if (app.workers === undefined) {
         .close()
         .then(() => done(), done)
         .then(() => process.disconnect())
+    else if (ask === 'serve') serveHere().then(() => done(), done)
     else if (ask === 'tick') sendTicks().then(last => tell({ last }), done)
     else isTicking = false
   })
   tell({ port: app.port, url: app.url })
+}
+
+/** Has the primary do what its workers do. Rejects with all that it says to that. */
+async function serveHere(): Promise<void> {
+  const asked = [
+    () => app.get(Ticks),
+    () => app.listen({ port: 0 }),
+    () => app.renewTls({}),
+    () => app.attach(createServer()),
+  ]
+  const answers = await Promise.allSettled(asked.map(async ask => ask()))
+  throw answers.map(answer => (answer.status === 'rejected' ? answer.reason.message : 'it did')).join('\n')
 }
 
 /** Sends 200 a second, as many as are due, however late the timer comes. Answers the last. */

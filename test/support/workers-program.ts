@@ -56,7 +56,7 @@ export class Program {
   }
 
   /** Has the primary do something; what it rejected with, else undefined. */
-  async do(ask: 'restart' | 'close'): Promise<string | undefined> {
+  async do(ask: 'restart' | 'close' | 'serve'): Promise<string | undefined> {
     this.child.send(ask)
     const told = await this.#take(told => 'done' in told && told.done === ask)
     return 'done' in told ? told.error : undefined

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { eventually } from '../support/eventually.js'
 import { SocketPeer, StreamPeer } from '../support/peers.js'
+import { RawPeer } from '../support/raw-peer.js'
 import { lives, Program } from '../support/workers-program.js'
 
 const options = { workers: 2 }
@@ -56,7 +57,7 @@ describe('the end of all', () => {
     const pids = await program.pids()
     program.child.kill('SIGKILL')
     for (const stream of streams) assert.equal((await stream.end()).whole, true)
-    await eventually('they are gone', () => !pids.some(lives))
+    await eventually('they are gone', () => !pids.some(lives), { timeout: 30_000 })
   })
 })
 
@@ -87,6 +88,26 @@ describe('a rolling restart', () => {
     assert.equal(program.errors, '')
   })
 
+  test('tells who keeps a connection to come anew, and no balancer to turn away', async t => {
+    const program = await Program.serve(t, { options: { workers: 1, drainDelay: 60_000, health: true } })
+    const [old = 0] = await program.pids()
+    const [first, second] = await Promise.all([RawPeer.connect(program.port), RawPeer.connect(program.port)])
+    const ask = async (peer: RawPeer, path: string) => {
+      await peer.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      return peer.readUntil(/\}/, 30_000)
+    }
+    for (const peer of [first, second]) assert.match(await ask(peer, '/pid'), new RegExp(`"pid":${old}`))
+    const restarted = program.do('restart')
+    await eventually('both serve', async () => (await program.pids()).length === 2, { timeout: 30_000 })
+    const isToldToClose = async () => (await ask(first, '/pid')).includes('Connection: close')
+    await eventually('who keeps a connection is told', isToldToClose, { timeout: 30_000 })
+    const ready = await ask(second, '/ready')
+    assert.match(ready, /^HTTP\/1\.1 200 /)
+    assert.match(ready, /Connection: close/)
+    process.kill(old, 'SIGKILL')
+    assert.equal(await restarted, undefined)
+  })
+
   test('to code that does not start is given up, and those that were there go on', async t => {
     const program = await Program.serve(t, { options, fault: 'second generation' })
     const before = await program.pids()
@@ -104,8 +125,10 @@ describe('a primary that does not answer', () => {
     const { status, text } = await program.ask('/say', 'POST')
     assert.equal(status, 503, text)
     program.child.kill('SIGCONT')
-    await eventually('it is back', async () => (await program.ask('/say', 'POST')).status < 300)
-    await eventually('the stream hears it', () => stream.read().data.length > 0)
+    await eventually('it is back', async () => (await program.ask('/say', 'POST')).status < 300, {
+      timeout: 30_000,
+    })
+    await eventually('the stream hears it', () => stream.read().data.length > 0, { timeout: 30_000 })
     assert.ok(stream.read().events.every(event => event === 'said' || event === 'place'))
   })
 })

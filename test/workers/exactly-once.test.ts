@@ -54,7 +54,7 @@ test('peers see each event once, in order, while workers are killed', t =>
     }
     await eventually('both serve', serve, { timeout: 60_000 })
     process.kill(pids[0] ?? 0, 'SIGKILL')
-    await eventually('it is gone', () => !lives(pids[0] ?? 0))
+    await eventually('it is gone', () => !lives(pids[0] ?? 0), { timeout: 30_000 })
   }))
 
 test('peers see each event once, in order, while all workers are replaced, one after another', t =>

@@ -20,6 +20,13 @@ describe('workers', () => {
     assert.ok(!(await program.pids()).includes(program.child.pid ?? 0), 'the primary serves nothing')
   })
 
+  test('what they do, their primary refuses to', async t => {
+    const program = await Program.serve(t, { options: { workers: 1 } })
+    const instead = 'this is the primary, whose workers serve: do it where app.workers is undefined, or in onStart'
+    const refused = ['get', 'listen', 'renewTls', 'attach'].map(what => `${what}: ${instead}`)
+    assert.deepEqual((await program.do('serve'))?.split('\n'), refused)
+  })
+
   test('they share a Unix socket, and what a killed program left there is replaced', async t => {
     const path = join(folderOf({}), 'app.sock')
     for (const _ of [1, 2]) {
@@ -29,7 +36,7 @@ describe('workers', () => {
       await eventually('both are reached', asks, { timeout: 30_000 })
       const workers = await program.pids()
       program.child.kill('SIGKILL')
-      await eventually('all are gone', () => !workers.some(lives))
+      await eventually('all are gone', () => !workers.some(lives), { timeout: 30_000 })
     }
   })
 
@@ -41,11 +48,13 @@ describe('workers', () => {
     const says = async () => senders.add(JSON.parse((await program.ask('/say', 'POST')).text).pid).size === 2
     await eventually('both have sent', says, { timeout: 30_000 })
     const [first, ...others] = streams as [StreamPeer, ...StreamPeer[]]
-    await eventually('the first hears both', () => new Set(first.read().data).size === 2)
+    const hearsBoth = () => new Set(first.read().data).size === 2
+    await eventually('the first hears both', hearsBoth, { timeout: 30_000 })
     assert.deepEqual(new Set(first.read().data.map(text => JSON.parse(text))), pids)
     for (const stream of others) {
       const heard = () => stream.read().data
-      await eventually('the others hear the same', () => heard().length === first.read().data.length)
+      const hearsAsMuch = () => heard().length === first.read().data.length
+      await eventually('the others hear the same', hearsAsMuch, { timeout: 30_000 })
       assert.deepEqual(heard(), first.read().data)
     }
   })
@@ -81,6 +90,7 @@ describe('a boot that fails', () => {
     const program = Program.start(t, { options: { workers: 4 }, fault: 'start' })
     assert.deepEqual(await program.ended, [1, null])
     assert.equal(program.errors.match(/Error: this worker cannot start/g)?.length, 1, program.errors)
+    assert.match(program.errors, /\[cause\]: Error: the disk is full/)
     assert.equal(program.forks.length, 1)
   })
 
