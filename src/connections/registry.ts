@@ -118,7 +118,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     for (const name of checkRooms(room)) {
       const past = history > 0 ? await this.#past(running, connection, name, history) : undefined
       if (connection.closed) return
-      this.#enter(running, connection, name, past ?? running.place.position, tracked)
+      this.#enter(running, connection, name, past, tracked)
     }
     const member = this.#members.get(connection)
     if (member === undefined || member.live) return
@@ -220,7 +220,13 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return this.#whenRunning('send').outbox
   }
 
-  #enter(running: Running, connection: Connection, room: string, position: number, tracked: TrackOptions): void {
+  #enter(
+    running: Running,
+    connection: Connection,
+    room: string,
+    past: number | undefined,
+    tracked: TrackOptions,
+  ): void {
     let member = this.#members.get(connection)
     if (member === undefined) {
       const entered = new Membership(connection, running)
@@ -228,7 +234,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       this.#members.add(entered)
       connection.onEnd(() => this.#forget(entered))
     }
-    const isNew = this.#members.enter(member, room, position)
+    const isNew = this.#members.enter(member, room, past)
     running.tracking.enter(connection, room, tracked)
     if (isNew) this.#tellHook(() => this.joined?.(connection, room))
   }

@@ -180,7 +180,7 @@ function play(
   retention: Required<LogRetention>,
   check: (peer: Peer, world: World) => void,
 ): fc.IAsyncProperty<unknown> {
-  const steps = fc.array(fc.oneof({ weight: 5, arbitrary: sends }, waits, ...commands), { maxLength: 60 })
+  const steps = fc.array(fc.oneof({ weight: 5, arbitrary: sends }, waits, ...commands), { maxLength: 60, size: 'max' })
   return fc.asyncProperty(homes, steps, async (rooms, script) => {
     const log = new RemoteLog(retention)
     const world = new World(await startRegistry({ log }), log, rooms)
