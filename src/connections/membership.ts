@@ -196,7 +196,7 @@ export class Membership {
   }
 
   #id(): string {
-    return formatId(this.registry.place.epoch, this.#progress.place)
+    return formatId(this.registry.place.epoch, this.#progress.cursor)
   }
 
   /** `false` where the peer does not keep up. */

@@ -4,7 +4,7 @@ import { EVERYWHERE, type LogEntry } from './event-log.js'
 /** Spans of rooms that were left, which are remembered. */
 const LEFT = 1000
 
-/** What the peer has of one room: from its id, from the time when it was in the room, or, while it is in, from then on. */
+/** A stretch of the log of which the peer has what went to one room: it was in the room then, or its id says so. */
 export class Span implements Stretch {
   isOpen = true
   /** Something was missed that cannot be given: the peer is to be told. */
@@ -29,9 +29,9 @@ export class Span implements Stretch {
 }
 
 /**
- * How far one peer has come in one log. It has the whole stretch of a room that a span names, and is owed what lies
- * behind the open ones. An entry that goes to several rooms is missed where it lies behind an open span of one of them,
- * and within no span of any, rooms that the peer has left included.
+ * How far one peer has come in one log. Each room that it is in has an open span, which grows; what lies behind that it is
+ * owed. The spans of rooms that it has left stay. So an entry, whatever rooms it goes to, is missed where it lies behind an
+ * open span of one of them, and within no span of any.
  */
 export class Progress {
   /** Of each room, oldest first. */
@@ -43,10 +43,10 @@ export class Progress {
   /** Rooms it was in on this connection: what it missed before was given then. */
   readonly #known = new Set<string>()
 
-  /** @param cursor what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
-  constructor(private cursor: Cursor | 'foreign' | undefined) {
-    if (typeof cursor !== 'object') return
-    for (const { room, from, to } of cursor.beyond) this.#add(new Span(room, from, to, to)).isOpen = false
+  /** @param told what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
+  constructor(private told: Cursor | 'foreign' | undefined) {
+    if (typeof told !== 'object') return
+    for (const { room, from, to } of told.beyond) this.#add(new Span(room, from, to, to)).isOpen = false
   }
 
   /** What the peer is owed lies behind these. */
@@ -59,18 +59,21 @@ export class Progress {
     return open
   }
 
-  /** Its id: up to the position it has all that it is owed, and behind it some more. */
-  get place(): Cursor {
+  /** Up to its position the peer has all that it is owed. */
+  get cursor(): Cursor {
     const position = Math.min(...this.open.map(span => span.to))
-    const beyond = [...this.#spans.values()]
-      .flat()
-      .filter(({ from, to, isBehindGap }) => position < to && (from < to || isBehindGap))
+    const beyond = [...this.#spans.values()].flatMap(spans => {
+      const further = spans.filter(({ from, to, isBehindGap }) => position < to && (from < to || isBehindGap))
+      const last = spans.at(-1)
+      // The last one that is named says where the peer goes on.
+      return further.length > 0 && last?.isOpen && !further.includes(last) ? [...further, last] : further
+    })
     return { position, beyond }
   }
 
   /** Whether it goes on in a room from where it says that it stood. */
   resumes(room: string): boolean {
-    return typeof this.cursor === 'object' && !this.#known.has(room)
+    return typeof this.told === 'object' && !this.#known.has(room)
   }
 
   /**
@@ -79,14 +82,14 @@ export class Progress {
    * @param here how far the node has been given the log
    */
   enter(room: string, here: number, past?: number): Span {
-    const cursor = this.#known.has(room) ? undefined : this.cursor
+    const told = this.#known.has(room) ? undefined : this.told
     this.#known.add(room)
-    if (cursor === undefined) return this.#begin(room, past ?? Math.max(here, this.#furthest), here)
-    if (cursor === 'foreign') return this.#miss(this.#begin(room, 0, here))
-    const told = this.#spans.get(room)?.at(-1)
-    if (told !== undefined) return this.#reopen(told)
-    const span = this.#begin(room, cursor.position, cursor.position)
-    return cursor.position < this.#floor ? this.#miss(span) : span
+    if (told === undefined) return this.#begin(room, past ?? Math.max(here, this.#furthest), here)
+    if (told === 'foreign') return this.#miss(this.#begin(room, 0, here))
+    const had = this.#spans.get(room)?.at(-1)
+    if (had !== undefined) return this.#reopen(had)
+    const span = this.#begin(room, told.position, told.position)
+    return told.position < this.#floor ? this.#miss(span) : span
   }
 
   /** @param upTo how far it was given the room */
@@ -109,7 +112,7 @@ export class Progress {
 
   /** What the peer has is of another log: it is told so, and owed all that this one knows. */
   startOver(here: number): void {
-    if (this.cursor !== undefined) this.cursor = 'foreign'
+    if (this.told !== undefined) this.told = 'foreign'
     const { open } = this
     for (const span of open) span.isOpen = false
     this.#spans.clear()
@@ -118,9 +121,17 @@ export class Progress {
     for (const { room } of open) this.#miss(this.#begin(room, 0, here))
   }
 
-  misses({ rooms = [EVERYWHERE], position }: LogEntry): boolean {
-    const spans = rooms.flatMap(room => this.#spans.get(room) ?? [])
-    return spans.some(span => span.isOpen && span.to < position) && !spans.some(span => span.has(position))
+  has({ rooms = [EVERYWHERE], position }: LogEntry): boolean {
+    return rooms.some(room => this.#spans.get(room)?.some(span => span.has(position)))
+  }
+
+  misses(entry: LogEntry): boolean {
+    const { rooms = [EVERYWHERE], position } = entry
+    const isOwed = rooms.some(room => {
+      const last = this.#spans.get(room)?.at(-1)
+      return last?.isOpen && last.to < position
+    })
+    return isOwed && !this.has(entry)
   }
 
   get #furthest(): number {

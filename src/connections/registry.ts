@@ -106,7 +106,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * Puts a connection into a room, or into several. A peer that came back with its last event id gets what it missed
    * there, then what is live, with nothing lost and nothing twice; where the log no longer reaches back, one `gap` event.
    * Inside `open` it resolves at once, and the replay follows what `open` returns; later, when the peer is live. A room
-   * that is joined late is resumed from the same id: what a peer is to resume in should be joined in `open`, since the
+   * that is joined late is resumed from the same id, without what came through others meanwhile: what a peer is to resume in should be joined in `open`, since the
    * first event after that moves its last event id on.
    * Joined as a `user`, it makes that user present; joined again so, it gives other metadata.
    * @throws TypeError for what is no name of a room, no user, and no metadata
