@@ -1,7 +1,7 @@
 /**
- * The ids that events carry, and what they say of a peer when it comes back: `epoch-position`, where all rooms were
- * seen up to one position; `epoch-position~room:position…`, where some rooms are still behind (a room that was joined
- * late is being replayed); several, joined by commas, where the connection is in several registries.
+ * The ids that events carry, and what they say of a peer when it comes back: `epoch-position`, where it has all up to one
+ * position; `epoch-position~room:to…`, where it has some rooms up to a further one (a room that was joined late is being
+ * replayed), `~room:from:to` where not all before; several, joined by commas, where the connection is in several registries.
  */
 import type { Handshake } from '../pipeline/context.js'
 
@@ -18,45 +18,57 @@ export function lastEventIdOf({ headers, query }: Pick<Handshake, 'headers' | 'q
 
 import type { Place } from './event-log.js'
 
+/** What went to one room after one position and up to another. */
+export interface Stretch {
+  readonly room: string
+  readonly from: number
+  readonly to: number
+}
+
 /** How far a peer has come in one log. */
 export interface Cursor {
   readonly position: number
-  /** Rooms that are behind it. */
-  readonly behind: ReadonlyMap<string, number>
+  /** What it has from behind the position. */
+  readonly beyond: readonly Stretch[]
 }
 
-const FORM = /^([A-Za-z0-9]+)-(\d{1,16})((?:~[^~:,]*:\d{1,16})*)$/
+/** Characters of an id: it comes back in a field or in a path, and proxies take no more than twice as many. */
+const LONGEST = 4096
+
+const FORM = /^([A-Za-z0-9]+)-(\d{1,16})((?:~[^~:,]*(?::\d{1,16}){1,2})*)$/
 
 /** The id of an event that reaches a peer which has seen all before it. */
 export function formatPlace({ epoch, position }: Place): string {
   return `${epoch}-${position}`
 }
 
-/** The id of a peer that has seen each room up to the position beside it. */
-export function formatId(epoch: string, positions: ReadonlyMap<string, number>): string {
-  const position = Math.max(0, ...positions.values())
+/**
+ * The id of a peer that has come this far. Where that would be too long it names no place in the log: who comes back with
+ * it is told that it may have missed something.
+ */
+export function formatId(epoch: string, { position, beyond }: Cursor): string {
   let id = formatPlace({ epoch, position })
-  for (const [room, at] of positions) if (at < position) id += `~${escapeRoom(room)}:${at}`
-  return id
+  for (const { room, from, to } of beyond) id += `~${escapeRoom(room)}:${from > position ? `${from}:` : ''}${to}`
+  return id.length > LONGEST ? `${epoch}-far` : id
 }
 
 /** What an id says of the log with this epoch; undefined where it does not speak of it. */
 export function parseId(id: string, epoch: string): Cursor | undefined {
   for (const part of id.split(',')) {
-    const [, named, position, behind] = FORM.exec(part.trim()) ?? []
-    if (named !== epoch) continue
-    return { position: Number(position), behind: new Map(parseBehind(behind ?? '')) }
+    const [, named, position, beyond] = FORM.exec(part.trim()) ?? []
+    if (named === epoch) return { position: Number(position), beyond: parseBeyond(beyond ?? '', Number(position)) }
   }
   return undefined
 }
 
-function parseBehind(text: string): [string, number][] {
+function parseBeyond(text: string, position: number): Stretch[] {
   return text
     .split('~')
     .filter(part => part !== '')
     .map(part => {
-      const [room = '', position] = part.split(':')
-      return [unescapeRoom(room), Number(position)]
+      const [room = '', ...ends] = part.split(':')
+      const [from = position, to = from] = ends.length === 1 ? [position, Number(ends[0])] : ends.map(Number)
+      return { room: unescapeRoom(room), from, to }
     })
 }
 

@@ -37,11 +37,11 @@ export class Members {
     return this.#rooms.get(room) ?? new Set()
   }
 
-  /** Puts a member into a room, seen up to `position`. `false` where it is in already. */
-  enter(member: Membership, room: string, position: number): boolean {
+  /** Puts a member into a room. `false` where it is in already. @param past as for `Membership.enter` */
+  enter(member: Membership, room: string, past: number | undefined): boolean {
     if (member.rooms.has(room)) return false
     if (member.rooms.size === 0) this.#size++
-    member.enter(room, position)
+    member.enter(room, past)
     const members = this.#rooms.get(room) ?? new Set()
     this.#rooms.set(room, members.add(member))
     return true

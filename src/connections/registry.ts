@@ -107,7 +107,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * Puts a connection into a room, or into several. A peer that came back with its last event id gets what it missed
    * there, then what is live, with nothing lost and nothing twice; where the log no longer reaches back, one `gap` event.
    * Inside `open` it resolves at once, and the replay follows what `open` returns; later, when the peer is live. A room
-   * that is joined late is resumed from the same id: what a peer is to resume in should be joined in `open`, since the
+   * that is joined late is resumed from the same id, without what came through others meanwhile: what a peer is to resume in should be joined in `open`, since the
    * first event after that moves its last event id on.
    * Joined as a `user`, it makes that user present; joined again so, it gives other metadata.
    * @throws TypeError for what is no name of a room, no user, and no metadata
@@ -119,7 +119,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     for (const name of checkRooms(room)) {
       const past = history > 0 ? await this.#past(running, connection, name, history) : undefined
       if (connection.closed) return
-      this.#enter(running, connection, name, past ?? running.place.position, tracked)
+      this.#enter(running, connection, name, past, tracked)
     }
     const member = this.#members.get(connection)
     if (member === undefined || member.live) return
@@ -221,7 +221,13 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return this.#whenRunning('send').outbox
   }
 
-  #enter(running: Running, connection: Connection, room: string, position: number, tracked: TrackOptions): void {
+  #enter(
+    running: Running,
+    connection: Connection,
+    room: string,
+    past: number | undefined,
+    tracked: TrackOptions,
+  ): void {
     let member = this.#members.get(connection)
     if (member === undefined) {
       const entered = new Membership(connection, running)
@@ -229,7 +235,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       this.#members.add(entered)
       connection.onEnd(() => this.#forget(entered))
     }
-    const isNew = this.#members.enter(member, room, position)
+    const isNew = this.#members.enter(member, room, past)
     running.tracking.enter(connection, room, tracked)
     if (isNew) this.#tellHook(() => this.joined?.(connection, room))
   }

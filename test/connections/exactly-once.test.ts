@@ -59,7 +59,11 @@ test('500 streams and 500 sockets, a tenth of which come and go, see 200 events 
   const last = await tick(ticks)
   peers.send({ last })
   const report = (await answer()) as Report
-  const told = JSON.stringify({ ...report, members: ticks.size, logged: log.messages.slice(0, 5) }, null, 2)
+  const told = JSON.stringify(
+    { ...report, members: ticks.size, connections: app.connections, logged: log.messages.slice(0, 5) },
+    null,
+    2,
+  )
   assert.deepEqual(report.wrong, [], told)
   assert.equal(report.behind, 0, told)
   assert.equal(report.events, (STREAMS + SOCKETS) * (last + 1), told)

@@ -131,7 +131,7 @@ describe('coming back', () => {
     assert.deepEqual(back.data, ['b', 2, 3])
   })
 
-  test('a room that is joined later resumes from the same id; the id says that it is behind', async () => {
+  test('a room that is joined later resumes from the same id; the id says that the others are ahead', async () => {
     const registry = await startRegistry()
     const peer = await comeBack(registry, undefined, ['a', 'b~:,'])
     peer.close()
@@ -141,7 +141,7 @@ describe('coming back', () => {
     await registry.join(back, 'b~:,')
     assert.deepEqual(back.data, ['a', 1, 2, 3])
     const behind = back.frames.find(frame => frame.data === 2)?.id
-    assert.match(behind ?? '', /~b%7E%3A%2C:/)
+    assert.match(behind ?? '', /-2~a:4~%00:4$/)
     assert.deepEqual((await comeBack(registry, behind, ['a', 'b~:,'])).data, [3])
   })
 
@@ -300,6 +300,103 @@ describe('coming back', () => {
       [...Array(1000).keys(), Number.NaN],
     )
     assert.equal(back.closed, false)
+  })
+})
+
+describe('rooms that are joined late', () => {
+  /** A peer that has missed 1 in b, 2 in a and b, and 3 in c. */
+  async function behind() {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined, ['a', 'b', 'c'])
+    peer.close()
+    await said(registry, 'b', 1)
+    await said(registry, ['a', 'b'], 2)
+    await said(registry, 'c', 3)
+    return { log, registry, lastId: peer.lastId }
+  }
+
+  test('what came through a room that was left since does not come through another one', async () => {
+    const { registry, lastId } = await behind()
+    const back = await comeBack(registry, lastId, ['a', 'c'])
+    registry.leave(back, 'a')
+    await registry.join(back, 'b')
+    assert.deepEqual(back.data, [2, 3, 1])
+  })
+
+  test('nor does it on the next connection, which has the id of what came in between', async () => {
+    const { registry, lastId } = await behind()
+    const back = await comeBack(registry, lastId, ['a', 'c'])
+    registry.leave(back, 'a')
+    await registry.join(back, 'b')
+    const id = back.frames.find(frame => frame.data === 1)?.id
+    assert.match(id ?? '', /-1~a:3~%00:3~c:3$/)
+    assert.deepEqual((await comeBack(registry, id, ['b', 'c'])).data, [])
+    assert.deepEqual((await comeBack(registry, id, ['b', 'd'])).data, [])
+  })
+
+  test('a room that was entered behind what went to it and another one does not keep that from the other', async () => {
+    const { registry, lastId } = await behind()
+    const back = await comeBack(registry, lastId, 'c')
+    await registry.join(back, 'a')
+    registry.leave(back, 'a')
+    await registry.join(back, 'a')
+    await registry.join(back, 'b')
+    assert.deepEqual(back.data, [3, 2, 1])
+    const newcomer = await comeBack(registry, undefined, 'a')
+    await registry.join(newcomer, 'b', { history: 5 })
+    assert.deepEqual(newcomer.data, [1, 2])
+  })
+
+  test('a room that is joined again with its past brings what the peer does not have', async () => {
+    const { registry, lastId } = await behind()
+    const back = await comeBack(registry, lastId, ['a', 'b'])
+    registry.leave(back, 'a')
+    await said(registry, 'a', 4)
+    await registry.join(back, 'a', { history: 5 })
+    assert.deepEqual(back.data, [1, 2, 4])
+  })
+
+  test('a newcomer to a room begins where its other rooms were read to, so that all come in one order', async () => {
+    const { log, registry } = await behind()
+    log.lag()
+    await said(registry, 'a', 4)
+    await said(registry, 'b', 5)
+    await said(registry, 'a', 6)
+    const newcomer = new TestConnection()
+    await registry.join(newcomer, 'a', { history: 1 })
+    await registry.join(newcomer, 'b')
+    log.lag(false)
+    log.hear()
+    await said(registry, 'b', 7)
+    assert.deepEqual(newcomer.data, [6, 7])
+  })
+
+  test('an id that would be too long says that something may be missing', async () => {
+    const { registry, lastId } = await behind()
+    const rooms = Array.from({ length: 200 }, (_, n) => `a room with a long name, ${n}`)
+    const back = await comeBack(registry, lastId, rooms)
+    await registry.join(back, 'b')
+    assert.equal(back.data.at(-1), 2)
+    const id = back.frames.find(frame => frame.data === 1)?.id ?? ''
+    assert.match(id, /-far$/)
+    const next = await comeBack(registry, id, 'b')
+    assert.deepEqual([next.data, next.gaps.length], [[1, 2], 1])
+    assert.deepEqual((await comeBack(registry, next.lastId, 'b')).frames, [])
+  })
+
+  test('who has left more rooms than anybody remembers gets nothing twice, and hears what it is not given', async () => {
+    const { registry, lastId } = await behind()
+    const back = await comeBack(registry, lastId, ['a', 'c'])
+    registry.leave(back, 'a')
+    for (let n = 0; n < 1000; n++) {
+      await registry.join(back, `${n}`)
+      registry.leave(back, `${n}`)
+    }
+    await registry.join(back, 'b')
+    assert.deepEqual([back.data, back.gaps.length], [[2, 3], 1])
+    await said(registry, 'b', 4)
+    assert.deepEqual(back.data, [2, 3, 4])
   })
 })
 

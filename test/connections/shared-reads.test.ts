@@ -174,7 +174,7 @@ describe('shared reads', () => {
   )
 
   test('every answer is one that the log gave to this question, with all that the node had been given', async () => {
-    const property = fc.asyncProperty(fc.array(command, { maxLength: 60 }), async commands => {
+    const property = fc.asyncProperty(fc.array(command, { maxLength: 60, size: 'max' }), async commands => {
       const slow = await new SlowLog().start()
       const checks: Promise<void>[] = []
       for (const each of commands) {

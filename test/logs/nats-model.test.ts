@@ -28,8 +28,8 @@ describe('NatsEventLog and MemoryEventLog', { skip }, () => {
     const open = natsEventLog({ servers: (await server).url, tail: 1 })
     let logs = 0
     const property = fc.asyncProperty(
-      fc.array(append, { maxLength: 60 }),
-      fc.array(question, { maxLength: 8 }),
+      fc.array(append, { maxLength: 60, size: 'max' }),
+      fc.array(question, { maxLength: 8, size: 'max' }),
       fc.record({ count: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 40, max: 400 }) }),
       async (appends, questions, bounds) => {
         const kept = { ...bounds, age: 3_600_000 }

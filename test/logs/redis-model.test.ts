@@ -45,8 +45,8 @@ describe('RedisEventLog and MemoryEventLog', { skip }, () => {
     const open = redisEventLog({ url: (await server).url })
     let logs = 0
     const property = fc.asyncProperty(
-      fc.array(append, { maxLength: 30 }),
-      fc.array(question, { maxLength: 5 }),
+      fc.array(append, { maxLength: 30, size: 'max' }),
+      fc.array(question, { maxLength: 5, size: 'max' }),
       fc.record({ count: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 40, max: 400 }) }),
       async (appends, questions, bounds) => {
         const kept = { ...bounds, age: 3_600_000 }

@@ -63,7 +63,7 @@ const spoof = fc
       ),
       fc.string({ unit: fc.constantFrom(...'abc019.-%é') }),
     ),
-    { maxLength: 12 },
+    { maxLength: 12, size: 'max' },
   )
   .map(parts => parts.join('').trim())
 const chain = fc.array(fc.ipV4(), { minLength: 1, maxLength: 4 })

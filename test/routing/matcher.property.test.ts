@@ -63,7 +63,7 @@ const pattern = fc
   .map(([segments, end]) => named(segments.map(each => `/${each}`).join('') + end) || '/')
 
 /** Patterns of which no two have a shape in common: those are refused at boot. */
-const table = fc.array(pattern, { maxLength: 12 }).map(patterns => {
+const table = fc.array(pattern, { maxLength: 12, size: 'max' }).map(patterns => {
   const taken = new Set<string>()
   return patterns.filter(text => {
     const shapes = parsePattern(text).patterns.map(shapeOf)

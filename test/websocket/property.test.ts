@@ -35,7 +35,7 @@ interface Message {
 }
 
 const payload = fc.oneof(
-  { weight: 6, arbitrary: fc.string({ unit: 'grapheme', maxLength: 40 }) },
+  { weight: 6, arbitrary: fc.string({ unit: 'grapheme', maxLength: 40, size: 'max' }) },
   { weight: 1, arbitrary: fc.constantFrom(125, 126, 127, 65_535, 65_536).map(length => 'x'.repeat(length)) },
 )
 
@@ -44,7 +44,7 @@ const message: fc.Arbitrary<Message> = fc
     kind: fc.constantFrom('text' as const, 'binary' as const),
     payload: payload.map(text => Buffer.from(text)),
     cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 5 }),
-    pings: fc.array(fc.tuple(fc.nat(5), fc.string({ maxLength: 20 })), { maxLength: 3 }),
+    pings: fc.array(fc.tuple(fc.nat(5), fc.string({ maxLength: 20, size: 'max' })), { maxLength: 3 }),
   })
   .map(({ kind, payload: whole, cuts, pings }) => {
     const ends = [...cuts.map(cut => Math.floor(cut * whole.length)).sort((a, b) => a - b), whole.length]
