@@ -96,8 +96,10 @@ export abstract class EventLog {
    * their positions. It reads what the listener was given and may read further; what it answers is of the epoch that
    * the listener knows, so where that has changed the listener hears of it before.
    * @param limit entries at the most
+   * @param bytes of their events and data at the most, but for a first entry that is larger by itself: what is held for
+   * each peer that reads is bounded by it. @default no bound
    */
-  abstract read(after: ReadonlyMap<string, number>, limit: number): Promise<Page>
+  abstract read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page>
   /** The position after which the last `count` entries of a room lie, what was sent to all included. */
   abstract before(room: string, count: number): Promise<number>
 

@@ -58,8 +58,8 @@ export class MemoryEventLog extends EventLog {
     this.#deliver(notice)
   }
 
-  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
-    return this.#history.read(after, limit, this.#appended)
+  async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
+    return this.#history.read(after, limit, this.#appended, bytes)
   }
 
   async before(room: string, count: number): Promise<number> {

@@ -1,4 +1,5 @@
 import { EVERYWHERE, type LogEntry, type LogRetention, type Page } from './event-log.js'
+import { fitting, isMissed, sizeOf } from './page.js'
 
 interface Kept {
   readonly entry: LogEntry
@@ -52,7 +53,7 @@ export class RoomHistory {
   }
 
   /** As `EventLog.read`. @param reached how far the log has come */
-  read(after: ReadonlyMap<string, number>, limit: number, reached: number): Page {
+  read(after: ReadonlyMap<string, number>, limit: number, reached: number, bytes = Number.POSITIVE_INFINITY): Page {
     const gaps = new Map<string, number>()
     for (const [room, position] of after) {
       const floor = this.#rooms.get(room)?.floor ?? this.#forgotten
@@ -61,9 +62,10 @@ export class RoomHistory {
     const from = new Map([...after, ...gaps])
     const found = new Map<number, LogEntry>()
     for (const [room, position] of from) collect(this.#rooms.get(room)?.kept ?? [], position, limit, from, found)
-    const entries = [...found.values()].sort((a, b) => a.position - b.position).slice(0, limit)
-    const last = entries.at(-1)
-    return { entries, gaps, upTo: entries.length === limit && last !== undefined ? last.position : reached }
+    const missed = [...found.values()].sort((a, b) => a.position - b.position)
+    const entries = fitting(missed, limit, bytes)
+    const isWhole = entries.length === missed.length && entries.length < limit
+    return { entries, gaps, upTo: isWhole ? reached : (entries.at(-1)?.position ?? reached) }
   }
 
   /** As `EventLog.before`. @param reached how far the log has come */
@@ -119,11 +121,6 @@ export class RoomHistory {
   }
 }
 
-/** Bytes of an entry, as retention counts them. */
-function sizeOf({ event, data }: Pick<LogEntry, 'event' | 'data'>): number {
-  return Buffer.byteLength(data) + Buffer.byteLength(event)
-}
-
 /** Milliseconds between two sweeps of what may be this old. */
 export function sweepPeriod(age: number): number {
   return Math.min(Math.max(age / 4, 100), 60_000)
@@ -155,9 +152,4 @@ function collect(
     into.set(entry.position, entry)
     taken++
   }
-}
-
-/** An entry that reached the peer through one of its rooms is not missed in another. */
-function isMissed({ rooms = [EVERYWHERE], position }: LogEntry, after: ReadonlyMap<string, number>): boolean {
-  return rooms.every(room => (after.get(room) ?? 0) < position)
 }

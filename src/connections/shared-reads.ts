@@ -6,6 +6,12 @@ const AT_ONCE = 16
 /** Answers that are remembered, and milliseconds for which they are at the most. */
 const REMEMBERED = { count: 32, time: 1000 }
 
+/**
+ * Bytes of one page: each peer that reads holds one until it has taken it, a thousand slow ones a thousand, and what is
+ * remembered holds as many as there are answers.
+ */
+const PAGE_BYTES = 131_072
+
 interface Reading<T> {
   readonly state: State
   readonly answer: Promise<T>
@@ -42,7 +48,7 @@ export class SharedReads {
   ) {}
 
   read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
-    return this.#share(JSON.stringify(['read', limit, ...after]), () => this.log.read(after, limit))
+    return this.#share(JSON.stringify(['read', limit, ...after]), () => this.log.read(after, limit, PAGE_BYTES))
   }
 
   before(room: string, count: number): Promise<number> {

@@ -59,8 +59,8 @@ export class ClusterEventLog extends EventLog {
     await this.#ask({ ask: 'notify', notice }, sizeOf(notice))
   }
 
-  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
-    const page = await this.#ask<PageForm>({ ask: 'read', after: [...after], limit })
+  async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
+    const page = await this.#ask<PageForm>({ ask: 'read', after: [...after], limit, bytes })
     return { ...page, gaps: new Map(page.gaps) }
   }
 

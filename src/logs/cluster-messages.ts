@@ -7,7 +7,12 @@ export type Question =
   | { readonly ask: 'start' | 'stop' }
   | { readonly ask: 'append'; readonly message: LogMessage; readonly key?: string | undefined }
   | { readonly ask: 'notify'; readonly notice: Notice }
-  | { readonly ask: 'read'; readonly after: readonly (readonly [string, number])[]; readonly limit: number }
+  | {
+      readonly ask: 'read'
+      readonly after: readonly (readonly [string, number])[]
+      readonly limit: number
+      readonly bytes?: number | undefined
+    }
   | { readonly ask: 'before'; readonly room: string; readonly count: number }
 
 /** A question from one log of a worker, whose number no other log of that worker has. */

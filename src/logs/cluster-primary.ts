@@ -120,8 +120,8 @@ class PrimaryEventLog extends EventLog {
     return this.shared.memory.notify(notice)
   }
 
-  read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
-    return this.shared.memory.read(after, limit)
+  read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
+    return this.shared.memory.read(after, limit, bytes)
   }
 
   before(room: string, count: number): Promise<number> {
@@ -178,7 +178,7 @@ class ServedWorker {
     else if (asked.ask === 'notify') this.#answer(asked, (await memory.notify(asked.notice)) ?? null)
     else if (asked.ask === 'before') this.#answer(asked, await memory.before(asked.room, asked.count))
     else if (asked.ask === 'read') {
-      const page = await memory.read(new Map(asked.after), asked.limit)
+      const page = await memory.read(new Map(asked.after), asked.limit, asked.bytes)
       const size = page.entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
       this.#answer(asked, { ...page, gaps: [...page.gaps] }, size)
     }

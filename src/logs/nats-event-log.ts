@@ -104,9 +104,9 @@ export class NatsEventLog extends EventLog {
     await this.#publish(this.setup.stream.subject(undefined), writeNotice(notice))
   }
 
-  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
+  async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
     await this.#reach(Math.max(0, ...after.values()))
-    return this.#tail.history.read(after, limit, this.#tail.stand.position)
+    return this.#tail.history.read(after, limit, this.#tail.stand.position, bytes)
   }
 
   async before(room: string, count: number): Promise<number> {

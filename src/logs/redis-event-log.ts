@@ -106,19 +106,19 @@ export class RedisEventLog extends EventLog implements Follower {
     await this.#publish('', data, Buffer.byteLength(data), [], '')
   }
 
-  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
+  async read(after: ReadonlyMap<string, number>, limit: number, bytes = Number.MAX_SAFE_INTEGER): Promise<Page> {
     const rooms = [...after].flatMap(([room, position]) => [room, `${position}`])
     let asked = limit
     const ask = () =>
       this.#ask('read', this.#keys([...after.keys()]), isRepeated => {
         if (isRepeated) this.#page = Math.min(this.#page, Math.ceil(asked / 4))
         asked = Math.min(limit, this.#page)
-        return [`${asked}`, ...rooms]
+        return [`${asked}`, `${bytes}`, ...rooms]
       })
     const reply = await this.#askInEpoch(ask)
     this.#page++
     const [, position, gaps, pages] = reply as [string, string, (string | null)[], RoomPage[]]
-    return mergePages(after, asked, Number(position), gaps, pages)
+    return mergePages(after, { limit: asked, bytes }, Number(position), gaps, pages)
   }
 
   async before(room: string, count: number): Promise<number> {

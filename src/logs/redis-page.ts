@@ -1,13 +1,14 @@
-import { EVERYWHERE, type LogEntry, type Page } from '../connections/event-log.js'
+import type { LogEntry, Page } from '../connections/event-log.js'
+import { fitting, isMissed } from '../connections/page.js'
 import { readEntry } from './redis-tail.js'
 
-/** What was read of one room: position, head and data of each entry. */
-export type RoomPage = readonly (readonly [string, string, string])[]
+/** What was read of one room: position, head and data of each entry; and whether there may be more, as 1 or 0. */
+export type RoomPage = readonly [entries: readonly (readonly [string, string, string])[], isCut: number]
 
-/** Makes one page of those of several rooms, which are each in order and of `limit` entries at the most. */
+/** Makes one page of those of several rooms, which are each in order. */
 export function mergePages(
   after: ReadonlyMap<string, number>,
-  limit: number,
+  { limit, bytes }: { readonly limit: number; readonly bytes: number },
   position: number,
   gapsOf: readonly (string | null)[],
   pages: readonly RoomPage[],
@@ -17,20 +18,15 @@ export function mergePages(
   const from = new Map([...after, ...gaps])
   let upTo = position
   const found = new Map<number, LogEntry>()
-  for (const page of pages) {
-    if (page.length >= limit) upTo = Math.min(upTo, Number(page.at(-1)?.[0]))
+  for (const [page, isCut] of pages) {
+    if (isCut === 1) upTo = Math.min(upTo, Number(page.at(-1)?.[0]))
     for (const [at, head, data] of page) {
       const entry = readEntry(Number(at), head, data)
       if (isMissed(entry, from)) found.set(entry.position, entry)
     }
   }
   const missed = [...found.values()].filter(entry => entry.position <= upTo).sort((a, b) => a.position - b.position)
-  const entries = missed.slice(0, limit)
+  const entries = fitting(missed, limit, bytes)
   if (entries.length < missed.length) upTo = entries.at(-1)?.position ?? upTo
   return { entries, gaps, upTo }
-}
-
-/** An entry that reached the peer through one of its rooms is not missed in another. */
-function isMissed({ rooms = [EVERYWHERE], position }: LogEntry, after: ReadonlyMap<string, number>): boolean {
-  return rooms.every(room => (after.get(room) ?? 0) < position)
 }

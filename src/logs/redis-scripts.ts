@@ -175,25 +175,46 @@ end
 return { 'kept', epoch, at }
 `
 
-/** ARGV: …, a limit; each room and a position in it, the streams being the rest of KEYS. */
+/**
+ * ARGV: …, entries and bytes of each room at the most; each room and a position in it, the streams being the rest of KEYS.
+ * It reads few at first, and more where they are small, so that Redis never holds much more than it answers.
+ */
 const READ = `
+local FIRST = 16
 local gaps, pages = {}, {}
+local limit, most = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local function read(key, from)
+  local page, bytes, count = {}, 0, math.min(limit, FIRST)
+  while #page < limit do
+    local found = redis.call('XRANGE', key, int(from + 1) .. '-0', '+', 'COUNT', count)
+    for _, entry in ipairs(found) do
+      bytes = bytes + tonumber(field(entry[2], 'z'))
+      if bytes > most and #page > 0 then return page, 1 end
+      local at = string.match(entry[1], '%d+')
+      page[#page + 1] = { at, field(entry[2], 'h'), field(entry[2], 'd') }
+      from = tonumber(at)
+    end
+    if #found < count then return page, 0 end
+    count = math.min(limit - #page, count * 4)
+  end
+  return page, 1
+end
+
 for i = 6, #KEYS do
-  local room, from = ARGV[i * 2 - 7], tonumber(ARGV[i * 2 - 6])
+  local room, from = ARGV[i * 2 - 6], tonumber(ARGV[i * 2 - 5])
   local first = redis.call('XRANGE', KEYS[i], '-', '+', 'COUNT', 1)[1]
   local is_known = first and field(first[2], 'e') == epoch
   local floor = is_known and tonumber(field(first[2], 'p')) or forgotten_of(room)
   local over = leap_over(from)
-  gaps[i - 5], pages[i - 5] = false, {}
+  gaps[i - 5], pages[i - 5] = false, { {}, 0 }
   if from > position or floor > from or over then
     from = math.max(floor, over or 0)
     gaps[i - 5] = int(from)
   end
   if is_known then
-    local read = redis.call('XRANGE', KEYS[i], int(from + 1) .. '-0', '+', 'COUNT', ARGV[4])
-    for j, entry in ipairs(read) do
-      pages[i - 5][j] = { string.match(entry[1], '%d+'), field(entry[2], 'h'), field(entry[2], 'd') }
-    end
+    local page, is_cut = read(KEYS[i], from)
+    pages[i - 5] = { page, is_cut }
   end
 end
 return { epoch, int(position), gaps, pages }

@@ -9,6 +9,7 @@ import type { Subject } from './subject.js'
 export function testReading(subject: Subject): void {
   testRooms(subject)
   testPages(subject)
+  testBytesOfPages(subject)
   testGaps(subject)
   testBounds(subject)
 }
@@ -86,6 +87,34 @@ function testPages(subject: Subject): void {
     assert.deepEqual(await last(100), [0, 1, 2, 3, 4, 'all'])
     assert.deepEqual(await last(0), [])
   })
+}
+
+function testBytesOfPages(subject: Subject): void {
+  subject.node(
+    'a page holds as many bytes as are asked for, or one entry, and the next goes on behind it',
+    async ({ log }) => {
+      const size = 10_000
+      const large = (n: number) => `${n}`.padEnd(n === 20 ? 5 * size : size, '.')
+      for (let n = 0; n < 40; n++) await log.append(message([n % 2 === 0 ? 'a' : 'b'], large(n)))
+      const read: unknown[] = []
+      let upTo = 0
+      for (let pages = 0; read.length < 40; pages++) {
+        assert.ok(pages < 40, 'each page goes on')
+        const page = await log.read(at({ a: upTo, b: upTo }), 100, 3 * size + 100)
+        const bytes = page.entries.reduce((sum, { data }) => sum + data.length, 0)
+        assert.ok(
+          bytes <= 3 * size + 100 || page.entries.length === 1,
+          `${page.entries.length} entries of ${bytes} bytes`,
+        )
+        read.push(...dataOf(page.entries))
+        upTo = page.upTo
+      }
+      assert.deepEqual(
+        read,
+        Array.from({ length: 40 }, (_, n) => large(n)),
+      )
+    },
+  )
 }
 
 function testGaps(subject: Subject): void {

@@ -12,13 +12,13 @@ async function run({ log, method, args }: Call): Promise<unknown> {
     return void logs.set(log, await openLog(registry, retention, console))
   }
   const opened = logs.get(log)
-  const [first, second] = args as [never, never]
+  const [first, second, third] = args as [never, never, never]
   if (method === 'start') {
     const hear = (kind: Heard['kind']) => (what: unknown) => void process.send?.({ log, kind, what })
     return opened?.start({ entry: hear('entry'), notice: hear('notice'), reset: hear('reset') })
   }
   if (method === 'read') {
-    const page = await opened?.read(new Map(first), second)
+    const page = await opened?.read(new Map(first), second, third ?? undefined)
     return { ...page, gaps: [...(page?.gaps ?? [])] }
   }
   return opened?.[method](first, second)

@@ -104,8 +104,8 @@ class WorkerLog extends EventLog {
   notify(notice: Notice): Promise<void> {
     return this.worker.call(this.log, 'notify', [notice])
   }
-  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
-    const page = await this.worker.call<Page>(this.log, 'read', [[...after], limit])
+  async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
+    const page = await this.worker.call<Page>(this.log, 'read', [[...after], limit, bytes])
     return { ...page, gaps: new Map(page.gaps) }
   }
   before(room: string, count: number): Promise<number> {

@@ -290,11 +290,11 @@ export class RemoteLog extends EventLog {
     return this.#inner.notify(notice)
   }
 
-  async read(after: ReadonlyMap<string, number>, limit: number): Promise<Page> {
+  async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
     const inner = this.#inner
     await turn(this.#delay)
     if (this.#down) throw new Error('the log is away')
-    const page = await inner.read(after, limit)
+    const page = await inner.read(after, limit, bytes)
     await turn(this.#delay)
     return page
   }
