@@ -13,7 +13,12 @@ export class Child {
   static async start(program, argv, { env = {}, execArgv = [] } = {}) {
     const path = new URL(program, import.meta.url).pathname
     const child = fork(path, argv, { env: { ...process.env, NODE_ENV: 'production', ...env }, execArgv })
-    const started = new Child(child, `${program} ${argv.join(' ')}`)
+    return Child.of(child, `${program} ${argv.join(' ')}`)
+  }
+
+  /** A process that was just started, however; it is ready when it has said so. */
+  static async of(child, name) {
+    const started = new Child(child, name)
     started.ready = await started.#answer('ready')
     return started
   }
@@ -74,6 +79,7 @@ export function answerQuestions(answers, ready) {
     asked.clear()
   })
   process.on('message', async ({ id, question, ...details }) => {
+    if (question === undefined) return // a log's own, on the same channel
     asked.add(id)
     try {
       process.send({ id, answer: (await answers[question](details)) ?? null })

@@ -1,6 +1,7 @@
 /** Who takes part in what. `best` is the same with the JSON of an event made once by its user. */
 
 import { spawnSync } from 'node:child_process'
+import { isInstalled } from './programs.js'
 
 const http = ['http', 'routes', 'start']
 const streams = ['sse', 'generator']
@@ -35,8 +36,18 @@ const all = [
     env: { NEST: 'fastify' },
     serves: [...http, ...streams, ...sockets],
   },
+  log('memory', 'Palomino, the log of one process'),
+  log('ipc', 'Palomino, IPC of node:cluster'),
+  log('redis', 'Palomino, Redis Streams', 'redis-server'),
+  log('nats', 'Palomino, NATS JetStream', 'nats-server'),
+  log('socket.io', 'Socket.IO, its Redis Streams adapter', 'redis-server'),
   { name: 'floor', title: 'C, write alone', file: 'floor', serves: hasCompiler() ? ['sse'] : [] },
 ]
+
+/** Two nodes that share a log. */
+function log(kind, title, needs) {
+  return { name: `log-${kind}`, title, file: 'logs', serves: ['logs'], asks: { log: kind }, needs }
+}
 
 /** `floor.c` takes part where it can be compiled. */
 function hasCompiler() {
@@ -47,19 +58,23 @@ function hasCompiler() {
 export function contestantsOf(workload, { palomino, against }) {
   const { serve, without = [], asks = {}, best = false } = workload
   const entries = all.filter(({ name, serves }) => serves.includes(serve) && !without.includes(name))
-  const [bare, ...others] = entries
-  const again = { ...bare, name: 'bare-again', title: `${bare.title}, again` }
+  const bare = entries.filter(({ name }) => name === 'bare')
+  const again = bare.map(entry => ({ ...entry, name: 'bare-again', title: `${entry.title}, again` }))
+  const others = entries.filter(({ name }) => name !== 'bare')
   const made = best ? entries.filter(entry => entry.best).map(bestCase) : []
-  const other = {
-    ...entries.find(({ name }) => name === 'palomino'),
-    name: 'against',
-    title: 'Palomino, the other build',
-  }
-  return [bare, again, ...others, ...made, ...(against === undefined ? [] : [other])].map(entry => ({
+  const other = entries
+    .filter(({ name }) => name === 'palomino' && against !== undefined)
+    .map(entry => ({ ...entry, name: 'against', title: 'Palomino, the other build' }))
+  return [...bare, ...again, ...others, ...made, ...other].map(entry => ({
     ...entry,
     asks: { ...asks, ...entry.asks },
     env: { ...entry.env, PALOMINO: entry.name === 'against' ? against : palomino },
   }))
+}
+
+/** Why a contestant cannot take part here; undefined where it can. */
+export function whyNot({ needs }) {
+  return needs === undefined || isInstalled(needs) ? undefined : `no ${needs} found: apt-get install ${needs}`
 }
 
 /** @throws Error for a name that no contestant has */

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Child } from './child.js'
-import { checkContestant, contestantsOf } from './contestants.js'
+import { checkContestant, contestantsOf, whyNot } from './contestants.js'
 import { commitOf, machine, openFiles, versionsOf } from './machine.js'
 import { formatTable, summarize } from './summary.js'
 import { chosen, workloads } from './workloads.js'
@@ -52,7 +52,7 @@ function shareOf(left) {
 /** As many passes, each in fresh processes, as were asked for and fit into the share; one at the least. */
 async function measure(name, workload, share) {
   const kind = await import(`./kinds/${workload.kind}.js`)
-  const entries = contestantsOf(workload, builds).filter(entry => isWanted(entry.name))
+  const entries = contestantsOf(workload, builds).filter(entry => isWanted(entry.name) && canRun(name, entry))
   const needed = (workload.connections ?? 64) * (kind.alone || workload.alone ? 1 : entries.length) + 200
   if (needed > openFiles()) {
     console.error(`SKIPPED: ${name} needs ${needed} open files, and there may be ${openFiles()}: raise ulimit -n`)
@@ -132,6 +132,13 @@ async function begin(kind, workload, { name, file, asks, env }) {
 /** A CPU profile of each process, to be opened in a browser's developer tools or in speedscope. */
 function profileTo(name, serve, folder) {
   return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${serve}-${Date.now()}.cpuprofile`]
+}
+
+/** Tells loudly of one that cannot. */
+function canRun(workload, entry) {
+  const why = whyNot(entry)
+  if (why !== undefined) console.error(`SKIPPED: ${entry.title} in ${workload}: ${why}`)
+  return why === undefined
 }
 
 function roundsOf(kind) {

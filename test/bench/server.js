@@ -30,4 +30,10 @@ const answers = {
   ...served.answers,
 }
 
-answerQuestions(answers, { port: served.port, dialect, packages, cpu: await answers.cpu(), took: performance.now() })
+answerQuestions(answers, {
+  port: served.port,
+  dialect: served.dialect ?? dialect,
+  packages,
+  cpu: await answers.cpu(),
+  took: performance.now(),
+})

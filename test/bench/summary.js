@@ -7,6 +7,7 @@ export const units = {
   rate: 'per second',
   p50: 'p50 ms',
   p99: 'p99 ms',
+  broker: 'CPU µs of what holds the log',
   rss: 'RSS KB each',
   heap: 'heap KB each',
   growth: 'RSS growth MB',
