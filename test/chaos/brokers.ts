@@ -1,8 +1,16 @@
 /** The logs that chaos is tried on: how a node opens one, and what can befall it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import cluster from 'node:cluster'
+import { join } from 'node:path'
 import type { OpenEventLog } from '../../src/index.js'
+import { clusterEventLog, serveClusterLogs } from '../../src/logs/cluster.js'
+import { natsEventLog } from '../../src/logs/nats.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
-import { RedisServer, skip } from '../support/redis-server.js'
+import { NatsServer, skip as skipNats } from '../support/nats-server.js'
+import { RedisServer, skip as skipRedis } from '../support/redis-server.js'
+import { sparePort } from '../support/spare-port.js'
+import type { Fault } from './faults.js'
 
 /** What a node's program is told of its log; it has a JSON form. */
 export interface LogSpec {
@@ -10,17 +18,23 @@ export interface LogSpec {
   readonly url: string
 }
 
+/** As far as the registry of the nodes remembers. */
+const STREAM = { count: 200_000, bytes: 500_000_000 }
+
 const OPENERS = {
   redis: ({ url }: LogSpec): OpenEventLog => redisEventLog({ url, patience: 30_000 }),
+  nats: ({ url }: LogSpec): OpenEventLog => natsEventLog({ servers: url, patience: 30_000, stream: STREAM }),
+  ipc: (_: LogSpec): OpenEventLog => clusterEventLog({ patience: 30_000 }),
 }
 
 export function openerOf(spec: LogSpec): OpenEventLog {
   return OPENERS[spec.kind](spec)
 }
 
-/** A server that holds a log. */
+/** What holds a log, and starts the nodes that have it. */
 export interface Broker {
-  readonly spec: LogSpec
+  /** Starts the program of a node. */
+  fork(env: NodeJS.ProcessEnv): Promise<ChildProcess>
   /** Cuts the connections of the nodes, which may make new ones at once. */
   cut(): Promise<void>
   /** Ends it as a crash does, and starts it again with what it had. */
@@ -34,13 +48,29 @@ export interface BrokerKind {
   readonly name: string
   /** Why it cannot be had here; false where it can. */
   readonly skip: string | false
+  /** How much it is tried, unless `CHAOS_SECONDS` and `CHAOS_ROLLS` say something else. */
+  readonly seconds: number
+  readonly rolls: number
+  readonly faults: readonly Fault[]
   open(): Promise<Broker>
 }
+
+const PROGRAM = join(import.meta.dirname, 'node-program.js')
+const execArgv = ['--max-old-space-size=512']
+
+/** A way to start nodes whose log is on a server. */
+const forker = (spec: LogSpec) => async (env: NodeJS.ProcessEnv) =>
+  fork(PROGRAM, { env: { ...env, LOG: JSON.stringify(spec) }, execArgv })
+
+const ALL: readonly Fault[] = ['kill', 'drain', 'freeze', 'cut', 'restart']
 
 /** Redis behind a wire, and its append-only file. */
 const redis: BrokerKind = {
   name: 'Redis',
-  skip,
+  skip: skipRedis,
+  seconds: 60,
+  rolls: 10,
+  faults: ALL,
   async open() {
     // `everysec`, the default, puts writes off for as long as an fsync takes, and what a crash loses then is a gap, rightly.
     const kept = { appendonly: 'yes', appendfsync: 'no' }
@@ -48,7 +78,7 @@ const redis: BrokerKind = {
     const wire = await CuttableWire.to(server.port)
     let cuts = 0
     return {
-      spec: { kind: 'redis', url: `redis://127.0.0.1:${wire.port}` },
+      fork: forker({ kind: 'redis', url: `redis://127.0.0.1:${wire.port}` }),
       async cut() {
         if (cuts++ % 2 === 1) return void (await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
         wire.cut()
@@ -71,4 +101,64 @@ const redis: BrokerKind = {
   },
 }
 
-export const brokers: readonly BrokerKind[] = [redis]
+/** NATS behind a wire, and the files of JetStream. */
+const nats: BrokerKind = {
+  name: 'NATS',
+  skip: skipNats,
+  seconds: 30,
+  rolls: 3,
+  faults: ALL,
+  async open() {
+    const server = await NatsServer.open()
+    const wire = await CuttableWire.to(server.port)
+    return {
+      fork: forker({ kind: 'nats', url: `127.0.0.1:${wire.port}` }),
+      async cut() {
+        wire.cut()
+        wire.mend()
+      },
+      async restart() {
+        await server.stop()
+        await server.run()
+      },
+      async lose() {
+        await server.stop()
+        await server.runEmpty()
+      },
+      async end() {
+        await wire.close()
+        await server.end()
+      },
+    }
+  },
+}
+
+/** The test's own process is the primary of its nodes: nothing befalls the log but what befalls them. */
+const ipc: BrokerKind = {
+  name: 'the log of the primary',
+  skip: false,
+  seconds: 15,
+  rolls: 2,
+  faults: ['kill', 'drain', 'freeze'],
+  async open() {
+    const serving = serveClusterLogs()
+    cluster.setupPrimary({ exec: PROGRAM, execArgv })
+    const untouched = () => Promise.reject(new Error('the log is in this process'))
+    return {
+      // Workers that ask for a spare port are given the same one.
+      fork: async env => {
+        const spec: LogSpec = { kind: 'ipc', url: '' }
+        return cluster.fork({ ...env, LOG: JSON.stringify(spec), PORT: await sparePort() }).process
+      },
+      cut: untouched,
+      restart: untouched,
+      lose: untouched,
+      end: async () => serving.close(),
+    }
+  },
+}
+
+/** Brokers that a fault can befall. */
+export const servers: readonly BrokerKind[] = [redis, nats]
+
+export const brokers: readonly BrokerKind[] = [...servers, ipc]

@@ -5,21 +5,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { brokers } from './brokers.js'
+import { brokers, servers } from './brokers.js'
 import { checkSequence, parts, runTrial, size } from './trial.js'
 
 const peers = size('CHAOS_PEERS', 300)
 const rate = size('CHAOS_RATE', 200)
-const seconds = size('CHAOS_SECONDS', 60)
 
 for (const kind of brokers) {
+  const seconds = size('CHAOS_SECONDS', kind.seconds)
   const options = { skip: kind.skip, timeout: 600_000 }
 
   test(
     `on ${kind.name}, whatever befalls nodes and broker, each peer sees what was sent once and in order`,
     options,
     async t => {
-      const { report, cluster, told } = await runTrial(t, kind, { seconds, peers, rate })
+      const { report, cluster, told } = await runTrial(t, kind, { seconds, peers, rate, users: true })
       assert.deepEqual(report.wrong, [], told)
       assert.deepEqual(report.behind, [], told)
       const [taken = [], ...others] = cluster.taken
@@ -34,16 +34,21 @@ for (const kind of brokers) {
       )
     },
   )
+}
+
+for (const kind of servers) {
+  const options = { skip: kind.skip, timeout: 600_000 }
 
   test(
     `on ${kind.name} that is restarted without its data, each peer has one gap and is whole from there`,
     options,
     async t => {
-      const lasts = Math.max(8, Math.ceil(seconds / 4))
+      const lasts = Math.max(8, Math.ceil(size('CHAOS_SECONDS', kind.seconds) / 4))
       const { report, cluster, told } = await runTrial(t, kind, {
         seconds: lasts,
         peers,
         rate,
+        users: true,
         faults: ['kill', 'drain'],
         async meanwhile(broker, _, signal) {
           await sleep((lasts / 2) * 1000, undefined, { signal })

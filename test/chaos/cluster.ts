@@ -1,11 +1,11 @@
 /** Three nodes, each a process, behind the balancer of the example, and what is sent through them. */
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Balancer } from '../../examples/cluster/balancer.js'
+import type { Presence } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
-import type { LogSpec } from './brokers.js'
+import type { Broker } from './brokers.js'
 import type { Answered, Told } from './node-program.js'
 
 export interface Node {
@@ -36,32 +36,29 @@ export class Cluster {
 
   private constructor(
     readonly balancer: Balancer,
-    private readonly spec: LogSpec,
+    private readonly broker: Broker,
     private readonly environment: NodeJS.ProcessEnv,
   ) {}
 
   /** The caller ends it. */
-  static async open(names: readonly string[], spec: LogSpec, environment: NodeJS.ProcessEnv = {}): Promise<Cluster> {
-    const cluster = new Cluster(await Balancer.listen({ every: 200 }), spec, environment)
+  static async open(names: readonly string[], broker: Broker, environment: NodeJS.ProcessEnv = {}): Promise<Cluster> {
+    const cluster = new Cluster(await Balancer.listen({ every: 150 }), broker, environment)
     await Promise.all(names.map(name => cluster.start(name)))
     await cluster.settled()
     return cluster
   }
 
   async start(name: string): Promise<void> {
-    const env = { ...process.env, ...this.environment, LOG: JSON.stringify(this.spec) }
-    const child = fork(join(import.meta.dirname, 'node-program.js'), { env, execArgv: ['--max-old-space-size=512'] })
+    const child = await this.broker.fork({ ...process.env, ...this.environment })
     const node: Node = { name, child, frozen: false, pending: new Set() }
-    const gone = new AbortController()
-    child.once('exit', () => gone.abort(new Error(`${name} ended before it listened`)))
-    const [first] = (await once(child, 'message', { signal: gone.signal })) as [{ port: number }]
+    const port = await portOf(name, child)
     this.nodes.set(name, node)
     child.on('message', (answered: Answered) => this.#hear(node, answered))
     child.once('exit', () => {
       for (const n of node.pending) this.outcomes.set(n, 'unknown')
       if (this.nodes.get(name) === node) this.nodes.delete(name)
     })
-    await this.balancer.add(name, first.port)
+    await this.balancer.add(name, port)
   }
 
   /** Waits until all nodes say that they are ready. */
@@ -90,6 +87,18 @@ export class Cluster {
     await sleep(ms)
     node.child.kill('SIGCONT')
     node.frozen = false
+  }
+
+  /** Who is present, in the eyes of each node that is well. */
+  async presence(): Promise<readonly (readonly Presence[])[]> {
+    const well = [...this.nodes.values()].filter(({ frozen, child }) => !frozen && child.connected)
+    return Promise.all(
+      well.map(async ({ child }) => {
+        const told: Told = { presence: true }
+        const [answer] = await Promise.all([answerOf(child, isPresence), child.send(told, () => {})])
+        return answer.present
+      }),
+    )
   }
 
   /** Has one of the nodes that are well send the next number. */
@@ -180,4 +189,34 @@ export class Cluster {
       this.outcomes.set(answered.sent, answered.outcome)
     }
   }
+}
+
+type Listening = Extract<Answered, { port: number }>
+type Present = Extract<Answered, { present: unknown }>
+
+const isPort = (answered: Answered): answered is Listening => 'port' in answered
+const isPresence = (answered: Answered): answered is Present => 'present' in answered
+
+async function portOf(name: string, child: ChildProcess): Promise<number> {
+  try {
+    return (await answerOf(child, isPort)).port
+  } catch (cause) {
+    throw new Error(`${name} ended before it listened`, { cause })
+  }
+}
+
+/** Waits for an answer of one kind. Rejects where the node ends before. */
+function answerOf<T extends Answered>(child: ChildProcess, isIt: (answered: Answered) => answered is T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const hear = (answered: Answered) => {
+      if (!isIt(answered)) return
+      child.off('message', hear).off('exit', fail)
+      resolve(answered)
+    }
+    const fail = (code: unknown) => {
+      child.off('message', hear)
+      reject(new Error(`a node ended with ${code}`))
+    }
+    child.on('message', hear).once('exit', fail)
+  })
 }

@@ -21,7 +21,7 @@ export class Faults {
     private readonly broker: Broker,
     private readonly names: readonly string[],
     private readonly chance: Chance,
-    private readonly kinds: readonly Fault[] = ['kill', 'drain', 'freeze', 'cut', 'restart'],
+    private readonly kinds: readonly Fault[],
   ) {}
 
   /** Goes on until `signal` aborts, and waits until all are well again. */
@@ -31,7 +31,7 @@ export class Faults {
       if (signal.aborted) break
       if (this.#bag.length === 0) this.#bag = this.chance.shuffle(this.kinds)
       const kind = this.#bag.shift() as Fault
-      const running = this.#strike(kind).catch(failed)
+      const running = this.strike(kind, () => sleep(this.chance.between(200, 1500))).catch(failed)
       this.#running.add(running)
       void running.then(() => this.#running.delete(running))
     }
@@ -39,7 +39,8 @@ export class Faults {
     await this.cluster.settled()
   }
 
-  async #strike(kind: Fault): Promise<void> {
+  /** @param away runs while a node has ended, and waits with its start */
+  async strike(kind: Fault, away: () => Promise<unknown>): Promise<void> {
     if (kind === 'cut' || kind === 'restart') {
       this.counts[kind]++
       return this.broker[kind]()
@@ -52,7 +53,7 @@ export class Faults {
     if (kind === 'freeze') await this.cluster.freeze(name, FROZEN)
     else {
       await this.cluster[kind](name)
-      await sleep(this.chance.between(200, 1500))
+      await away()
       await this.cluster.start(name)
     }
     this.#ailing.delete(name)

@@ -9,17 +9,21 @@ import {
   Get,
   Module,
   Param,
+  type Presence,
+  Query,
   Registry,
   type Socket,
   Sse,
   WebSocket,
 } from '../../src/index.js'
 import { openerOf } from './brokers.js'
+import { HEARTBEAT, LINGER } from './presence-peers.js'
 
 /** What a node is told. */
 export type Told =
   | { readonly send: number; readonly room: string; readonly padding?: number }
   | { readonly measure: true }
+  | { readonly presence: true }
 
 /** What it answers. */
 export type Answered =
@@ -27,9 +31,13 @@ export type Answered =
   | { readonly sent: number; readonly id: string }
   | { readonly sent: number; readonly outcome: 'refused' | 'unknown'; readonly why: string }
   | { readonly rss: number; readonly overflows: number }
+  | { readonly present: readonly Presence[] }
 
-@Registry('ticks', { history: { count: 50_000, bytes: 500_000_000 } })
-class Ticks extends ConnectionRegistry<{ tick: number; bulk: string }> {}
+@Registry('ticks', {
+  history: { count: 50_000, bytes: 500_000_000 },
+  presence: { heartbeat: HEARTBEAT, linger: LINGER },
+})
+class Ticks extends ConnectionRegistry<{ tick: number; bulk: string }, string> {}
 
 /** Connections that ended since it was asked last, since their peers did not keep up. */
 let overflows = 0
@@ -37,14 +45,18 @@ const count = ({ kind }: CloseReason) => {
   if (kind === 'overflow') overflows++
 }
 
-/** Everybody is in `all`; who says so in another room besides. */
-const roomsOf = (room: string) => (room === 'all' ? ['all'] : ['all', room])
+/** Everybody is in `all`; who says so in another room besides. A peer may stand for a user, and watch who else is there. */
+function enter(ticks: Ticks, connection: EventStream | Socket, room: string, as: string): Promise<void> {
+  const [user = '', meta = '', watch = ''] = as.split(',')
+  const tracked = user === '' ? {} : { user, meta, watch: watch !== '' }
+  return ticks.join(connection, room === 'all' ? ['all'] : ['all', room], tracked)
+}
 
 @Sse('/rooms/:room', { keepAlive: 2000, sendLimit: 262_144 })
 class Stream {
   constructor(private readonly ticks: Ticks) {}
-  open(stream: EventStream, @Param('room') room: string) {
-    return this.ticks.join(stream, roomsOf(room))
+  open(stream: EventStream, @Param('room') room: string, @Query('as') as = '') {
+    return enter(this.ticks, stream, room, as)
   }
   close(reason: CloseReason) {
     count(reason)
@@ -54,8 +66,8 @@ class Stream {
 @WebSocket('/rooms/:room', { heartbeat: 2000, sendLimit: 262_144 })
 class Member {
   constructor(private readonly ticks: Ticks) {}
-  open(socket: Socket, @Param('room') room: string) {
-    return this.ticks.join(socket, roomsOf(room))
+  open(socket: Socket, @Param('room') room: string, @Query('as') as = '') {
+    return enter(this.ticks, socket, room, as)
   }
   close(reason: CloseReason) {
     count(reason)
@@ -88,7 +100,7 @@ const app = await bootstrap(App, {
   host: '127.0.0.1',
   eventLog: openerOf(JSON.parse(process.env.LOG ?? '')),
   health: true,
-  drainDelay: Number(process.env.DRAIN_DELAY ?? 600),
+  drainDelay: Number(process.env.DRAIN_DELAY ?? 450),
   deadline: 5000,
 })
 const ticks = app.get(Ticks)
@@ -100,6 +112,8 @@ process.on('message', async (told: Told) => {
     overflows = 0
     return
   }
+  if ('presence' in told) return answer({ present: ticks.presence('all') })
+  if (!('send' in told)) return // the primary speaks to the log on the same channel
   const { send, room, padding = 0 } = told
   try {
     const target = ticks.to(room)

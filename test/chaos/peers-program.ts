@@ -1,9 +1,12 @@
 /** The peers of the chaos tests, in a process of their own. */
+import { Attendance, reportPresence } from './presence-peers.js'
 import { type PeerOptions, type WirePeer, WireSocket, WireStream } from './wire-peers.js'
 
-/** What it is told: who to be; when it is over; that it may go. */
+/** What it is told: who to be; that a share of the peers leaves, or comes back; to say who is present; when it is over; that it may go. */
 export type Order =
-  | { readonly port: number; readonly count: number; readonly slow: number }
+  | { readonly port: number; readonly count: number; readonly slow: number; readonly users: boolean }
+  | { readonly shuffle: number }
+  | 'presence'
   | { readonly last: number; readonly patience: number }
   | 'leave'
 
@@ -25,7 +28,7 @@ async function until(condition: () => boolean, patience: number): Promise<void> 
   while (!condition() && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 50))
 }
 
-async function begin(port: number, count: number, slow: number): Promise<void> {
+async function begin({ port, count, slow, users }: Extract<Order, { port: number }>): Promise<void> {
   peers = Array.from({ length: count }, (_, n) => {
     const isSlow = n < slow
     const kind = n % 2 === 0 ? 'stream' : 'socket'
@@ -35,6 +38,7 @@ async function begin(port: number, count: number, slow: number): Promise<void> {
       room: isSlow ? 'bulk' : 'all',
       slow: isSlow,
       counts,
+      attendance: users ? new Attendance(n, count) : undefined,
     }
     return kind === 'stream' ? new WireStream(options) : new WireSocket(options)
   })
@@ -47,7 +51,10 @@ async function begin(port: number, count: number, slow: number): Promise<void> {
 }
 
 async function finish(last: number, patience: number): Promise<void> {
-  for (const peer of peers) peer.hurry()
+  for (const peer of peers) {
+    peer.comeBack()
+    peer.hurry()
+  }
   const isBehind = (peer: WirePeer) => peer.seen.at(-1) !== last
   await until(() => !peers.some(isBehind), patience)
   clearInterval(watching)
@@ -74,7 +81,11 @@ process.on('message', (order: Order) => {
   if (order === 'leave') {
     for (const peer of peers) peer.end()
     process.disconnect()
+  } else if (order === 'presence') process.send?.(reportPresence(peers))
+  else if ('shuffle' in order) {
+    for (const peer of peers) if (Math.random() < order.shuffle) peer.resting ? peer.comeBack() : peer.stayAway()
+    process.send?.('shuffled')
   } else if ('last' in order) void finish(order.last, order.patience)
-  else void begin(order.port, order.count, order.slow)
+  else void begin(order)
 })
 process.on('disconnect', () => process.exit(0))

@@ -5,9 +5,8 @@ import { brokers } from './brokers.js'
 import { Requesters } from './rolling-peers.js'
 import { checkSequence, runTrial, size } from './trial.js'
 
-const rolls = size('CHAOS_ROLLS', 10)
-
 for (const kind of brokers) {
+  const rolls = size('CHAOS_ROLLS', kind.rolls)
   const options = { skip: kind.skip, timeout: 800_000 }
 
   test(`on ${kind.name}, ${rolls} rolling restarts fail no request, and no peer misses an event`, options, async t => {
@@ -17,8 +16,8 @@ for (const kind of brokers) {
       peers: size('CHAOS_ROLLING_PEERS', 100),
       rate: 50,
       faults: [],
-      async until(running) {
-        requesters = new Requesters(running.balancer.port, 24)
+      async until({ cluster: running }) {
+        requesters = new Requesters(running.balancer.port, 12)
         for (let roll = 0; roll < rolls; roll++) {
           for (const name of ['one', 'two', 'three']) {
             await running.drain(name)

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { brokers } from './brokers.js'
+import { servers } from './brokers.js'
 import { checkSequence, runTrial, size } from './trial.js'
 
 /** What a slow peer is sent besides: more than it reads, and than the buffers on the way to it hold. */
 const BULK = { bytes: 65_536, aSecond: 16 }
 
-for (const kind of brokers) {
+for (const kind of servers) {
   const options = { skip: kind.skip, timeout: 600_000 }
 
   test(`on ${kind.name}, slow peers cost no memory, and have everything in the end`, options, async t => {

@@ -1,15 +1,14 @@
 /** A cluster in use: peers that listen, sends at a steady rate, faults, and what came of it. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Chance } from '../support/seed.js'
 import type { Broker, BrokerKind } from './brokers.js'
 import { Cluster } from './cluster.js'
+import { Crowd } from './crowd.js'
 import { type Fault, Faults } from './faults.js'
-import type { Order, Report } from './peers-program.js'
+import type { Report } from './peers-program.js'
+import { presenceIsRight } from './presence-peers.js'
 import { GAP } from './wire-peers.js'
 
 /** How much of it there is; a number in the environment has the last word. */
@@ -20,15 +19,26 @@ const NAMES = ['one', 'two', 'three']
 /** Milliseconds that peers have for the last event. */
 const PATIENCE = 90_000
 
+/** What goes on. */
+export interface Running {
+  readonly cluster: Cluster
+  readonly crowd: Crowd
+  readonly faults: Faults
+  readonly chance: Chance
+}
+
 export interface TrialOptions {
   /** For how long; or until what. */
   readonly seconds?: number
-  readonly until?: (cluster: Cluster) => Promise<void>
+  readonly until?: (running: Running) => Promise<void>
   readonly peers: number
   /** How many of them are slow. @default none */
   readonly slow?: number
+  /** Each stands for a user, and some watch who is there. @default false */
+  readonly users?: boolean
   /** Sends a second. */
   readonly rate: number
+  /** @default those that the kind of log knows */
   readonly faults?: readonly Fault[]
   /** Runs beside the rest. */
   readonly meanwhile?: (broker: Broker, cluster: Cluster, signal: AbortSignal) => Promise<void>
@@ -40,60 +50,37 @@ export interface Outcome {
   readonly told: string
 }
 
-/** The peers' process. */
-class Crowd {
-  readonly #gone = new AbortController()
-
-  private constructor(private readonly child: ChildProcess) {
-    child.once('exit', code => this.#gone.abort(new Error(`the peers' process ended with ${code}`)))
-  }
-
-  static async open(t: TestContext, order: Order): Promise<Crowd> {
-    const child = fork(join(import.meta.dirname, 'peers-program.js'))
-    t.after(() => child.kill('SIGKILL'))
-    const crowd = new Crowd(child)
-    assert.equal(await crowd.ask(order), 'ready')
-    return crowd
-  }
-
-  async ask(order: Order): Promise<unknown> {
-    const [answer] = await Promise.all([once(this.child, 'message', { signal: this.#gone.signal }), this.tell(order)])
-    return answer[0]
-  }
-
-  async tell(order: Order): Promise<void> {
-    this.child.send(order)
-  }
-}
-
 export async function runTrial(t: TestContext, kind: BrokerKind, options: TrialOptions): Promise<Outcome> {
   const chance = new Chance(size('CHAOS_SEED', Math.floor(Math.random() * 1e9)))
   t.diagnostic(`CHAOS_SEED=${chance.seed}`)
   const broker = await kind.open()
   t.after(() => broker.end())
-  const cluster = await Cluster.open(NAMES, broker.spec)
+  const cluster = await Cluster.open(NAMES, broker)
   t.after(() => cluster.end())
-  const crowd = await Crowd.open(t, { port: cluster.balancer.port, count: options.peers, slow: options.slow ?? 0 })
+  const { peers: count, slow = 0, users = false } = options
+  const crowd = await Crowd.open(t, { port: cluster.balancer.port, count, slow, users })
   const over = new AbortController()
   const failures: unknown[] = []
   const fail = (error: unknown) => void failures.push(error)
-  const faults = new Faults(cluster, broker, NAMES, chance, options.faults)
+  const faults = new Faults(cluster, broker, NAMES, chance, options.faults ?? kind.faults)
   const beside = [faults.run(over.signal, fail), options.meanwhile?.(broker, cluster, over.signal).catch(fail)]
-  await sendAtRate(cluster, options).finally(() => over.abort())
+  await sendAtRate({ cluster, crowd, faults, chance }, options).finally(() => over.abort())
   await Promise.all(beside)
   assert.deepEqual(failures, [])
   const last = await cluster.sendLast()
   const report = (await crowd.ask({ last, patience: PATIENCE })) as Report
+  if (users) t.diagnostic(`presence is right in the end after ${await presenceIsRight(cluster, crowd)} ms`)
   await crowd.tell('leave')
   return { report, cluster, told: tell(t, cluster, faults, report) }
 }
 
 /** Sends as many as are due, however late the timer comes. */
-async function sendAtRate(cluster: Cluster, { seconds = 0, rate, until }: TrialOptions): Promise<void> {
+async function sendAtRate(running: Running, { seconds = 0, rate, until }: TrialOptions): Promise<void> {
+  const { cluster } = running
   const start = performance.now()
   const elapsed = () => (performance.now() - start) / 1000
   let isOver = until === undefined
-  const ended = until?.(cluster).finally(() => {
+  const ended = until?.(running).finally(() => {
     isOver = true
   })
   ended?.catch(() => {}) // told below

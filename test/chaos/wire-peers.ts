@@ -1,5 +1,7 @@
 /** Peers over plain TCP, cheap enough for hundreds in one process: they keep what they hear, and come back by themselves. */
 import { connect, type Socket } from 'node:net'
+import type { PresenceEvent } from '../../src/index.js'
+import type { Attendance } from './presence-peers.js'
 
 export interface PeerOptions {
   readonly name: string
@@ -7,6 +9,8 @@ export interface PeerOptions {
   readonly room: string
   /** Reads for a moment and stops for longer, so that it falls behind. */
   readonly slow: boolean
+  /** What it says of itself, where it stands for a user. */
+  readonly attendance: Attendance | undefined
   /** Counts what happens to all. */
   readonly counts: Record<'connects' | 'cuts' | 'silences' | 'goodbyes' | 'bytes', number>
 }
@@ -30,6 +34,11 @@ export abstract class WirePeer {
   protected rest = ''
   #heardAt = performance.now()
   #over = false
+  /** It was told to stay away for a while. */
+  resting = false
+  /** Its connection has said something. */
+  here = false
+  #returns: NodeJS.Timeout | undefined
   /** How often it came back since it heard anything new. */
   #attempts = 0
   #sip = 0
@@ -44,7 +53,8 @@ export abstract class WirePeer {
   }
 
   connect(): void {
-    if (this.#over) return
+    if (this.#over || this.resting) return
+    this.here = false
     this.rest = ''
     this.retry = undefined
     this.#heardAt = performance.now()
@@ -64,9 +74,10 @@ export abstract class WirePeer {
     socket.on('close', () => {
       if (this.#socket !== socket) return
       this.#socket = undefined
+      this.here = false
       if (this.retry === undefined) counts.cuts++
       else counts.goodbyes++
-      setTimeout(() => this.connect(), this.retry ?? this.#patience())
+      this.#returns = setTimeout(() => this.connect(), this.retry ?? this.#patience())
     })
   }
 
@@ -96,9 +107,27 @@ export abstract class WirePeer {
     this.#socket?.resume()
   }
 
+  get attendance(): Attendance | undefined {
+    return this.options.attendance
+  }
+
+  /** Leaves, and comes back only when it is told to. */
+  stayAway(): void {
+    this.resting = true
+    clearTimeout(this.#returns)
+    this.#leave()
+  }
+
+  comeBack(): void {
+    if (!this.resting) return
+    this.resting = false
+    this.connect()
+  }
+
   #leave(): void {
     const socket = this.#socket
     this.#socket = undefined
+    this.here = false
     socket?.removeAllListeners('data').destroy()
   }
 
@@ -114,12 +143,27 @@ export abstract class WirePeer {
 
   protected took(event: string, data: unknown, id: string): void {
     if (id !== '') this.lastId = id
-    if (event === 'tick') {
+    if (event !== '') this.here = true
+    if (event === 'presence') this.#watch(data)
+    else if (event === 'tick') {
       this.#attempts = 0
       this.seen.push(Number(data))
     } else if (event === 'gap') this.seen.push(GAP)
     else if (event !== '' && event !== 'bulk' && event !== 'place' && !isAway(event, data) && this.wrong.length < 5)
       this.wrong.push(`${this.options.name}: an event ${event}: ${JSON.stringify(data)}`)
+  }
+
+  #watch(data: unknown): void {
+    try {
+      this.attendance?.view?.take((typeof data === 'string' ? JSON.parse(data) : data) as PresenceEvent)
+    } catch (error) {
+      this.wrong.push(`${this.options.name}: ${error}`)
+    }
+  }
+
+  /** What it asks for, after the path. */
+  protected query(): string {
+    return this.attendance === undefined ? '' : `as=${encodeURIComponent(this.attendance.next())}`
   }
 
   #rest(socket: Socket, bytes: number): void {
@@ -152,7 +196,7 @@ export class WireStream extends WirePeer {
     this.#event = this.#id = this.#data = ''
     const id = this.lastId === '' ? '' : `Last-Event-ID: ${this.lastId}\r\n`
     const { room } = this.options
-    return `GET /rooms/${room} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${id}\r\n`
+    return `GET /rooms/${room}?${this.query()} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${id}\r\n`
   }
 
   protected read(text: string): void {
@@ -184,7 +228,7 @@ export class WireSocket extends WirePeer {
 
   protected request(): string {
     this.#open = false
-    const query = this.lastId === '' ? '' : `?lastEventId=${encodeURIComponent(this.lastId)}`
+    const query = `?${this.query()}${this.lastId === '' ? '' : `&lastEventId=${encodeURIComponent(this.lastId)}`}`
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
     const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
     return `GET /rooms/${this.options.room}${query} HTTP/1.1\r\nHost: localhost\r\n${upgrade}${key}\r\n`
