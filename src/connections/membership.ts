@@ -215,15 +215,18 @@ export class Membership {
     this.connection.queue.push(this.connection.codec.encode({ id }), undefined, true)
   }
 
-  /** One `gap` event, without an id, for what the log cannot give any more. */
+  /**
+   * One `gap` event, without an id, for what the log cannot give any more, and from where it goes on: a peer that is cut
+   * before the next event is not told again.
+   */
   #tellGaps(open: readonly Span[]): void {
     const missing = new Set(open.filter(span => span.isMissing).map(span => span.room))
     const rooms = [...this.rooms].filter(room => missing.has(room) || missing.has(EVERYWHERE))
     for (const span of open) span.isMissing = false
     if (rooms.length === 0) return
-    this.#unplaced = true
     const data = JSON.stringify({ registry: this.registry.name, rooms })
     this.connection.queue.push(this.connection.codec.encode({ event: 'gap', data }), undefined, true)
+    this.#place()
   }
 }
 
