@@ -1,7 +1,7 @@
 /** The only file that knows the `ws` package: it does the handshake, receives, and speaks control frames. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { Sink } from '../connections/send-queue.js'
+import type { Sink } from '../connections/sink.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
 import { isOver, isShared, type Lane, laneOf, reset, StreamError } from '../pipeline/lane.js'
