@@ -8,7 +8,18 @@ import type { LogMessage } from './event-log.js'
 export class Encodings {
   readonly #made = new Map<LogMessage, Map<Codec, Map<string | undefined, Buffer>>>()
 
+  /** What was asked for last, which the next member of a room nearly always asks for, too. */
+  #last: Form | undefined
+
   bytes(message: LogMessage, codec: Codec, id: string | undefined): Buffer {
+    const last = this.#last
+    if (last !== undefined && last.message === message && last.codec === codec && last.id === id) return last.bytes
+    const bytes = this.#find(message, codec, id)
+    this.#last = { message, codec, id, bytes }
+    return bytes
+  }
+
+  #find(message: LogMessage, codec: Codec, id: string | undefined): Buffer {
     const forms = this.#made.get(message)?.get(codec) ?? this.#forms(message, codec)
     const known = forms.get(id)
     if (known !== undefined) return known
@@ -19,10 +30,22 @@ export class Encodings {
   }
 
   #forms(message: LogMessage, codec: Codec): Map<string | undefined, Buffer> {
-    if (this.#made.size === 0) setImmediate(() => this.#made.clear())
+    if (this.#made.size === 0) setImmediate(() => this.#clear())
     const forms = new Map<string | undefined, Buffer>()
     const codecs = this.#made.get(message) ?? new Map<Codec, typeof forms>()
     this.#made.set(message, codecs.set(codec, forms))
     return forms
   }
+
+  #clear(): void {
+    this.#made.clear()
+    this.#last = undefined
+  }
+}
+
+interface Form {
+  readonly message: LogMessage
+  readonly codec: Codec
+  readonly id: string | undefined
+  readonly bytes: Buffer
 }

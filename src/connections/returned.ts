@@ -1,6 +1,7 @@
 /** What a handler returns is sent: a value, an array, an iterable, an async iterable, an observable, or `stop()`. */
 import { isPromise, then } from '../pipeline/settle.js'
 import { Stop, type StopOptions } from './close-reason.js'
+import { Feed } from './feed.js'
 import { type Source, sourceOf } from './sources.js'
 
 /** What this file needs of a connection. */
@@ -19,6 +20,7 @@ export interface Receiver {
 }
 
 type Done = undefined | Promise<undefined>
+type Next = IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>
 
 /** Items after which a source lets others have their turn. */
 const BREATH = 128
@@ -27,8 +29,9 @@ const BREATH = 128
 export function sendReturned(to: Receiver, returned: unknown): Done {
   if (returned === undefined) return undefined
   if (isPromise(returned)) return Promise.resolve(returned).then(value => sendReturned(to, value))
+  if (returned instanceof Feed) return new Pump(to, returned.source, true).run()
   const source = sourceOf(returned)
-  if (source !== undefined) return new Pump(to, source).run()
+  if (source !== undefined) return new Pump(to, source, false).run()
   const sent = sendOne(to, returned, false)
   return isPromise(sent) ? Promise.resolve(sent).then(() => undefined) : undefined
 }
@@ -59,6 +62,8 @@ class Pump {
   constructor(
     private readonly to: Receiver,
     private readonly source: Source,
+    /** Whether the connection ends with it. */
+    private readonly isAll: boolean,
   ) {}
 
   run(): Done {
@@ -102,35 +107,37 @@ class Pump {
   /** As far as it goes without waiting. */
   #step(): Done {
     while (!this.#finished) {
-      const result = this.#next()
-      if (isPromise(result)) return this.#goOn(Promise.resolve(result).then(settled => this.#accept(settled)))
-      const wait = this.#accept(result)
-      if (wait !== undefined) return this.#goOn(wait)
+      const next = this.#next()
+      if (isPromise(next)) return this.#goOn(next)
+      const wait = this.#accept(next)
+      if (wait !== undefined) return wait.then(() => (this.#finished ? undefined : this.#goOn(this.#next())))
     }
     return undefined
   }
 
-  /** A loop, since a chain of promises would grow for as long as the source lasts. */
-  async #goOn(first: Promise<unknown>): Promise<undefined> {
-    await first
-    while (!this.#finished) {
-      const result = this.#next()
-      const wait = this.#accept(isPromise(result) ? await result : result)
+  /** A loop, since a chain of promises would grow for as long as the source lasts. An item costs no promise of ours. */
+  async #goOn(first: Next): Promise<undefined> {
+    let next: Next | undefined = first
+    while (next !== undefined) {
+      let result = next as IteratorResult<unknown>
+      try {
+        if (isPromise(next)) result = await next
+      } catch (error) {
+        this.#fail(error)
+      }
+      const wait = this.#accept(result)
       if (wait !== undefined) await wait
+      next = this.#finished ? undefined : this.#next()
     }
   }
 
-  #next(): IteratorResult<unknown> | Promise<IteratorResult<unknown>> {
+  #next(): Next {
     this.#reading = true
     try {
-      const result = this.source.next()
+      const next = this.source.next()
       this.#reading = false
-      if (isPromise(result)) {
-        if (this.#finished) this.#letGo()
-        return Promise.resolve(result).catch(error => this.#fail(error))
-      }
-      if (this.#finished && result.done !== true) this.#letGo()
-      return result
+      if (this.#finished && (isPromise(next) || next.done !== true)) this.#letGo()
+      return next
     } catch (error) {
       return this.#fail(error)
     }
@@ -146,6 +153,7 @@ class Pump {
   #accept(result: IteratorResult<unknown>): Promise<unknown> | undefined {
     if (result.done === true) {
       this.#finished = true
+      if (this.isAll) this.to.close({})
       return undefined
     }
     const sent = sendOne(this.to, result.value, true)

@@ -1,19 +1,7 @@
 import type { Overflow } from '../declare/routes.js'
+import { Drained } from './drained.js'
+import { corkForTurn, type Sink } from './sink.js'
 import { type Batch, beginBatch, flushAtEndOfTurn, type Waiting } from './turn.js'
-
-/** Where a connection's bytes go: a socket, or whatever stands before one. */
-export interface Sink {
-  write(bytes: Buffer): boolean
-  /** Writes what nothing follows in this turn: there is no use in waiting for more. */
-  writeLast?(bytes: Buffer): boolean
-  readonly writableLength: number
-  readonly writableNeedDrain: boolean
-  /** Bytes that it takes before it asks to wait for `drain`. */
-  readonly writableHighWaterMark: number
-  once(event: 'drain', listener: () => void): unknown
-  cork?(): void
-  uncork?(): void
-}
 
 export interface QueueOptions {
   /** Bytes, those in the sink's own buffer included. */
@@ -115,6 +103,7 @@ export class SendQueue {
    */
   push(bytes: Buffer, key?: string, waits = false): boolean {
     if (!this.#held) this.flushStaged()
+    if (waits && this.#sink?.cork !== undefined) corkForTurn(this.#sink)
     if (waits && !this.#dropped && this.#isOver(bytes)) this.#wait({ bytes, key })
     else this.#write(bytes, key)
     return this.keepsUp
@@ -290,11 +279,4 @@ export class SendQueue {
     if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained(true)
     else this.#awaitDrain()
   }
-}
-
-class Drained {
-  tell: (taken: boolean) => void = () => {}
-  readonly promise = new Promise<boolean>(resolve => {
-    this.tell = resolve
-  })
 }

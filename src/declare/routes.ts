@@ -81,7 +81,7 @@ export interface WebSocketOptions extends ConnectionOptions {
   readonly origins?: readonly string[] | '*'
   /** Bytes of a message at the most; more closes with 1009. @default 1_048_576 (1 MiB) */
   readonly maxPayload?: number
-  /** Whether messages may be compressed (RFC 7692). @default false */
+  /** Whether messages of 1 KiB and more may be compressed (RFC 7692); what goes to a room is, once for all of its sockets. @default false */
   readonly perMessageDeflate?: boolean
   /** Milliseconds between pings; a peer that missed one is gone; 0 for none. @default 30_000 */
   readonly heartbeat?: number

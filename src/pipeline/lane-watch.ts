@@ -77,6 +77,13 @@ export function occupy(lane: Lane): void {
   lane.setTimeout(0)
 }
 
+/** The stream is over, and its connection is kept. `false` where something came behind the stream that is not answered. */
+export function release(lane: Lane): boolean {
+  const watch = watchLane(lane)
+  watch.occupied = false
+  return watch.ignored === 0
+}
+
 /** Requests behind a stream that are read over. Node keeps each until the socket closes, so there is an end to it. */
 const IGNORED = 16
 

@@ -95,7 +95,7 @@ function commentText(text: string): string {
 
 /** A line ends at CR, LF or both, for every parser. */
 function lines(text: string): string[] {
-  return text.split(/\r\n|\r|\n/)
+  return /[\r\n]/.test(text) ? text.split(/\r\n|\r|\n/) : [text]
 }
 
 function oneLine(text: string, field: string): string {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Sink } from '../connections/send-queue.js'
+import type { Sink } from '../connections/sink.js'
 import type { Coding } from '../declare/routes.js'
 import { type Encoder, openEncoder } from '../pipeline/coding.js'
 

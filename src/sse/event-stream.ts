@@ -2,14 +2,15 @@ import type { ServerResponse } from 'node:http'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
+import { corkForTurn } from '../connections/sink.js'
 import type { SseOptions } from '../declare/routes.js'
-import { HttpError } from '../errors.js'
 import type { Handshake } from '../pipeline/context.js'
-import { cut, cutBehind, type Lane, laneOf } from '../pipeline/lane.js'
+import { cut, type Lane, laneOf } from '../pipeline/lane.js'
 import { hasVanished, occupy, readOver, type Watcher, watchLane } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
-import { event as asEvent, encodeEvent, type ServerSentEvent, type StreamCodec, toEvent } from './encode.js'
+import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
+import { cutAfterFlush, drainRetry, type Exchange, endAndClose, endAndKeep, exchangeOf, failure } from './ending.js'
 import { hibernate, hibernateSoon } from './hibernate.js'
 import type { Outlet } from './outlet.js'
 import { StreamHead } from './stream-head.js'
@@ -17,19 +18,13 @@ import { StreamHead } from './stream-head.js'
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
 
-/** Milliseconds that a peer has to take what was sent before a clean end. */
-const FLUSH_PATIENCE = 5000
-/**
- * Milliseconds after which peers come back when the server drains, and over which that is spread. An `EventSource` keeps
- * to its last `retry` for good, also while nobody answers, so there is a least one.
- */
-const DRAIN_RETRY = { least: 1000, spread: 2000 }
-
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
 export class EventStream<Names extends string = string> extends Connection<Names> implements Watcher {
   /** Undefined once it is over, and where nothing but the lane is left of the exchange. */
   #response: ServerResponse | undefined
   #hibernates = false
+  /** Whether the head says nothing against another request on the same connection. */
+  #isKept = false
   readonly #outlet: Outlet
   readonly #lane: Lane
   /** Undefined once it is out, or will never be. */
@@ -85,7 +80,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /**
    * Sets a header field of the head, also one that streams have by themselves; but `Connection` is `close`, whatever is
-   * set, since nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
+   * set, where nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
    */
   setHeader(name: string, value: HeaderValue): this {
     this.#unsent('setHeader').setHeader(name, value)
@@ -104,6 +99,11 @@ export class EventStream<Names extends string = string> extends Connection<Names
     if (!this.started && !this.closed) this.#start()
   }
 
+  /** It is fed by a source, which has an end: behind that, its connection is there for the next request. @internal */
+  keepConnection(): void {
+    this.#isKept = this.#head?.keepConnection() === true
+  }
+
   /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
   decline(): void {
     this.#response = undefined
@@ -118,7 +118,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
-    if (this.started) hibernateSoon(this)
+    if (this.started) this.#hibernateSoon()
     if (this.closed || this.started) return super.sendFirst(send)
     this.#lane.cork()
     try {
@@ -126,8 +126,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
       this.start()
       return super.sendFirst(send)
     } finally {
-      hibernateSoon(this)
+      this.#hibernateSoon()
       this.queue.takeBack()
+      if (this.#isKept) corkForTurn(this.#lane)
       this.#lane.uncork()
     }
   }
@@ -184,6 +185,11 @@ export class EventStream<Names extends string = string> extends Connection<Names
     if (this.#idle >= 4) this.end({ kind: 'idle' })
   }
 
+  /** Whose connection is kept needs all that Node.js keeps of it. */
+  #hibernateSoon(): void {
+    if (!this.#isKept) hibernateSoon(this)
+  }
+
   /** Lets go of request and response, where the lane does without them. @internal */
   hibernate(): void {
     if (this.closed || this.#response === undefined || !this.started || this.#outlet.isDirect !== true) return
@@ -228,56 +234,16 @@ export class EventStream<Names extends string = string> extends Connection<Names
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure(reason.error))))
     if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
     if (endsCleanly(reason)) this.#endCleanly(exchange)
-    else if (reason.kind === 'failed') this.#cutAfterFlush()
-    else cut(this.#lane)
+    else if (reason.kind === 'failed') {
+      this.queue.finish()
+      cutAfterFlush(this.#outlet, this.#lane)
+    } else cut(this.#lane)
   }
 
   #endCleanly(exchange: Exchange): void {
+    const { live } = this.plan
     this.queue.finish()
-    const { encoded } = this.#outlet
-    if (encoded === undefined) exchange.end()
-    else encoded.end(() => exchange.end())
-    this.#destroyAfter(FLUSH_PATIENCE)
+    if (this.#isKept && this.#response !== undefined) endAndKeep(this.#response, this.#outlet, this.#lane, live.leaving)
+    else endAndClose(exchange, this.#outlet, this.#lane)
   }
-
-  /** The end without the final chunk, or with an error code (RFC 9113 §7): the peer knows that it did not get everything. */
-  #cutAfterFlush(): void {
-    this.queue.finish()
-    this.#outlet.letOut(() => cutBehind(this.#lane))
-    this.#destroyAfter(FLUSH_PATIENCE)
-  }
-
-  #destroyAfter(patience: number): void {
-    const lane = this.#lane
-    if (lane.destroyed) return
-    const timer = setTimeout(() => cut(lane), patience).unref()
-    lane.once('close', () => clearTimeout(timer))
-  }
-}
-
-/** How an exchange ends: with the end of its content, or without. */
-interface Exchange {
-  end(): void
-  destroy(): void
-}
-
-/** The end of an exchange of which only the socket is left. Nothing is answered behind it. */
-function exchangeOf(lane: Lane, { end }: StreamCodec): Exchange {
-  return {
-    end() {
-      lane.write(end)
-      cutBehind(lane)
-    },
-    destroy: () => void lane.destroy(),
-  }
-}
-
-export function drainRetry(): number {
-  return DRAIN_RETRY.least + Math.floor(Math.random() * DRAIN_RETRY.spread)
-}
-
-/** The last event of a stream whose handler failed: what kind of failure, without detail, and without an id. */
-function failure(error: unknown): ServerSentEvent {
-  const { title, status } = (error instanceof HttpError ? error : new HttpError(500)).problem
-  return { event: 'error', data: { title, status } }
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
-import type { Sink } from '../connections/send-queue.js'
+import type { Sink } from '../connections/sink.js'
 import type { Coding } from '../declare/routes.js'
 import { isShared, type Lane } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'

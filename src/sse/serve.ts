@@ -1,9 +1,10 @@
 import { Stop } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import { lastEventIdOf } from '../connections/cursor.js'
+import { Feed } from '../connections/feed.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
-import { type Source, sourceOf } from '../connections/sources.js'
+import { sourceOf } from '../connections/sources.js'
 import type { SseOptions } from '../declare/routes.js'
 import { HttpError, notAcceptable } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
@@ -16,11 +17,14 @@ import { type Binding, bindMember, requestSources, type Serve } from '../pipelin
 import { isPromise, then } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
 import { encodeEvent } from './encode.js'
-import { drainRetry, EventStream, STOPPED_ID } from './event-stream.js'
+import { drainRetry } from './ending.js'
+import { EventStream, STOPPED_ID } from './event-stream.js'
 import { streamHead } from './stream-head.js'
 
 /** Milliseconds of silence after which a comment keeps a stream alive. */
 const KEEP_ALIVE = 15_000
+
+const EVENT_STREAM = 'text/event-stream'
 
 type Open = (stream: EventStream, args: unknown[]) => unknown
 
@@ -73,7 +77,8 @@ function replyInstead(stream: Connection, returned: unknown): Reply | undefined 
 
 /** What opens no stream: a peer that takes none, and one that was told not to come back. */
 function refuseEarly(context: RequestContext, endpoint: Endpoint, serving: ConnectionServing): boolean {
-  if (preferredType(context.header('accept'), ['text/event-stream']) === undefined) {
+  const accept = context.header('accept')
+  if (accept !== EVENT_STREAM && preferredType(accept, [EVENT_STREAM]) === undefined) {
     const refusal = notAcceptable('here are event streams: accept text/event-stream')
     serving.refuse(context, endpoint.map(refusal, context))
   } else if (lastEventIdOf(context) === STOPPED_ID) serving.reply(context, noContent())
@@ -87,7 +92,7 @@ function refuseEarly(context: RequestContext, endpoint: Endpoint, serving: Conne
  */
 function comeBackLater(context: RequestContext): Reply | undefined {
   const accept = context.header('accept') ?? ''
-  if (context.request.method !== 'GET' || !accept.includes('text/event-stream')) return undefined
+  if (context.request.method !== 'GET' || !accept.includes(EVENT_STREAM)) return undefined
   return reply(encodeEvent({ retry: drainRetry() }), { status: 200, headers: streamHead })
 }
 
@@ -140,31 +145,16 @@ function openMethod(route: Route, serving: ConnectionServing): Open {
   return (stream, args) => {
     stream.begin(noHandlers)
     const returned = method(...args)
-    return isPromise(returned) ? returned.then(thenStop) : thenStop(returned)
+    return isPromise(returned) ? returned.then(value => feed(stream, value)) : feed(stream, returned)
   }
 }
 
-/** A source, and `stop()` behind it; anything else as it is. */
-function thenStop(returned: unknown): unknown {
+/** A source that the stream ends with; anything else as it is. */
+function feed(stream: EventStream, returned: unknown): unknown {
   const source = sourceOf(returned)
-  return source === undefined ? returned : { [Symbol.asyncIterator]: () => stopAfter(source) }
-}
-
-function stopAfter(source: Source): Source {
-  let stopped = false
-  const read = (result: IteratorResult<unknown>): IteratorResult<unknown> => {
-    if (result.done !== true || stopped) return result
-    stopped = true
-    return { done: false, value: new Stop({}) }
-  }
-  return {
-    next() {
-      if (stopped) return { done: true, value: undefined }
-      const result = source.next()
-      return isPromise(result) ? Promise.resolve(result).then(read) : read(result)
-    },
-    ...(source.return === undefined ? {} : { return: () => (stopped ? undefined : source.return?.()) }),
-  }
+  if (source === undefined) return returned
+  stream.keepConnection()
+  return new Feed(source)
 }
 
 /** Keep-alives and the idle timeout of a route's streams: a timer each, for all of them. */

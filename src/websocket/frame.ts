@@ -4,7 +4,11 @@ import { type Codec, type RegistryEvent, toJson } from '../connections/codec.js'
 const TEXT = 0x81
 const BINARY = 0x82
 
-function frame(head: number, payload: Buffer): Buffer {
+/** Bytes of a frame's head, at the most. */
+export const FRAME_HEAD = 10
+
+/** One frame: `head` is its first byte. */
+export function frame(head: number, payload: Buffer): Buffer {
   const { length } = payload
   const size = length < 126 ? 2 : length < 65_536 ? 4 : 10
   const bytes = Buffer.allocUnsafe(size + length)
@@ -22,38 +26,40 @@ function frame(head: number, payload: Buffer): Buffer {
   return bytes
 }
 
-/** A string as a text frame, bytes as a binary one, everything else as JSON text. @throws TypeError for what has no JSON form */
-export function encodeFrame(value: unknown): Buffer {
-  if (typeof value === 'string') return frame(TEXT, Buffer.from(value))
-  if (value instanceof ArrayBuffer) return frame(BINARY, Buffer.from(value))
-  if (ArrayBuffer.isView(value)) return frame(BINARY, Buffer.from(value.buffer, value.byteOffset, value.byteLength))
-  return frame(TEXT, Buffer.from(toJson(value)))
+/** The payload of one frame of ours. */
+export function payloadOf(bytes: Buffer): Buffer {
+  const short = bytes.readUInt8(1)
+  return bytes.subarray(short < 126 ? 2 : short === 126 ? 4 : 10)
+}
+
+/** How a socket's messages become frames, the same for all sockets of a kind. */
+export interface SocketCodec extends Codec {
+  /** A string as text, bytes as bytes, everything else as JSON text. @throws TypeError for what has no JSON form */
+  frame(value: unknown): Buffer
+}
+
+/** @param pack makes a frame; `isShared` where it goes to many sockets */
+export function codecOf(pack: (head: number, payload: Buffer, isShared: boolean) => Buffer): SocketCodec {
+  return {
+    encode: event => pack(TEXT, Buffer.from(envelope(event)), true),
+    frame(value) {
+      if (typeof value === 'string') return pack(TEXT, Buffer.from(value), false)
+      if (value instanceof ArrayBuffer) return pack(BINARY, Buffer.from(value), false)
+      if (ArrayBuffer.isView(value))
+        return pack(BINARY, Buffer.from(value.buffer, value.byteOffset, value.byteLength), false)
+      return pack(TEXT, Buffer.from(toJson(value)), false)
+    },
+  }
 }
 
 /** What a registry sends to sockets: `{ "event", "data", "id" }`, or `{ "id" }` alone to say where the peer stands. */
-export const socketCodec: Codec = {
-  encode({ event, data, id }: RegistryEvent): Buffer {
-    const members: string[] = []
-    if (event !== undefined) members.push(`"event":${JSON.stringify(event)}`)
-    if (data !== undefined) members.push(`"data":${data}`)
-    if (id !== undefined) members.push(`"id":${JSON.stringify(id)}`)
-    return frame(TEXT, Buffer.from(`{${members.join(',')}}`))
-  },
+function envelope({ event, data, id }: RegistryEvent): string {
+  const members: string[] = []
+  if (event !== undefined) members.push(`"event":${JSON.stringify(event)}`)
+  if (data !== undefined) members.push(`"data":${data}`)
+  if (id !== undefined) members.push(`"id":${JSON.stringify(id)}`)
+  return `{${members.join(',')}}`
 }
 
-/** The messages in bytes that are frames of ours, one after another. */
-export function* readFrames(bytes: Buffer): Generator<{ readonly binary: boolean; readonly payload: Buffer }> {
-  for (let at = 0; at < bytes.length; ) {
-    const short = bytes.readUInt8(at + 1)
-    const size = short < 126 ? 2 : short === 126 ? 4 : 10
-    const length =
-      size === 2
-        ? short
-        : size === 4
-          ? bytes.readUInt16BE(at + 2)
-          : bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6)
-    const start = at + size
-    yield { binary: bytes[at] === BINARY, payload: bytes.subarray(start, start + length) }
-    at = start + length
-  }
-}
+/** For sockets without extensions. */
+export const socketCodec: SocketCodec = codecOf(frame)

@@ -1,8 +1,7 @@
 import { type CloseReason, closeCode, closeText, endsCleanly } from '../connections/close-reason.js'
-import type { Codec } from '../connections/codec.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import type { Handshake } from '../pipeline/context.js'
-import { encodeFrame, socketCodec } from './frame.js'
+import { type SocketCodec, socketCodec } from './frame.js'
 import type { Wire, WireEvents } from './wire.js'
 
 /** What a socket class may do when its peer says something. */
@@ -44,8 +43,8 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
   }
 
   /** @internal */
-  get codec(): Codec {
-    return socketCodec
+  get codec(): SocketCodec {
+    return this.#wire?.codec ?? socketCodec
   }
 
   /** Whether the handshake was answered: with 101, or with 200 on HTTP/2. */
@@ -88,7 +87,7 @@ export class Socket<Names extends string = string> extends Connection<Names> imp
 
   /** @internal */
   push(value: unknown, waits?: boolean): boolean {
-    return this.queue.push(encodeFrame(value), undefined, waits)
+    return this.queue.push(this.codec.frame(value), undefined, waits)
   }
 
   /** @internal */

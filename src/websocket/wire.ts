@@ -1,13 +1,14 @@
 /** The only file that knows the `ws` package: it does the handshake, receives, and speaks control frames. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { Sink } from '../connections/send-queue.js'
+import type { Sink } from '../connections/sink.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
 import { isOver, isShared, type Lane, laneOf, reset, StreamError } from '../pipeline/lane.js'
 import { unwatch } from '../pipeline/lane-watch.js'
 import { closeBothWays, onSocket, onStream } from './answer.js'
-import { readFrames } from './frame.js'
+import { deflatedCodec, deflateFrame, isToDeflate, windowOf } from './deflate.js'
+import { type SocketCodec, socketCodec } from './frame.js'
 
 /** What a wire tells its socket. */
 export interface WireEvents {
@@ -26,6 +27,7 @@ export interface Wire {
   /** Whether messages may still be sent: neither side has sent its close frame (RFC 6455 §5.5.1). */
   readonly open: boolean
   readonly sink: Sink
+  readonly codec: SocketCodec
   /** Bytes that have left for the network so far. */
   readonly taken: number
   ping(data: Buffer): void
@@ -71,14 +73,18 @@ export function makeAccept(options: WebSocketOptions): Accept {
     if (isOver(response)) return undefined
     const lane = laneOf(response)
     const { request, answer } = isShared(lane) ? onStream(response, lane) : onSocket(response)
-    answering.set(request, answer)
+    let window = 0
+    answering.set(request, lines => {
+      window = windowOf(lines)
+      answer(lines)
+    })
     let wire: Wire | undefined
     server.handleUpgrade(request, lane, head, ws => {
       if (isShared(lane)) closeBothWays(lane)
       else response.detachSocket(lane)
       unwatch(lane)
       ;(ws as HeardWebSocket).events = events
-      wire = ws.extensions === '' ? new DirectWire(ws, lane) : new DeflatingWire(ws, lane)
+      wire = ws.extensions === '' ? new DirectWire(ws, lane, socketCodec) : new DeflatedWire(ws, lane, window)
     })
     return wire
   }
@@ -118,11 +124,20 @@ function closeCodeOf(code = ''): number | undefined {
   return CLOSE_CODES[code] ?? (code.startsWith('WS_ERR_') ? 1002 : code.startsWith('Z_') ? 1007 : undefined)
 }
 
-/** What both kinds of wire leave to `ws`. */
-abstract class WebSocketWire implements Wire, Sink {
+/**
+ * Frames go to the lane itself, past `ws`, so that one buffer serves all sockets of a room. That is sound since `ws` is
+ * given nothing to compress: it then writes its control frames whole, and at once, and none of ours is open between two
+ * writes (RFC 6455 §5.4). What is written while one chunk of input is handled leaves in one write: the first opens a
+ * cork, the end of the tick closes it.
+ */
+class DirectWire implements Wire, Sink {
+  #corked = false
+  #written = 0
+
   constructor(
-    protected readonly ws: WebSocket,
-    protected readonly lane: Lane,
+    private readonly ws: WebSocket,
+    private readonly lane: Lane,
+    readonly codec: SocketCodec,
   ) {}
 
   get protocol(): string {
@@ -163,23 +178,6 @@ abstract class WebSocketWire implements Wire, Sink {
     this.ws.resume()
   }
 
-  abstract readonly taken: number
-  abstract readonly writableLength: number
-  abstract readonly writableNeedDrain: boolean
-  abstract write(bytes: Buffer): boolean
-  abstract once(event: 'drain', listener: () => void): void
-}
-
-/**
- * Frames go to the lane itself, past `ws`, so that one buffer serves all sockets of a room. That is sound where no
- * extension is agreed on: `ws` then writes its control frames whole, and at once, and none of ours is open between two
- * writes (RFC 6455 §5.4). What is written while one chunk of input is handled leaves in one write:
- * the first opens a cork, the end of the tick closes it.
- */
-class DirectWire extends WebSocketWire {
-  #corked = false
-  #written = 0
-
   get taken(): number {
     return this.#written - this.lane.writableLength
   }
@@ -202,11 +200,14 @@ class DirectWire extends WebSocketWire {
         this.lane.uncork()
       })
     }
-    return this.writeLast(bytes)
+    return this.#put(bytes)
   }
 
   writeLast(bytes: Buffer): boolean {
-    if (!this.open) return false
+    return this.open && this.#put(bytes)
+  }
+
+  #put(bytes: Buffer): boolean {
     this.#written += bytes.length
     return this.lane.write(bytes)
   }
@@ -216,37 +217,84 @@ class DirectWire extends WebSocketWire {
   }
 }
 
-/** Where messages are compressed, `ws` does it, and keeps the order of frames. */
-class DeflatingWire extends WebSocketWire {
-  readonly #listeners: (() => void)[] = []
-  #unsent = 0
-  /** Bytes of payload that have left for the network. */
-  taken = 0
+/**
+ * Frames that are compressed are written past `ws`, too, whose sender never compresses. What comes behind a large one waits
+ * here while another thread is at it, and so the order of messages is kept.
+ */
+class DeflatedWire extends DirectWire {
+  readonly #behind: (Buffer | (() => void))[] = []
+  /** Bytes that wait, before they are compressed. */
+  #waiting = 0
+  #isBusy = false
+  #listeners: (() => void)[] = []
 
-  get writableLength(): number {
-    return this.#unsent
+  constructor(
+    ws: WebSocket,
+    lane: Lane,
+    private readonly window: number,
+  ) {
+    super(ws, lane, deflatedCodec(window))
   }
 
-  get writableNeedDrain(): boolean {
-    return this.#unsent >= this.writableHighWaterMark || !this.open
+  override get writableLength(): number {
+    return super.writableLength + this.#waiting
   }
 
-  write(bytes: Buffer): boolean {
+  override get writableNeedDrain(): boolean {
+    return super.writableNeedDrain || this.#waiting >= this.writableHighWaterMark
+  }
+
+  override write(bytes: Buffer): boolean {
+    return this.#mayPass(bytes) ? super.write(bytes) : !this.writableNeedDrain
+  }
+
+  override writeLast(bytes: Buffer): boolean {
+    return this.#mayPass(bytes) ? super.writeLast(bytes) : !this.writableNeedDrain
+  }
+
+  override close(code: number, text: string): void {
+    if (this.#isBusy) this.#behind.push(() => super.close(code, text))
+    else super.close(code, text)
+  }
+
+  override once(event: 'drain', listener: () => void): void {
+    if (this.#waiting > 0) this.#listeners.push(listener)
+    else super.once(event, listener)
+  }
+
+  /** Whether bytes need not wait; else they do from here on. */
+  #mayPass(bytes: Buffer): boolean {
+    if (!this.#isBusy && !isToDeflate(bytes, this.window)) return true
     if (!this.open) return false
-    for (const { binary, payload } of readFrames(bytes)) {
-      this.#unsent += payload.length
-      this.ws.send(payload, { binary, compress: true }, () => this.#sent(payload.length))
+    this.#behind.push(bytes)
+    this.#waiting += bytes.length
+    if (!this.#isBusy) this.#goOn()
+    return false
+  }
+
+  #goOn(): void {
+    for (let next = this.#behind.shift(); next !== undefined; next = this.#behind.shift()) {
+      if (typeof next === 'function') next()
+      else if (isToDeflate(next, this.window)) return this.#deflate(next)
+      else this.#pass(next.length, next)
     }
-    return !this.writableNeedDrain
+    this.#isBusy = false
+    for (const listener of this.#listeners.splice(0)) {
+      if (super.writableNeedDrain) super.once('drain', listener)
+      else listener()
+    }
   }
 
-  once(_event: 'drain', listener: () => void): void {
-    this.#listeners.push(listener)
+  #deflate(bytes: Buffer): void {
+    this.#isBusy = true
+    deflateFrame(bytes, this.window, frame => {
+      this.#pass(bytes.length, frame)
+      this.#goOn()
+    })
   }
 
-  #sent(bytes: number): void {
-    this.#unsent -= bytes
-    this.taken += bytes
-    if (this.#unsent === 0) for (const listener of this.#listeners.splice(0)) listener()
+  #pass(waited: number, frame: Buffer): void {
+    this.#waiting -= waited
+    super.write(frame)
   }
 }

@@ -85,10 +85,16 @@ export function unchunk(received: string): { readonly text: string; readonly com
   }
 }
 
-/** Everything of a chunked stream, when its connection has closed. */
+/** Everything of a chunked stream, when its final chunk has come, or its connection has closed. */
 export async function wholeStream(peer: RawPeer): Promise<{ readonly text: string; readonly complete: boolean }> {
-  await peer.closed
-  return unchunk(peer.received)
+  let isClosed = false
+  peer.closed.then(() => {
+    isClosed = true
+  })
+  return eventually('the stream is over', () => {
+    const heard = unchunk(peer.received)
+    return heard.complete || isClosed ? heard : undefined
+  })
 }
 
 /** What a real parser makes of an event stream. */

@@ -2,7 +2,7 @@
 import type { Codec, RegistryEvent } from '../../src/connections/codec.js'
 import { Connection, type ConnectionPlan } from '../../src/connections/connection.js'
 import { LiveConnections } from '../../src/connections/live.js'
-import type { Sink } from '../../src/connections/send-queue.js'
+import type { Sink } from '../../src/connections/sink.js'
 import type { LogRetention, Notice, Page, Place } from '../../src/index.js'
 import {
   ConnectionRegistry,

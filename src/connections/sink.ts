@@ -1,0 +1,31 @@
+import { runOutside } from '../pipeline/current.js'
+
+/** Where a connection's bytes go: a socket, or whatever stands before one. */
+export interface Sink {
+  write(bytes: Buffer): boolean
+  /** Writes what nothing follows in this turn: there is no use in waiting for more. */
+  writeLast?(bytes: Buffer): boolean
+  readonly writableLength: number
+  readonly writableNeedDrain: boolean
+  /** Bytes that it takes before it asks to wait for `drain`. */
+  readonly writableHighWaterMark: number
+  once(event: 'drain', listener: () => void): unknown
+  cork?(): void
+  uncork?(): void
+}
+
+/** Corked in this turn of the event loop. */
+let corked = new Set<Sink>()
+
+/** What is written to a sink until this turn of the event loop is over leaves in one write. */
+export function corkForTurn(sink: Sink): void {
+  if (corked.has(sink)) return
+  sink.cork?.()
+  if (corked.add(sink).size === 1) runOutside(() => setImmediate(uncork))
+}
+
+function uncork(): void {
+  const sinks = corked
+  corked = new Set()
+  for (const sink of sinks) sink.uncork?.()
+}
