@@ -4,11 +4,17 @@ import { spawnSync } from 'node:child_process'
 
 const http = ['http', 'routes', 'start']
 const streams = ['sse', 'generator']
+const ours = ['rooms', 'beside']
 const sockets = ['ws', 'echo']
 
 const all = [
-  { name: 'bare', title: 'bare Node.js', file: 'bare', serves: [...http, ...streams, ...sockets, 'upload'] },
-  { name: 'palomino', title: 'Palomino', file: 'palomino', serves: [...http, ...streams, ...sockets, 'upload'] },
+  { name: 'bare', title: 'bare Node.js', file: 'bare', serves: [...http, ...streams, ...sockets, ...ours, 'upload'] },
+  {
+    name: 'palomino',
+    title: 'Palomino',
+    file: 'palomino',
+    serves: [...http, ...streams, ...sockets, ...ours, 'upload'],
+  },
   {
     name: 'fastify',
     title: 'Fastify',
@@ -45,8 +51,9 @@ function hasCompiler() {
 
 /** Those of a workload: the bare one twice, to show the noise; `against` is another build of Palomino. */
 export function contestantsOf(workload, { palomino, against }) {
-  const { serve, without = [], asks = {}, best = false } = workload
-  const entries = all.filter(({ name, serves }) => serves.includes(serve) && !without.includes(name))
+  const { serve, without = [], only, asks = {}, best = false } = workload
+  const takesPart = name => !without.includes(name) && only?.includes(name) !== false
+  const entries = all.filter(({ name, serves }) => serves.includes(serve) && takesPart(name))
   const [bare, ...others] = entries
   const again = { ...bare, name: 'bare-again', title: `${bare.title}, again` }
   const made = best ? entries.filter(entry => entry.best).map(bestCase) : []
