@@ -64,9 +64,11 @@ async function measure(name, workload, share) {
     rounds: roundsOf(kind),
   }
   if (points === undefined) {
-    const sampled = await sample(name, kind, fitted({ ...workload, hold: Number(values.hold) }), share)
+    const fit = fitted({ ...workload, hold: Number(values.hold) })
+    const sampled = await sample(name, kind, fit, share)
     if (sampled === undefined) return
-    results.workloads[name] = { title, unit, ...how, ...sampled }
+    const isLess = fit.connections < workload.connections
+    results.workloads[name] = { title: isLess ? `${title} (here ${fit.connections})` : title, unit, ...how, ...sampled }
   } else {
     const sizes = []
     for (const at of points) {
