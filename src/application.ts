@@ -7,15 +7,12 @@ import type { OpenEventLog } from './connections/event-log.js'
 import { LiveConnections } from './connections/live.js'
 import { MemoryEventLog } from './connections/memory-event-log.js'
 import { ConnectionRegistry } from './connections/registry.js'
-import type { ConnectionServing } from './connections/serving.js'
-import type { AbstractClass, Class, Token } from './declare/metadata.js'
+import type { AbstractClass, Token } from './declare/metadata.js'
 import { listOf, withDefaults } from './declare/options.js'
-import { bodyReader } from './http/body.js'
-import { refuse, sendReply } from './http/reply.js'
+import { serveWith } from './exchanges.js'
 import { defaultLogger, type Logger } from './logger.js'
 import { type ApplicationOptions, dispatchOptions, optionProblems } from './options.js'
 import { compileArrivals } from './pipeline/arrival.js'
-import { Upgrade } from './pipeline/reply.js'
 import { openRegistryLog } from './registry-log.js'
 import type { Route } from './routing/table.js'
 import { type Compiled, compileRoutes } from './server/compile.js'
@@ -35,8 +32,7 @@ import { Listeners } from './server/listeners.js'
 import { onSignals } from './server/signals.js'
 import type { TlsOptions } from './server/tls.js'
 import { warningsOf } from './server/warnings.js'
-import { upgradeRequired } from './websocket/upgrade.js'
-import { type Construct, Container } from './wiring/container.js'
+import { Container } from './wiring/container.js'
 import { within } from './wiring/patience.js'
 import type { Workers } from './workers/workers.js'
 
@@ -201,20 +197,18 @@ export class Application {
     this.#over = over
   }
 
-  /** Makes the singletons, starts the registries' logs, runs `onStart`, compiles the routes. @internal */
+  /** Starts, step by step. @internal */
   async start(): Promise<void> {
+    // 1. The singletons are made, each behind what it needs.
     await this.#container.make(this.blueprint.order)
+    // 2. The registries follow their logs.
     for (const registry of this.#container.all<ConnectionRegistry>(ConnectionRegistry))
       await this.#startRegistry(registry)
+    // 3. `onStart` runs, in the order in which they were made.
     await this.#container.start()
-    const { closingSlash = 'ignore', origins = [] } = this.options
-    const serving = this.#serving(() => compiled)
-    const compiled: Compiled = await compileRoutes(this.routes, serving, { closingSlash, origins })
-    const get = <T>(token: Token<T>) => this.#container.get(token)
-    const vitals = { live: this.#live, registries: this.#registries, get, logger: this.logger }
-    const health = Health.of(this.options.health, vitals)
-    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
-    this.#dispatcher = new Dispatcher(compiled, serving, dispatching)
+    // 4. The routes are compiled, and from here on found.
+    this.#dispatcher = await this.#compile()
+    // 5. What is allowed, and yet likely to be a mistake, is told.
     for (const warning of warningsOf(this.routes)) this.logger.warn(warning)
   }
 
@@ -225,29 +219,21 @@ export class Application {
     await registry.start({ ...opened, logger: this.logger })
   }
 
-  #serving(compiled: () => Compiled): ConnectionServing {
-    const logger = this.logger
-    return {
-      logger,
-      live: this.#live,
-      problems: [],
-      readBody: bodyReader(this.options.uploads),
-      resolve: <T>(token: Class<T>) => this.#container.get<T>(token as Token<T>),
-      construct: owner =>
-        this.#container.construct(owner as Class, this.blueprint.needs.get(owner) ?? []) as ReturnType<
-          ConnectionServing['construct']
-        > &
-          Construct,
-      refuse: (context, error) => refuse(context, error, logger),
-      reply(context, value, fail = error => refuse(context, error, logger)) {
-        if (!(value instanceof Upgrade)) return sendReply(context, value, logger, fail)
-        const serve = compiled().upgrades.get(value.to)
-        if (context.upgradeHead === undefined) return fail(upgradeRequired(context.request))
-        if (serve === undefined)
-          return fail(new Error(`${context.route.name} upgrades to ${value.to.name}, which it does not list`))
-        serve(context, context.upgradeHead)
-      },
-    }
+  async #compile(): Promise<Dispatcher> {
+    const { closingSlash = 'ignore', origins = [], uploads } = this.options
+    let compiled: Compiled | undefined
+    const { blueprint, logger } = this
+    const parts = { blueprint, container: this.#container, live: this.#live, logger, uploads }
+    const serving = serveWith({ ...parts, compiled: () => compiled })
+    compiled = await compileRoutes(this.routes, serving, { closingSlash, origins })
+    const health = Health.of(this.options.health, this.#vitals())
+    const dispatching = { ...dispatchOptions(this.options), ...compileArrivals(this.options), health }
+    return new Dispatcher(compiled, serving, dispatching)
+  }
+
+  #vitals() {
+    const get = <T>(token: Token<T>) => this.#container.get(token)
+    return { live: this.#live, registries: this.#registries, get, logger: this.logger }
   }
 
   /**
@@ -276,15 +262,18 @@ export class Application {
   }
 
   async #close(options: LeaveOptions): Promise<void> {
+    // 1. Balancers turn away, listeners close, connections drain; at the deadline what is left is cut.
     await leave(this.#live, this.#listeners, options)
     this.#live.gone = true
     const patience = Math.max(options.deadline, STOP_PATIENCE)
-    const logs = this.#registries.map(
-      registry => () => within(patience, `the log of ${registry.constructor.name}`, () => registry.stop()),
-    )
     const failures: unknown[] = []
-    for (const stop of [...logs, () => this.#container.stop(patience)])
-      await stop().catch(error => failures.push(error))
+    const attempt = (stop: () => Promise<unknown>) => stop().catch(error => failures.push(error))
+    // 2. The registries' logs stop, and what was sent is in them.
+    for (const registry of this.#registries)
+      await attempt(() => within(patience, `the log of ${registry.constructor.name}`, () => registry.stop()))
+    // 3. `onStop` and disposal, in reverse.
+    await attempt(() => this.#container.stop(patience))
+    // 4. The first failure is the caller's; all had their turn.
     if (failures.length > 0) throw failures[0]
   }
 

@@ -20,6 +20,9 @@ export interface HttpErrorOptions {
   readonly cause?: unknown
 }
 
+/** One for all errors that have no fields, or no extensions, of their own. */
+const NONE = Object.freeze({})
+
 /**
  * An error that the peer may hear of: its status, its message and its extensions are sent as
  * `application/problem+json`. It may be thrown, and it may be returned.
@@ -39,8 +42,8 @@ export class HttpError extends Error {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(`HttpError takes a status from 400 to 599, not ${status}`)
     }
-    this.headers = options.headers ?? {}
-    this.extensions = options.extensions ?? {}
+    this.headers = options.headers ?? NONE
+    this.extensions = options.extensions ?? NONE
     this.type = options.type ?? 'about:blank'
   }
 
@@ -48,7 +51,7 @@ export class HttpError extends Error {
     const title = STATUS_CODES[this.status] ?? 'Error'
     const detail = this.message === '' ? {} : { detail: this.message }
     const members = { type: this.type, title, status: this.status, ...detail }
-    return { ...members, ...this.extensions, ...members }
+    return this.extensions === NONE ? members : { ...members, ...this.extensions, ...members }
   }
 }
 

@@ -14,7 +14,7 @@ const RANKS = [
   ['server/', 'describe/'],
   ['workers/'],
   ['options.ts', 'blueprint.ts'],
-  ['registry-log.ts'],
+  ['registry-log.ts', 'exchanges.ts'],
   ['application.ts', 'publisher.ts'],
   ['processes.ts'],
   ['bootstrap.ts'],

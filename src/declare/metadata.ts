@@ -212,10 +212,17 @@ function mergeMember(inherited: MemberDeclaration | undefined, own: MemberDeclar
 
 export function addSurroundings(outer: Surroundings, inner: Surroundings): Surroundings {
   return {
-    guards: [...outer.guards, ...inner.guards],
-    interceptors: [...outer.interceptors, ...inner.interceptors],
-    errorMappers: [...outer.errorMappers, ...inner.errorMappers],
+    guards: addLists(outer.guards, inner.guards),
+    interceptors: addLists(outer.interceptors, inner.interceptors),
+    errorMappers: addLists(outer.errorMappers, inner.errorMappers),
   }
+}
+
+/** One for all that nothing surrounds, which are most of a large table. */
+const nobody: readonly unknown[] = Object.freeze([])
+
+function addLists(outer: readonly unknown[], inner: readonly unknown[]): readonly unknown[] {
+  return outer.length + inner.length === 0 ? nobody : [...outer, ...inner]
 }
 
 /** A method of a class or of its ancestors, found without running a getter. */

@@ -107,6 +107,7 @@ function tooLarge(limit: number): Error {
 
 /** @throws HttpError 415 for a type that is not read without being asked for, and for other charsets than UTF-8 */
 function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' | 'multipart' {
+  if (contentType === 'application/json') return 'json'
   const [type = '', ...parameters] = (contentType ?? '')
     .toLowerCase()
     .split(';')

@@ -1,7 +1,7 @@
 /** What goes out behind a head: as it is, or compressed. */
 import type { ServerResponse } from 'node:http'
 import type { Coding } from '../declare/routes.js'
-import { chooseCoding, type Encoder, openEncoder, weaken } from '../pipeline/coding.js'
+import { chooseCoding, type Encoder, offeredFor, openEncoder, weaken } from '../pipeline/coding.js'
 import { isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import { dropField, fieldOf, type Head, setField, writeHead } from './head.js'
@@ -18,7 +18,8 @@ export function codingOf({ response, route }: RequestContext, head: Head, size?:
 
 /** Chooses the coding, and makes the head speak of it. */
 export function encodeHead(context: RequestContext, head: Head, size?: number): Coding | undefined {
-  const { response } = context
+  const { response, route } = context
+  if (offeredFor(response, route.options.compression) === false) return undefined
   const coding = codingOf(context, head, size)
   if (coding === undefined) return undefined
   setField(head, 'Content-Encoding', coding)

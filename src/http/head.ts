@@ -23,10 +23,11 @@ const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
 export function writeHead(response: ServerResponse, { status, headers }: Head): void {
   if (!Number.isInteger(status) || status < 200 || status > 599)
     throw new RangeError(`${status} is no status of a reply: give a whole number from 200 to 599`)
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name]
     validateHeaderName(name)
     validateHeaderValue(name, value as string)
-    if (LISTS.has(name.toLowerCase()) && response.hasHeader(name))
+    if (response.hasHeader(name) && LISTS.has(name.toLowerCase()))
       headers[name] = [...new Set([response.getHeader(name), value].flat().map(String))]
   }
   response.writeHead(status, headers)
@@ -41,7 +42,7 @@ export function setField({ headers }: Head, name: string, value: string | number
 export function dropField(response: ServerResponse, { headers }: Head, name: string): void {
   const given = nameOf(headers, name)
   if (given !== undefined) delete headers[given]
-  response.removeHeader(name)
+  if (response.hasHeader(name)) response.removeHeader(name)
 }
 
 /** The value of a field, from the head or from what middleware set. */
@@ -50,6 +51,9 @@ export function fieldOf(response: ServerResponse, { headers }: Head, name: strin
   return given === undefined ? response.getHeader(name) : headers[given]
 }
 
+/** How a field is written in a head, mostly as it is asked for. */
 function nameOf(headers: OutgoingHttpHeaders, name: string): string | undefined {
-  return Object.keys(headers).find(key => key.toLowerCase() === name.toLowerCase())
+  if (Object.hasOwn(headers, name)) return name
+  for (const key in headers) if (key.length === name.length && key.toLowerCase() === name.toLowerCase()) return key
+  return undefined
 }

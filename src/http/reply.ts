@@ -12,9 +12,10 @@ import type { Fail } from '../pipeline/serving.js'
 import { encodeHead } from './content.js'
 import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
-import { dropField, fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 import { readWeb } from './web-body.js'
+import { type Content, writeWhole } from './whole.js'
 
 /**
  * Writes what a handler answered. `fail` hears what goes wrong later, in a source that is sent item by item.
@@ -47,9 +48,6 @@ function setCookies(context: RequestContext, { cookies }: Reply, source: Source 
   }
 }
 
-/** Text is left as it is: in one piece with the head it is one write. */
-type Content = string | Buffer
-
 /** A whole body, and the media type that it has unless the reply says its own. */
 function encode(body: unknown, handler: string): [Content | undefined, string | undefined] {
   if (body === undefined) return [undefined, undefined]
@@ -72,34 +70,18 @@ function toText(body: unknown, handler: string): string {
 /** Compressed where that was agreed on; the head says so for HEAD, too, but for the length (RFC 9110 §9.3.2). */
 function writeEncoded(context: RequestContext, head: Head, body: Content | undefined, fail: Fail): void {
   const { response, method } = context
-  if (body === undefined || !hasContent(head.status)) return writeWhole(context, head, body)
+  if (body === undefined || !hasContent(head.status)) return writeWhole(response, head, body)
   const coding = encodeHead(context, head, Buffer.byteLength(body))
-  if (coding === undefined) return writeWhole(context, head, body)
+  if (coding === undefined) return writeWhole(response, head, body)
   if (method === 'HEAD') {
     writeHead(response, head)
     return void response.end()
   }
   compressWhole(Buffer.from(body as string), coding)
     .then(compressed => {
-      if (!isOver(response)) writeWhole(context, head, compressed)
+      if (!isOver(response)) writeWhole(response, head, compressed)
     })
     .catch(fail)
-}
-
-/** What is whole has a length, and is not chunked, as what came from elsewhere with its fields may say (RFC 9112 §6.2). */
-function writeWhole({ response }: RequestContext, head: Head, body: Content | undefined): void {
-  const content = hasContent(head.status) ? body : undefined
-  dropField(response, head, 'Transfer-Encoding')
-  if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', Buffer.byteLength(content ?? ''))
-  const isWritten = typeof content !== 'string' || isAscii(response, head)
-  writeHead(response, head)
-  response.end(isWritten ? content : Buffer.from(content as string))
-}
-
-/** Node.js writes text in one piece with its head, and so in UTF-8, which only fields in ASCII are the same in (RFC 9110 §5.5). */
-function isAscii(response: ServerResponse, { headers }: Head): boolean {
-  const values = [...Object.values(headers), ...response.getHeaderNames().map(name => response.getHeader(name))]
-  return values.every(value => typeof value === 'number' || !/[\x80-\xff]/.test(String(value)))
 }
 
 /**
@@ -109,12 +91,12 @@ function isAscii(response: ServerResponse, { headers }: Head): boolean {
  */
 export function refuse(context: RequestContext, error: unknown, logger: Logger): void {
   const { response, method } = context
-  const name = nameExchange(context.route, context)
+  const name = () => nameExchange(context.route, context)
   const answer = error instanceof Refusal ? error.reply : error
   const isMeant = answer instanceof Reply || answer instanceof HttpError
-  if (!isMeant) logger.error(`${method} ${name} failed`, error)
+  if (!isMeant) logger.error(`${method} ${name()} failed`, error)
   else if (answer instanceof HttpError && answer.cause !== undefined)
-    logger[answer.status < 500 ? 'warn' : 'error'](`${method} ${name} answered ${answer.status}`, answer)
+    logger[answer.status < 500 ? 'warn' : 'error'](`${method} ${name()} answered ${answer.status}`, answer)
   if (response.headersSent && !response.writableEnded) return cut(response)
   const tell = (refusal: HttpError | Reply) => {
     if (refusal instanceof Reply) return sendReply(context, refusal, logger, late => refuse(context, late, logger))
@@ -123,7 +105,7 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
   try {
     tell(isMeant ? answer : new HttpError(500))
   } catch (unwritable) {
-    logger.error(`${method} ${name}: its refusal cannot be written`, unwritable)
+    logger.error(`${method} ${name()}: its refusal cannot be written`, unwritable)
     tell(new HttpError(500))
   }
 }
@@ -143,5 +125,5 @@ function writeProblem(context: RequestContext, { status, headers, problem }: Htt
   for (const name of response.getHeaderNames()) if (OF_THE_BODY.test(name)) response.removeHeader(name)
   const head = { status, headers: { ...headers } as OutgoingHttpHeaders }
   setField(head, 'Content-Type', 'application/problem+json')
-  writeWhole(context, head, JSON.stringify(problem))
+  writeWhole(response, head, JSON.stringify(problem))
 }

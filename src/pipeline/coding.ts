@@ -62,6 +62,12 @@ export function offerCompression(response: ServerResponse, options: CompressionO
   offers.set(response, options)
 }
 
+/** What is said of compressing an answer: by its route, or else by the application. */
+export function offeredFor(response: ServerResponse, ofRoute: unknown): CompressionOptions | boolean {
+  const offered = ofRoute === undefined || ofRoute === true ? (offers.get(response) ?? ofRoute) : ofRoute
+  return (offered ?? false) as CompressionOptions | boolean
+}
+
 /** An answer that is about to be written, as far as compressing it is concerned. */
 export interface Encodable {
   readonly response: ServerResponse
@@ -82,8 +88,7 @@ const PARTIAL: ReadonlySet<number> = new Set([204, 205, 206, 304, 416])
  * are told so, whatever comes of it. A peer that refuses `identity` gets what is small compressed, too.
  */
 export function chooseCoding({ response, status, field, length, options }: Encodable): Coding | undefined {
-  const offered = options === undefined || options === true ? (offers.get(response) ?? options) : options
-  const given = (offered ?? false) as CompressionOptions | boolean
+  const given = offeredFor(response, options)
   if (given === false || PARTIAL.has(status) || !isEncodable(field)) return undefined
   addVary(response, 'Accept-Encoding')
   const { threshold = THRESHOLD, encodings = here } = given === true ? {} : given

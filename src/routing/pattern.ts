@@ -75,6 +75,7 @@ function parse(text: string): ParsedPattern {
 
 /** Splits at slashes, but not at those inside the parentheses of a regular expression. */
 function splitPattern(text: string): string[] {
+  if (!/[(\\]/.test(text)) return text === '' || text === '/' ? [] : text.slice(1).split('/')
   const parts: string[] = []
   let depth = 0
   let inClass = false
@@ -88,7 +89,7 @@ function splitPattern(text: string): string[] {
       part = ''
     } else part += char
   }
-  return text === '' || text === '/' ? [] : [...parts, part]
+  return [...parts, part]
 }
 
 /** What of a path stands behind a prefix that it matched: as many segments fewer as the prefix has. */

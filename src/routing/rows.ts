@@ -117,11 +117,13 @@ function methodRow(
     member,
     status: said.status,
     params: said.params,
-    messages: [],
-    registries: [],
+    messages: none,
+    registries: none,
     options: { ...route.options },
   })
 }
+
+const none: readonly never[] = Object.freeze([])
 
 /** What is no path has been told as a problem. */
 function textOf(path: unknown): string {

@@ -61,6 +61,8 @@ interface Arrival {
 /** Finds the route of each exchange, and runs it. */
 export class Dispatcher {
   readonly #map: Endpoint['map']
+  /** The 404 of a path that leads nowhere: one for all, unless somebody may be told of it, and keep it or change it. */
+  readonly #nowhere: () => Error
 
   constructor(
     private readonly compiled: Compiled,
@@ -69,6 +71,8 @@ export class Dispatcher {
   ) {
     const surroundings = { ...noSurroundings, errorMappers: options.errorMappers }
     this.#map = compileEndpoint(surroundings, () => [], serving.resolve).map
+    const nowhere = withoutStack(() => notFound())
+    this.#nowhere = options.errorMappers.length === 0 ? () => nowhere : () => withoutStack(() => notFound())
   }
 
   handle(request: IncomingMessage, response: ServerResponse, next?: Next): void {
@@ -153,17 +157,18 @@ export class Dispatcher {
 
   #route(arrival: Arrival): void {
     const { url = '/', method = 'GET', headers } = arrival.request
-    const { path } = readTarget(url)
+    const target = readTarget(url)
+    const { path } = target
     const negotiated = () => addVary(arrival.response, 'Accept')
     try {
       const pick = pickFor(method, headers.accept, negotiated)
       const paths = this.compiled.lookup.at(arrival.front)
       const match = path === '*' ? undefined : paths.find(path, pick)
-      if (match === undefined) return this.#miss(this.#context(unmatched, arrival), arrival)
+      if (match === undefined) return this.#miss(this.#context(unmatched, arrival, target), target, arrival)
       const { endpoint, params } = match
       if (endpoint.kind === 'websocket') return
       if (this.serving.live.gone) throw goingAway()
-      const context = this.#context(endpoint.route, arrival, params)
+      const context = this.#context(endpoint.route, arrival, target, params)
       runIn(context.scope, () => endpoint.serve(context))
     } catch (error) {
       this.#refuse(this.#context(unmatched, arrival), error)
@@ -172,7 +177,8 @@ export class Dispatcher {
 
   #upgrade(arrival: Arrival, head: Buffer): void {
     try {
-      const { path } = readTarget(arrival.request.url ?? '/')
+      const target = targetOf(arrival)
+      const { path } = target
       const match = this.compiled.lookup.at(arrival.front).find(path, pickUpgrade)
       if (match === undefined) {
         if (arrival.next !== undefined) return leave(arrival.response, arrival.next)
@@ -180,7 +186,7 @@ export class Dispatcher {
       }
       if (this.serving.live.gone) throw goingAway()
       const { endpoint, params } = match
-      const context = this.#context(endpoint.route, arrival, params)
+      const context = this.#context(endpoint.route, arrival, target, params)
       runIn(context.scope, () => {
         if (endpoint.kind === 'websocket') endpoint.serveUpgrade(context, head)
         else endpoint.serve(context)
@@ -190,8 +196,13 @@ export class Dispatcher {
     }
   }
 
-  #context(route: Route, { request, response, upgradeHead, front }: Arrival, params: Params = {}): RequestContext {
-    const target = readTarget(request.url ?? '/')
+  #context(
+    route: Route,
+    arrival: Arrival,
+    target: RequestTarget = targetOf(arrival),
+    params: Params = NO_PARAMS,
+  ): RequestContext {
+    const { request, response, upgradeHead, front } = arrival
     const context = new RequestContext(route, request, response, params, target, this.options.bodyLimit, front)
     context.upgradeHead = upgradeHead
     if (this.options.asyncContext) context.scope = new Scope(context)
@@ -200,13 +211,13 @@ export class Dispatcher {
   }
 
   /** No route takes the request: why not, and what would (RFC 9110 §9.3.7, §15.5.5, §15.5.6). */
-  #miss(context: RequestContext, { request, next, front }: Arrival): void {
+  #miss(context: RequestContext, target: RequestTarget, { request, next, front }: Arrival): void {
     const { method } = context
-    const { path, queryString } = readTarget(request.url ?? '/')
+    const { path } = target
     const tell = (status: number, headers: ReplyOptions['headers'] = {}) =>
       this.serving.reply(context, reply(undefined, { status, headers }))
     const paths = this.compiled.lookup.at(front)
-    const elsewhere = this.#redirected({ path, queryString }, method, paths)
+    const elsewhere = this.#redirected(target, method, paths)
     if (elsewhere !== undefined) return tell(308, { Location: elsewhere })
     if (next !== undefined) return next()
     if (path === '*' && method === 'OPTIONS') return tell(204)
@@ -229,7 +240,7 @@ export class Dispatcher {
   /** 404, or 406 where the path has routes in versions that the request's header fields do not ask for (RFC 9110 §15.5.7). */
   #notHere(front: Front, path: string, pick: Pick, detail = ''): Error {
     const versions = path === '*' ? [] : this.compiled.lookup.versions(front, path, pick)
-    if (versions.length === 0) return withoutStack(() => notFound(detail))
+    if (versions.length === 0) return detail === '' ? this.#nowhere() : withoutStack(() => notFound(detail))
     const asked = front.version === undefined ? 'no version is asked for' : 'there is no such version'
     return notAcceptable(`${asked}; here are ${versions.join(', ')}`, { extensions: { versions } })
   }
@@ -253,6 +264,11 @@ export class Dispatcher {
 }
 
 const NOTHING = Buffer.alloc(0)
+const NO_PARAMS: Params = Object.freeze({})
+
+function targetOf({ request }: Arrival): RequestTarget {
+  return readTarget(request.url ?? '/')
+}
 
 /** Gives the socket back as it came, for the application that this one is mounted in. */
 function leave(response: ServerResponse, next: Next): void {

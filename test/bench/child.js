@@ -3,7 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
 /** Milliseconds to wait for an answer. */
-const PATIENCE = 30_000
+const PATIENCE = 120_000
 
 export class Child {
   #asked = new Map()

@@ -5,11 +5,17 @@ import { isInstalled } from './programs.js'
 
 const http = ['http', 'routes', 'start']
 const streams = ['sse', 'generator']
+const ours = ['rooms', 'beside']
 const sockets = ['ws', 'echo']
 
 const all = [
-  { name: 'bare', title: 'bare Node.js', file: 'bare', serves: [...http, ...streams, ...sockets, 'upload'] },
-  { name: 'palomino', title: 'Palomino', file: 'palomino', serves: [...http, ...streams, ...sockets, 'upload'] },
+  { name: 'bare', title: 'bare Node.js', file: 'bare', serves: [...http, ...streams, ...sockets, ...ours, 'upload'] },
+  {
+    name: 'palomino',
+    title: 'Palomino',
+    file: 'palomino',
+    serves: [...http, ...streams, ...sockets, ...ours, 'upload'],
+  },
   {
     name: 'fastify',
     title: 'Fastify',
@@ -56,8 +62,9 @@ function hasCompiler() {
 
 /** Those of a workload: the bare one twice, to show the noise; `against` is another build of Palomino. */
 export function contestantsOf(workload, { palomino, against }) {
-  const { serve, without = [], asks = {}, best = false } = workload
-  const entries = all.filter(({ name, serves }) => serves.includes(serve) && !without.includes(name))
+  const { serve, without = [], only, asks = {}, best = false } = workload
+  const takesPart = name => !without.includes(name) && only?.includes(name) !== false
+  const entries = all.filter(({ name, serves }) => serves.includes(serve) && takesPart(name))
   const bare = entries.filter(({ name }) => name === 'bare')
   const again = bare.map(entry => ({ ...entry, name: 'bare-again', title: `${entry.title}, again` }))
   const others = entries.filter(({ name }) => name !== 'bare')

@@ -55,6 +55,6 @@ function bar({ name, title }, value, length, y) {
   )
 }
 
-function escapeText(text) {
+export function escapeText(text) {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }

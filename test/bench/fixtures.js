@@ -44,6 +44,13 @@ export function eventData(bytes) {
   }
 }
 
+/** The rooms of the stream with this number: the one of all, and of the others each thousandth. */
+export function roomsOf(stream, count) {
+  const others = []
+  for (let room = stream % 1000; room < count - 1; room += 1000) others.push(`room${room}`)
+  return ['all', ...others]
+}
+
 /** How many events `/tokens` streams. */
 export const TOKENS = 20
 

@@ -16,6 +16,11 @@ answerQuestions({
     await opened.connect(count)
   },
   run: ({ name, milliseconds }) => loads.get(name).run(milliseconds),
+  async churn({ name, count }) {
+    const crowd = loads.get(name)
+    await crowd.churn(count)
+    if (crowd.failure !== undefined) throw crowd.failure
+  },
   /** Arms the count; `arrived` answers when all are there. */
   expect({ name, times }) {
     expected = loads.get(name).expect(times)

@@ -1,20 +1,24 @@
 /** Writes README.md's tables and results.svg from results/latest.json: `npm run bench -- report`. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { drawResults } from './draw.js'
+import { drawScales } from './draw-scales.js'
 import { units } from './summary.js'
 import { judge, targets } from './targets.js'
 import { workloads } from './workloads.js'
 
 const here = name => new URL(name, import.meta.url)
 const results = JSON.parse(await readFile(here('results/latest.json'), 'utf8'))
-const measured = Object.keys(workloads)
+const all = Object.keys(workloads)
   .filter(name => name in results.workloads)
   .map(name => ({ name, ...results.workloads[name] }))
+const measured = all.filter(({ points }) => points === undefined)
+const scales = all.filter(({ points }) => points !== undefined)
 
 const readme = await readFile(here('README.md'), 'utf8')
-const parts = { targets: targetTable(), results: resultTables(), versions: versions() }
+const parts = { targets: targetTable(), scales: scaleTables(), results: resultTables(), versions: versions() }
 await writeFile(here('README.md'), Object.entries(parts).reduce(put, readme))
 await writeFile(here('results/results.svg'), drawResults(measured))
+await writeFile(here('results/scales.svg'), drawScales(scales))
 
 function put(text, [name, part]) {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`]
@@ -38,6 +42,28 @@ function targetTable() {
     }),
   )
   return table(['workload', 'target', 'measured', 'reached?'], rows)
+}
+
+/** What each size costs Palomino, and how often bare Node.js. */
+function scaleTables() {
+  return scales
+    .map(({ name, title, unit, over, points }) => {
+      const ours = points.map(({ contestants }) => contestants.find(contestant => contestant.name === 'palomino'))
+      const figures = ['cpu', 'opening', 'rss'].filter(figure =>
+        ours.some(each => each !== undefined && figure in each),
+      )
+      const rows = figures.map(figure => [
+        units[figure],
+        ...points.map(({ contestants }, index) => {
+          const bare = contestants.find(contestant => contestant.name === 'bare')?.[figure]
+          const value = ours[index]?.[figure] ?? ''
+          return bare === undefined ? value : `${value} (${(value / bare).toFixed(2)} ×)`
+        }),
+      ])
+      const sizes = points.map(({ at }) => at)
+      return `#### \`${name}\`: ${title}\n\nCPU time is per ${unit}; in parentheses beside bare Node.js.\n\n${table([over, ...sizes], rows)}`
+    })
+    .join('\n\n')
 }
 
 function resultTables() {

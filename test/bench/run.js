@@ -20,10 +20,14 @@ const { values } = parseArgs({
     palomino: { type: 'string', default: resolve(here, '../..') },
     against: { type: 'string' },
     threshold: { type: 'string', default: '0.15' },
+    hold: { type: 'string', default: '10' },
     profile: { type: 'string' },
     out: { type: 'string' },
   },
 })
+
+/** What a process has open besides its connections. */
+const SPARE_FILES = 200
 
 const builds = { palomino: buildOf(values.palomino), against: values.against && buildOf(values.against) }
 const profile = values.profile && resolve(values.profile)
@@ -49,43 +53,69 @@ function shareOf(left) {
   return (Number(values.minutes) * 60_000 - performance.now()) / left
 }
 
-/** As many passes, each in fresh processes, as were asked for and fit into the share; one at the least. */
+/** A workload, or each of its sizes; what it is takes its place in the results. */
 async function measure(name, workload, share) {
   const kind = await import(`./kinds/${workload.kind}.js`)
+  const { title, unit, over, points } = workload
+  const how = {
+    measured: new Date().toISOString(),
+    build: commitOf(values.palomino),
+    machine: machine(),
+    rounds: roundsOf(kind),
+  }
+  if (points === undefined) {
+    const fit = fitted({ ...workload, hold: Number(values.hold) })
+    const sampled = await sample(name, kind, fit, share)
+    if (sampled === undefined) return
+    const isLess = fit.connections < workload.connections
+    results.workloads[name] = { title: isLess ? `${title} (here ${fit.connections})` : title, unit, ...how, ...sampled }
+  } else {
+    const sizes = []
+    for (const at of points) {
+      const size = { ...workload, ...workload.at(at) }
+      const fit = fitted(size)
+      const sampled = await sample(`${name} at ${at}`, kind, fit, share / points.length)
+      const isLess = fit.connections < size.connections
+      if (sampled !== undefined && sampled.contestants.length > 0)
+        sizes.push({ at: isLess ? fit.connections : at, ...sampled })
+    }
+    results.workloads[name] = { title, unit, over, ...how, points: sizes }
+  }
+  measured.push(name)
+  await save()
+}
+
+/** With as many connections as there may be open files. */
+function fitted(workload) {
+  const most = openFiles() - SPARE_FILES
+  return workload.connections > most ? { ...workload, connections: most } : workload
+}
+
+/** As many passes, each in fresh processes, as were asked for and fit into the share; one at the least. */
+async function sample(name, kind, workload, share) {
   const entries = contestantsOf(workload, builds).filter(entry => isWanted(entry.name) && canRun(name, entry))
-  const needed = (workload.connections ?? 64) * (kind.alone || workload.alone ? 1 : entries.length) + 200
+  const needed = (workload.connections ?? 64) * (kind.alone || workload.alone ? 1 : entries.length) + SPARE_FILES
   if (needed > openFiles()) {
     console.error(`SKIPPED: ${name} needs ${needed} open files, and there may be ${openFiles()}: raise ulimit -n`)
-    return
+    return undefined
   }
   const began = performance.now()
   const samples = new Map(entries.map(entry => [entry.name, []]))
-  let passes = 0
-  const fits = () => passes === 0 || ((performance.now() - began) / passes) * (passes + 1) < share
-  for (; passes < Number(values.processes) && fits(); passes++) {
+  let processes = 0
+  const fits = () => processes === 0 || ((performance.now() - began) / processes) * (processes + 1) < share
+  for (; processes < Number(values.processes) && fits(); processes++) {
     if (kind.alone || workload.alone) {
       for (const entry of shuffled(entries)) await takeTurns(kind, workload, [entry], samples)
     } else {
       await takeTurns(kind, workload, entries, samples)
     }
   }
-  const { title, unit } = workload
   const seconds = Math.round((performance.now() - began) / 1000)
   const contestants = entries
     .filter(entry => samples.get(entry.name).length > 0)
     .map(entry => ({ name: entry.name, title: entry.title, ...summarize(samples.get(entry.name)) }))
-  const build = commitOf(values.palomino)
-  const how = {
-    measured: new Date().toISOString(),
-    build,
-    machine: machine(),
-    processes: passes,
-    rounds: roundsOf(kind),
-  }
-  results.workloads[name] = { title, unit, ...how, seconds, contestants }
-  measured.push(name)
-  console.log(`\n${name}: ${title} (${seconds} s)\n${formatTable(contestants)}`)
-  await save()
+  console.log(`\n${name}: ${workload.title} (${seconds} s)\n${formatTable(contestants)}`)
+  return { processes, seconds, contestants }
 }
 
 /** Starts them all, then rounds in random order, and ends them; a contestant that fails is told, and left out. */
@@ -178,9 +208,9 @@ async function save() {
 function passes() {
   let passed = true
   for (const name of measured) {
-    const { contestants } = results.workloads[name]
+    const { contestants = results.workloads[name].points?.at(-1)?.contestants ?? [] } = results.workloads[name]
     const [mine, other] = ['palomino', 'against'].map(who => contestants.find(contestant => contestant.name === who))
-    const figure = ['cpu', 'startup', 'rss'].find(name => mine?.[name] !== undefined)
+    const figure = ['cpu', 'startup', 'waited', 'rss'].find(name => mine?.[name] !== undefined)
     const ratio = mine?.[figure] / other?.[figure]
     const isWorse = !(ratio <= 1 + Number(values.threshold))
     if (isWorse) passed = false

@@ -3,6 +3,18 @@ import { answer, created, routed, userJson } from './fixtures.js'
 
 const requests = (serve, details) => ({ kind: 'requests', serve, unit: 'request', ...details })
 const fanOut = details => ({ kind: 'fan-out', unit: 'event delivered', bytes: 100, times: 1, ...details })
+/** The same at several sizes: `at` says what of it is how large. Bare Node.js and Palomino, since the question is whether it stays flat. */
+const scale = (over, points, at, workload) => ({
+  ...workload,
+  over,
+  points,
+  at,
+  only: ['bare', 'palomino'],
+  alone: true,
+})
+const CONNECTIONS = [100, 1000, 5000, 10_000, 20_000]
+const ROUTES = [10, 100, 1000, 5000]
+const ROOMS = [1, 10, 100, 1000, 10_000]
 const echo = details => ({ kind: 'echo', serve: 'echo', unit: 'message', connections: 100, ...details })
 
 export const workloads = {
@@ -146,6 +158,58 @@ export const workloads = {
     singles: 200,
     alone: true,
   },
+  'churn-sse': {
+    kind: 'churn',
+    title: 'idle event streams, 20,000, of which one in a hundred is another each second',
+    serve: 'sse',
+    only: ['bare', 'palomino'],
+    connections: 20_000,
+    alone: true,
+  },
+  'churn-ws': {
+    kind: 'churn',
+    title: 'idle sockets, 20,000, of which one in a hundred is another each second',
+    serve: 'ws',
+    only: ['bare', 'palomino'],
+    connections: 20_000,
+    alone: true,
+  },
+  'beside-sse': {
+    kind: 'beside',
+    title: 'GET JSON while events go to 10,000 event streams',
+    serve: 'beside',
+    connections: 10_000,
+    bytes: 100,
+    times: 1,
+    alone: true,
+  },
+  'scale-sse': scale(
+    'event streams',
+    CONNECTIONS,
+    connections => ({ connections }),
+    fanOut({ title: 'SSE fan-out, 100 B', serve: 'sse', events: 8 }),
+  ),
+  'scale-ws': scale(
+    'sockets',
+    CONNECTIONS,
+    connections => ({ connections }),
+    fanOut({ title: 'WebSocket fan-out, 100 B', serve: 'ws', events: 8 }),
+  ),
+  'scale-rooms': scale(
+    'rooms',
+    ROOMS,
+    rooms => ({ asks: { rooms } }),
+    fanOut({ title: 'SSE fan-out to one of many rooms', serve: 'rooms', connections: 1000 }),
+  ),
+  'scale-routes': scale(
+    'routes',
+    ROUTES,
+    count => ({
+      asks: { count },
+      request: { path: `/area${Math.floor((count - 1) / 5)}/things${count - 1}/42` },
+    }),
+    requests('routes', { title: 'GET with a param', body: routed('42') }),
+  ),
   upload: { kind: 'upload', title: 'upload of 50 MB', serve: 'upload', unit: 'MB', bytes: 50e6, alone: true },
   'start-1': { kind: 'start', title: 'cold start, 1 route', serve: 'start', asks: { count: 1 } },
   'start-100': { kind: 'start', title: 'cold start, 100 routes', serve: 'start', asks: { count: 100 } },

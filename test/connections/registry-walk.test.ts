@@ -89,9 +89,7 @@ function readEvents(text: string): Heard[] {
     .filter(block => block !== '' && !block.startsWith(':'))
     .map(block => {
       const fields = Object.fromEntries(block.split('\n').map(line => line.split(/: ?(.*)/s, 2) as [string, string]))
-      return !fields.data || fields.event === 'welcome'
-        ? fields
-        : { ...fields, data: JSON.parse(fields.data) }
+      return !fields.data || fields.event === 'welcome' ? fields : { ...fields, data: JSON.parse(fields.data) }
     })
 }
 

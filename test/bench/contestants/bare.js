@@ -7,6 +7,7 @@ import {
   controllerPaths,
   created,
   listen,
+  roomsOf,
   routed,
   routePaths,
   tokens,
@@ -89,6 +90,41 @@ export async function sse({ keepAlive, http2 = false }) {
       streams.delete(response)
       clearInterval(timer)
     })
+  })
+  const send = data => {
+    const text = `id: ${++id}\nevent: update\ndata: ${JSON.stringify(data)}\n\n`
+    for (const response of streams) response.write(text)
+  }
+  return { port: await listen(server), send }
+}
+
+export async function rooms({ rooms: count }) {
+  const members = new Map()
+  let next = 0
+  let id = 0
+  const server = createServer((_request, response) => {
+    response.writeHead(200, HEAD)
+    response.flushHeaders()
+    const own = roomsOf(next++, count)
+    for (const room of own) members.set(room, (members.get(room) ?? new Set()).add(response))
+    response.on('close', () => own.forEach(room => void members.get(room).delete(response)))
+  })
+  const send = data => {
+    const text = `id: ${++id}\nevent: update\ndata: ${JSON.stringify(data)}\n\n`
+    for (const response of members.get('all')) response.write(text)
+  }
+  return { port: await listen(server), send }
+}
+
+export async function beside() {
+  const streams = new Set()
+  let id = 0
+  const server = createServer((request, response) => {
+    if (request.url === '/json') return json(response, answer())
+    response.writeHead(200, HEAD)
+    response.flushHeaders()
+    streams.add(response)
+    response.on('close', () => streams.delete(response))
   })
   const send = data => {
     const text = `id: ${++id}\nevent: update\ndata: ${JSON.stringify(data)}\n\n`

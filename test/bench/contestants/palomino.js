@@ -6,6 +6,7 @@ import {
   controllerPaths,
   created,
   HOST,
+  roomsOf,
   routed,
   routePaths,
   tokens,
@@ -82,6 +83,46 @@ export async function sse(asks) {
   const { keepAlive, http2 = false } = asks
   decorateClass(Stream, [Sse('/sse', keepAlive === undefined ? {} : { keepAlive })], [Updates])
   const { app, port } = await serve([Stream], [Updates], http2 ? { http2: { maxStreams: 1000 } } : {})
+  const updates = app.get(Updates)
+  return { port, send: data => updates.to('all').send('update', data) }
+}
+
+/** Each stream is in one room with all, and in its share of all others. */
+export async function rooms({ rooms: count }) {
+  let next = 0
+  class Stream {
+    constructor(updates) {
+      this.updates = updates
+    }
+    open(stream) {
+      return this.updates.join(stream, roomsOf(next++, count))
+    }
+  }
+  decorateMethod(Stream, 'open', [], [undefined], [EventStream])
+  decorateClass(Stream, [Sse('/sse')], [Updates])
+  const { app, port } = await serve([Stream], [Updates])
+  const updates = app.get(Updates)
+  return { port, send: data => updates.to('all').send('update', data) }
+}
+
+export async function beside() {
+  class Stream {
+    constructor(updates) {
+      this.updates = updates
+    }
+    open(stream) {
+      return this.updates.join(stream, 'all')
+    }
+  }
+  class Answers {
+    json() {
+      return answer()
+    }
+  }
+  decorateMethod(Stream, 'open', [], [undefined], [EventStream])
+  decorateMethod(Answers, 'json', [Get('/json')])
+  decorateClass(Stream, [Sse('/sse')], [Updates])
+  const { app, port } = await serve([Stream, decorateClass(Answers, [Controller('/')])], [Updates])
   const updates = app.get(Updates)
   return { port, send: data => updates.to('all').send('update', data) }
 }

@@ -6,12 +6,19 @@ import { eventData, MARKER } from '../fixtures.js'
 const WARM_UP = 15
 
 export async function prepare(turn, workload) {
-  const { server, load, name } = turn
+  const { server } = turn
   await check(turn, workload)
   turn.before = await server.ask('memory')
+  const before = await server.ask('cpu')
+  await open(turn, workload)
+  turn.opening = ((await server.ask('cpu')) - before) / workload.connections
+  await send(turn, workload, WARM_UP)
+}
+
+export async function open(turn, workload) {
+  const { server, load, name } = turn
   const { connections: count, paused } = workload
   await load.ask('open', { name, load: 'crowd', port: server.ready.port, count, paused, ...peer(turn, workload) })
-  await send(turn, workload, WARM_UP)
 }
 
 export async function round(turn, workload) {
@@ -24,15 +31,16 @@ export async function round(turn, workload) {
 }
 
 /** What the connections hold, buffers of what was sent included; the most of it is the warm-up's where they are few. */
-export async function finish(turn, { connections, paused, memory }) {
-  const { server, load, name, before } = turn
+export async function finish(turn, { connections, paused, memory, points }) {
+  const { server, load, name, before, opening } = turn
   const after = await server.ask('memory')
   await load.ask('close', { name })
   if (paused !== undefined) return { growth: (after.rss - before.rss) / 1e6 }
+  if (points !== undefined) return { opening, rss: (after.rss - before.rss) / 1024 / connections }
   if (memory) return { rss: (after.rss - before.rss) / 1024 / connections }
 }
 
-async function send({ server, load, name }, { bytes, times }, events) {
+export async function send({ server, load, name }, { bytes, times }, events) {
   const sentAt = []
   const began = performance.now()
   for (let event = 0; event < events; event++) {
@@ -46,11 +54,11 @@ async function send({ server, load, name }, { bytes, times }, events) {
 }
 
 function peer({ server }, { serve, asks = {}, http2 }) {
-  return { kind: serve, dialect: server.ready.dialect, deflate: asks.deflate, http2 }
+  return { kind: serve === 'ws' ? 'ws' : 'sse', dialect: server.ready.dialect, deflate: asks.deflate, http2 }
 }
 
 /** Ten peers hear one event, with the data in it; then they leave. */
-async function check(turn, workload) {
+export async function check(turn, workload) {
   const { server, load, name } = turn
   const checked = { ...turn, name: `${name}, checked` }
   const asks = { ...peer(turn, workload), keep: true }

@@ -13,6 +13,7 @@ export class Crowd {
   #count = 0
   #resolve = () => {}
   failure
+  leaving = new Set()
 
   constructor(port, asks) {
     this.port = port
@@ -20,11 +21,25 @@ export class Crowd {
   }
 
   async connect(count) {
-    const Peer = this.asks.kind === 'ws' ? SocketPeer : this.asks.http2 ? Http2Peer : EventStreamPeer
-    this.peers = await manyAtOnce(count, () => new Peer(this, this.asks).connect(this.port))
+    this.peers = await this.#more(count)
     const paused = Math.floor(count * (this.asks.paused ?? 0))
     for (const peer of this.peers.slice(0, paused)) peer.pause()
     this.listening = this.peers.slice(paused)
+  }
+
+  #more(count) {
+    const Peer = this.asks.kind === 'ws' ? SocketPeer : this.asks.http2 ? Http2Peer : EventStreamPeer
+    return manyAtOnce(count, () => new Peer(this, this.asks).connect(this.port))
+  }
+
+  /** Those who are there for the longest leave, and as many others come. */
+  async churn(count) {
+    this.listening = undefined
+    const gone = this.peers.splice(0, count)
+    this.leaving = new Set(gone)
+    for (const peer of gone) peer.end()
+    this.peers.push(...(await this.#more(count)))
+    this.listening = this.peers
   }
 
   /** Resolves when all who listen have got so many events more. */
@@ -60,7 +75,8 @@ export class Crowd {
 
   /** One that does not read may be disconnected. */
   closed(peer) {
-    if (!this.over && this.listening?.includes(peer) !== false) this.failure ??= new Error('a peer was disconnected')
+    if (!this.over && !this.leaving.has(peer) && this.listening?.includes(peer) !== false)
+      this.failure ??= new Error('a peer was disconnected')
   }
 
   end() {
