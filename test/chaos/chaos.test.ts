@@ -1,6 +1,6 @@
 /**
  * Nodes are killed, drained and frozen, their broker's connections are cut and the broker is restarted, while peers
- * listen; `CHAOS_SECONDS`, `CHAOS_PEERS`, `CHAOS_RATE` and `CHAOS_SEED` say how long, how many, how fast, and how.
+ * listen; `CHAOS_FULL`, `CHAOS_SECONDS`, `CHAOS_PEERS`, `CHAOS_RATE` and `CHAOS_SEED` say how long, how many, how fast, and how.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

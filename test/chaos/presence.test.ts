@@ -1,11 +1,11 @@
 /** Who is there is known to all, soon after each fault; nobody is ever told of a user twice, or that one left who was not there. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { brokers } from './brokers.js'
+import { few } from './brokers.js'
 import { presenceIsRight } from './presence-peers.js'
 import { runTrial, size } from './trial.js'
 
-for (const kind of brokers) {
+for (const kind of few) {
   const options = { skip: kind.skip, timeout: 600_000 }
 
   test(`on ${kind.name}, presence is right on each node and for who watches, after each fault`, options, async t => {

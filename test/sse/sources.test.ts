@@ -97,6 +97,7 @@ describe("a generator's finally runs exactly once, however it is left", () => {
         await eventually('finally has run', () => left.get(path))
         await eventually('no connection is left', () => served.app.connections === 0)
         peer.resume()
+        peer.end() // a stream that ends by itself keeps its connection
         await peer.closed
         assert.equal(left.get(path), 1)
         assert.equal(served.errors.length, failures, JSON.stringify(served.errors.map(String)))
