@@ -46,7 +46,11 @@ export class Progress {
   /** @param told what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
   constructor(private told: Cursor | 'foreign' | undefined) {
     if (typeof told !== 'object') return
-    for (const { room, from, to } of told.beyond) this.#add(new Span(room, from, to, to)).isOpen = false
+    for (const { room, from, to } of told.beyond) {
+      const span = this.#add(new Span(room, from, to, to))
+      span.isOpen = false
+      span.isBehindGap = from === to
+    }
   }
 
   /** What the peer is owed lies behind these. */

@@ -109,7 +109,9 @@ class Peer {
     if (this.#late.includes(room)) {
       this.#late = this.#late.filter(each => each !== room)
       this.#resumed.push(room)
-      this.#untold = connection.queue.size === 0 ? connection.frames.length : Number.POSITIVE_INFINITY
+      // Who asks for a past joins when the log has said where that begins: what comes until then does not tell, either.
+      const isAtOnce = history === 0 && connection.queue.size === 0
+      this.#untold = isAtOnce ? connection.frames.length : Number.POSITIVE_INFINITY
     }
     this.rooms.add(room)
     this.everIn.add(room)
