@@ -1,9 +1,10 @@
 /** Nodes that are killed, frozen, cut off, drained and started while users come and go: what each believes, against what is. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { CloseReason, PresenceEvent } from '../../src/index.js'
 import { Bus, type BusNode, startBusNode, TestClock } from '../support/node-bus.js'
+import { fc } from '../support/properties.js'
 import { TestConnection } from '../support/registry-peers.js'
 import { inOrder, WatchingPeer } from '../support/watching-peer.js'
 

@@ -1,9 +1,10 @@
 /** What an id says of a peer is all that is to be known of it. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { formatId, parseId } from '../../src/connections/cursor.js'
 import { Progress } from '../../src/connections/progress.js'
+import { fc } from '../support/properties.js'
 
 const ROOMS = ['a', 'b~:,', '\ud800']
 const room = fc.constantFrom(...ROOMS)

@@ -1,8 +1,9 @@
 /** Random interleavings against a model: what each peer is owed, and what it got. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { LogRetention } from '../../src/index.js'
+import { fc } from '../support/properties.js'
 import {
   type Frame,
   lastIdOf,

@@ -1,10 +1,11 @@
 /** What peers of one registry ask at the same time is asked of its log once, and each answer is one that the log gave it. */
+
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { SharedReads } from '../../src/connections/shared-reads.js'
 import { EventLogUnavailableError, MemoryEventLog, type Page, type Place } from '../../src/index.js'
 import { message } from '../contract/event-log.js'
+import { fc } from '../support/properties.js'
 import { lastIdOf, plenty, RemoteLog, startRegistry, TestConnection, turn } from '../support/registry-peers.js'
 
 /** A log whose answers wait until they are let go, behind shared reads, on a node that was given all of it. */

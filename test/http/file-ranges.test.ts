@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { readRanges } from '../../src/http/ranges.js'
 import { Controller, file, Get, Param } from '../../src/index.js'
 import { folderOf } from '../support/folder.js'
+import { fc } from '../support/properties.js'
 import { send } from '../support/send.js'
 import { serveSuite } from '../support/serve.js'
 

@@ -1,12 +1,13 @@
 /** What is sent from an outbox of PostgreSQL: what was committed reaches each peer once, in order; what was rolled back, nobody. */
+
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { PGlite } from '@electric-sql/pglite'
-import fc from 'fast-check'
 import { MemoryEventLog, type OpenEventLog } from '../../src/index.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { LogBook } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
+import { fc } from '../support/properties.js'
 import { RedisServer, skip } from '../support/redis-server.js'
 import { plenty, startRegistry, TestConnection, type TestRegistry } from '../support/registry-peers.js'
 

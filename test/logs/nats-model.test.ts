@@ -1,12 +1,13 @@
 /** What a node of NATS answers is what the embedded log answers, whatever was sent, and forgotten, before it started. */
+
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { EVERYWHERE, MemoryEventLog } from '../../src/index.js'
 import { natsEventLog } from '../../src/logs/nats.js'
 import { message } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { NatsServer, skip } from '../support/nats-server.js'
+import { fc } from '../support/properties.js'
 
 let server: Promise<NatsServer> | undefined
 after(async () => (await server)?.end())

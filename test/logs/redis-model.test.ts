@@ -1,11 +1,12 @@
 /** What Redis answers is what the embedded log answers, whatever was sent, and forgotten, before. */
+
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { EVERYWHERE, type EventLog, type LogEntry, MemoryEventLog } from '../../src/index.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { message } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
+import { fc } from '../support/properties.js'
 import { RedisServer, skip } from '../support/redis-server.js'
 
 let server: Promise<RedisServer> | undefined

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { Accepts, Controller, Get, On, reply, Sse, WebSocket } from '../../src/index.js'
 import { asksFor, preferredType } from '../../src/pipeline/negotiate.js'
 import { testBootErrors } from '../support/boot-errors.js'
+import { fc } from '../support/properties.js'
 import { send } from '../support/send.js'
 import { serveSuite } from '../support/serve.js'
 

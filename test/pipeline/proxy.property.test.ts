@@ -1,9 +1,10 @@
 /** Whatever a peer writes into the forwarded fields before the proxies add to them, it is never seen as anybody else. */
+
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { type Context, Controller, Ctx, Get } from '../../src/index.js'
+import { fc } from '../support/properties.js'
 import { serve } from '../support/serve.js'
 
 @Controller('/seen')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Matcher } from '../../src/routing/matcher.js'
 import { parsePattern, type Segment, shapeOf } from '../../src/routing/pattern.js'
 import { routeAt } from '../support/apps.js'
+import { fc } from '../support/properties.js'
 
 /** The rank of a segment: the lower wins. Constrained parameters go by their source. */
 function rank(segment: Segment): string {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { data, event, type ServerSentEvent } from '../../src/index.js'
 import { chunkedCodec, encodeEvent, plainCodec, toEvent } from '../../src/sse/encode.js'
+import { fc } from '../support/properties.js'
 import { parse } from './app.js'
 
 /** Lines as every parser splits them. */

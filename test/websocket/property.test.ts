@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { WebSocket } from '../../src/index.js'
 import { type Served, start } from '../support/app.js'
+import { fc } from '../support/properties.js'
 import { closing, frame, opcodes, WebSocketPeer } from '../support/websocket-peer.js'
 
 @WebSocket('/sync')
