@@ -16,7 +16,7 @@ const program = fileURLToPath(new URL('program.js', import.meta.url))
 
 /** Nodes that have their log in Redis: processes that have nothing to do with each other. */
 export function byRedis(url: string): Launch {
-  return async env => fork(program, { env: { ...process.env, ...env, REDIS_URL: url } })
+  return async env => fork(program, { env: { ...process.env, ...env, PORT: '0', REDIS_URL: url } })
 }
 
 /** Nodes that have their log in this process: workers of `node:cluster`, which tell it to each other through it. */

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { eventually } from '../support/eventually.js'
 import { startExample } from '../support/examples.js'
 import { skip } from '../support/redis-server.js'
+import { sparePort } from '../support/spare-port.js'
 
 interface Status {
   readonly nodes: readonly { readonly name: string; readonly state: string; readonly pid?: number }[]
@@ -40,7 +41,9 @@ for (const [log, reason] of [
     skip: reason,
     timeout: 240_000,
   }, async t => {
-    const { program, exited, origin } = await startExample(t, 'cluster/main.js', { LOG: log })
+    const PORT = `${await sparePort()}` // not inherited by the nodes
+    const { program, exited, origin } = await startExample(t, 'cluster/main.js', { LOG: log, PORT })
+    assert.equal(new URL(origin).port, PORT)
     const page = await fetch(origin)
     const { address } = (await (await fetch(`${origin}/supervisor`)).json()) as { address: string }
     assert.match(page.headers.get('content-security-policy') ?? '', new RegExp(`connect-src 'self' ${address}$`))

@@ -31,7 +31,7 @@ export function served(module: AbstractClass, options: ApplicationOptions = {}):
 /** Starts an example as a program of its own, and reads what it prints until it names its address. It is ended with the test. */
 export async function startExample(t: TestContext, file: string, env: Readonly<Record<string, string>> = {}) {
   const program = spawn(process.execPath, [join(root, 'dist/examples', file)], {
-    env: { ...process.env, ...env, PORT: '0' },
+    env: { ...process.env, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(program, 'exit')
