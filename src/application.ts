@@ -33,7 +33,7 @@ import { onSignals } from './server/signals.js'
 import type { TlsOptions } from './server/tls.js'
 import { warningsOf } from './server/warnings.js'
 import { Container } from './wiring/container.js'
-import { within } from './wiring/patience.js'
+import { settleWithin } from './wiring/settle-within.js'
 import type { Workers } from './workers/workers.js'
 
 const DEADLINE = 10_000
@@ -270,7 +270,7 @@ export class Application {
     const attempt = (stop: () => Promise<unknown>) => stop().catch(error => failures.push(error))
     // 2. The registries' logs stop, and what was sent is in them.
     for (const registry of this.#registries)
-      await attempt(() => within(patience, `the log of ${registry.constructor.name}`, () => registry.stop()))
+      await attempt(() => settleWithin(patience, `the log of ${registry.constructor.name}`, () => registry.stop()))
     // 3. `onStop` and disposal, in reverse.
     await attempt(() => this.#container.stop(patience))
     // 4. The first failure is the caller's; all had their turn.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { within } from './within.js'
+import { answerWithin } from './answer-within.js'
 
 /** What happens to a connection that is being made, or was. */
 export interface Fate {
@@ -64,7 +64,7 @@ export class Link<C> {
     const client = this.#client
     this.#client = undefined
     const { server } = this.connector
-    if (client !== undefined) await within(this.connector.close(client), CLOSING, server).catch(() => {})
+    if (client !== undefined) await answerWithin(this.connector.close(client), CLOSING, server).catch(() => {})
     this.#stopping?.abort()
     this.#stopping = undefined
     this.#lose(new Error('the link was closed'))
@@ -92,7 +92,7 @@ export class Link<C> {
         wake = resolve
         this.#waiting.add(resolve)
       })
-      await within(woken, left, server).catch(() => {})
+      await answerWithin(woken, left, server).catch(() => {})
       this.#waiting.delete(wake)
     }
     return this.#client

@@ -10,6 +10,7 @@ import {
   type Page,
   type Place,
 } from '../connections/event-log.js'
+import { answerWithin } from './answer-within.js'
 import type { HealthNotes } from './health-notes.js'
 import type { Link } from './link.js'
 import type { NatsClient } from './nats-client.js'
@@ -18,7 +19,6 @@ import { writeMessage, writeNotice } from './nats-messages.js'
 import type { NatsStream } from './nats-stream.js'
 import { NatsTail } from './nats-tail.js'
 import { LEAST, type Patience } from './patience.js'
-import { within } from './within.js'
 
 /** How a log is run: given to it by `natsEventLog`. @internal */
 export interface NatsLogSetup {
@@ -78,7 +78,7 @@ export class NatsEventLog extends EventLog {
       }
       this.#following = this.#tail.follow(link, { ...heard, follows }, this.#stopping.signal)
     })
-    await within(followed, Math.max(startingWithin, LEAST), 'NATS').catch(cause => {
+    await answerWithin(followed, Math.max(startingWithin, LEAST), 'NATS').catch(cause => {
       throw patience.unavailable('refused', cause)
     })
   }

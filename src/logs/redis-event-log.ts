@@ -10,13 +10,13 @@ import {
   type Page,
   type Place,
 } from '../connections/event-log.js'
+import { answerWithin } from './answer-within.js'
 import type { HealthNotes } from './health-notes.js'
 import { LEAST, type Patience } from './patience.js'
 import { judge, type RedisClient, type RedisLink } from './redis-link.js'
 import { mergePages, type RoomPage } from './redis-page.js'
 import { runScript, type ScriptName } from './redis-scripts.js'
 import { type Follower, follow, headOf, type TailItem } from './redis-tail.js'
-import { within } from './within.js'
 
 /** How a log is run: given to it by `redisEventLog`. @internal */
 export interface RedisLogSetup {
@@ -79,7 +79,7 @@ export class RedisEventLog extends EventLog implements Follower {
     })
     this.#following = follow(this.setup.reader, this.#key('tail'), this)
     const { patience, startingWithin } = this.setup
-    await within(followed, Math.max(startingWithin, LEAST), 'Redis').catch(cause => {
+    await answerWithin(followed, Math.max(startingWithin, LEAST), 'Redis').catch(cause => {
       throw patience.unavailable('refused', cause)
     })
   }

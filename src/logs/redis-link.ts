@@ -1,6 +1,6 @@
+import { answerWithin } from './answer-within.js'
 import { type Fate, Link } from './link.js'
 import type { Failure } from './patience.js'
-import { within } from './within.js'
 
 /**
  * What is needed of a client of the package `redis`: that of `createClient`, `createSentinel` and `createCluster` alike.
@@ -34,7 +34,7 @@ export class RedisLink extends Link<RedisClient> {
   /** Runs a command. A connection that has not answered it after `ms` is taken for lost. */
   async ask<T>(client: RedisClient, run: (client: RedisClient) => Promise<T>, ms: number): Promise<T> {
     try {
-      return await within(run(client), ms, 'Redis')
+      return await answerWithin(run(client), ms, 'Redis')
     } catch (error) {
       if (!isRefusal(error) || isMoved(error)) this.drop(client, error)
       throw error
@@ -52,7 +52,7 @@ async function connect(make: () => Promise<RedisClient>, { lose, note, signal }:
   // One of many servers leaves connections behind where it is ended before it knows them all.
   if (isPlain(client)) signal.addEventListener('abort', end, { once: true })
   try {
-    await within(client.connect(), CONNECTING, 'Redis')
+    await answerWithin(client.connect(), CONNECTING, 'Redis')
     return client
   } catch (error) {
     await end()

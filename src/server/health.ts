@@ -7,7 +7,7 @@ import { unavailable } from '../errors.js'
 import type { Logger } from '../logger.js'
 import { readTarget } from '../pipeline/request-context.js'
 import type { Route } from '../routing/table.js'
-import { within } from '../wiring/patience.js'
+import { settleWithin } from '../wiring/settle-within.js'
 
 /** Asks for one thing that requests need. It is not well where this throws, rejects, takes too long, or answers `false`. */
 export type HealthCheck = (get: <T>(token: Token<T>) => T) => unknown
@@ -134,7 +134,7 @@ export class Health {
     const { checks, patience } = this.#options
     const asked = Object.entries(checks).map(async ([name, ask]) => {
       try {
-        const answer = await within(patience, `the check ${name}`, () => ask(this.vitals.get))
+        const answer = await settleWithin(patience, `the check ${name}`, () => ask(this.vitals.get))
         if (answer === false) throw new Error(`the check ${name} answered false`)
         if (this.#failing.delete(name)) this.vitals.logger.info(`the health check ${name} passes again`)
         return []

@@ -11,7 +11,7 @@ import { type AbstractClass, type Class, readConstructor, type Token } from '../
 import { type Logger } from '../logger.js'
 import { type Definition, nameToken } from './definitions.js'
 import { resolveAlias } from './graph.js'
-import { within } from './patience.js'
+import { settleWithin } from './settle-within.js'
 
 /** Runs when the application starts, after everything it needs has started. */
 export interface OnStart {
@@ -82,7 +82,7 @@ export class Container {
     const failures: unknown[] = []
     const attempt = async (what: string, end: () => unknown) => {
       try {
-        await within(patience, what, end)
+        await settleWithin(patience, what, end)
       } catch (error) {
         failures.push(error)
       }

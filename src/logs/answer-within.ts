@@ -1,5 +1,5 @@
 /** Rejects where a promise has not settled after `ms`. @param who whose answer is waited for */
-export async function within<T>(promise: Promise<T>, ms: number, who: string): Promise<T> {
+export async function answerWithin<T>(promise: Promise<T>, ms: number, who: string): Promise<T> {
   if (ms === Number.POSITIVE_INFINITY) return promise
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
