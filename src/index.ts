@@ -15,9 +15,10 @@ export {
   type Page,
   type Place,
 } from './connections/event-log.js'
+export type { JoinOptions } from './connections/joining.js'
 export { MemoryEventLog } from './connections/memory-event-log.js'
 export type { Presence, PresenceDiff, PresenceEvent } from './connections/presence.js'
-export { ConnectionRegistry, type JoinOptions } from './connections/registry.js'
+export { ConnectionRegistry } from './connections/registry.js'
 export type { Target } from './connections/target.js'
 export type { AbstractClass, Class, Token } from './declare/metadata.js'
 export {

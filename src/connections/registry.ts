@@ -7,18 +7,14 @@ import type { Connection } from './connection.js'
 import { Delivery } from './delivery.js'
 import { Encodings } from './encodings.js'
 import type { EventLog, LogHealth, Place } from './event-log.js'
+import { checkJoin, Joining, type JoinOptions } from './joining.js'
 import { Members } from './members.js'
 import { Membership, type Surroundings } from './membership.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
 import type { Presence, PresenceDiff } from './presence.js'
 import { SharedReads } from './shared-reads.js'
 import { checkRooms, type DataOf, Target } from './target.js'
-import { checkTracking, Tracking, type TrackOptions } from './tracking.js'
-
-export interface JoinOptions<Meta = unknown> extends TrackOptions<Meta> {
-  /** The last events of the room that a peer gets which did not come back to it with a last event id. @default 0 */
-  readonly history?: number
-}
+import { Tracking, type TrackOptions } from './tracking.js'
 
 /** How a registry is run: given to it at boot. @internal */
 export interface RegistrySetup {
@@ -53,6 +49,7 @@ const PATIENCE = 2000
 export abstract class ConnectionRegistry<Events extends object = Record<string, unknown>, Meta = unknown> {
   #running: Running | undefined
   readonly #members = new Members()
+  readonly #joining = new Joining()
 
   /** Called when a connection has entered a room. Errors and rejections are logged. */
   protected joined?(connection: Connection, room: string): void | Promise<unknown>
@@ -110,17 +107,20 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * that is joined late is resumed from the same id, without what came through others meanwhile: what a peer is to resume in should be joined in `open`, since the
    * first event after that moves its last event id on.
    * Joined as a `user`, it makes that user present; joined again so, it gives other metadata.
-   * @throws TypeError for what is no name of a room, no user, and no metadata
+   * @throws TypeError for what is no name of a room, no user, and no metadata, and for options that are not known
    */
-  async join(connection: Connection, room: string | readonly string[], options: JoinOptions<Meta> = {}): Promise<void> {
+  async join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
     const running = this.#whenRunning('join')
-    const { history = 0 } = options
-    const tracked = checkTracking(options)
-    for (const name of checkRooms(room)) {
-      const past = history > 0 ? await this.#past(running, connection, name, history) : undefined
-      if (connection.closed) return
-      this.#enter(running, connection, name, past, tracked)
-    }
+    const rooms = checkRooms(room)
+    const { history, tracked } = checkJoin(options)
+    if (history === 0) for (const name of rooms) this.#enter(running, connection, name, undefined, tracked)
+    else
+      await this.#joining.during(connection, rooms, async coming => {
+        for (const name of coming) {
+          const past = await this.#past(running, connection, name, history)
+          if (coming.has(name)) this.#enter(running, connection, name, past, tracked)
+        }
+      })
     const member = this.#members.get(connection)
     if (member === undefined || member.live) return
     const live = member.catchUp()
@@ -138,8 +138,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     }
   }
 
-  /** Takes a connection out of a room, or out of all. */
+  /** Takes a connection out of a room, or out of all; of a `join` that is on its way nothing comes. */
   leave(connection: Connection, room?: string): void {
+    this.#joining.leave(connection, room)
     const member = this.#members.get(connection)
     if (member === undefined) return
     for (const name of room === undefined ? [...member.rooms] : [room]) this.#exit(member, name)
@@ -228,6 +229,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     past: number | undefined,
     tracked: TrackOptions,
   ): void {
+    if (connection.closed) return
     let member = this.#members.get(connection)
     if (member === undefined) {
       const entered = new Membership(connection, running)

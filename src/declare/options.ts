@@ -46,6 +46,7 @@ export const check = {
   milliseconds: expect(`milliseconds, from 0 to ${LONGEST}`, value => within(value, 0, LONGEST)),
   bytes: expect('a number of bytes, above 0', value => within(value, 1, Number.POSITIVE_INFINITY)),
   count: expect('a whole number, above 0', value => Number.isInteger(value) && within(value, 1, LONGEST)),
+  events: expect('a whole number of events, from 0', value => Number.isInteger(value) && within(value, 0, LONGEST)),
   flag: expect('true or false', value => typeof value === 'boolean'),
   text: expect('a string', value => typeof value === 'string'),
   nested: expect('an object of options', value => typeof value === 'object' && value !== null),
