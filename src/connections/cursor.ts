@@ -29,7 +29,7 @@ export interface Stretch {
 export interface Cursor {
   readonly position: number
   /** What it has from behind the position. */
-  readonly beyond: readonly Stretch[]
+  readonly beyond: Iterable<Stretch>
 }
 
 /** Characters of an id: it comes back in a field or in a path, and proxies take no more than twice as many. */
@@ -48,8 +48,11 @@ export function formatPlace({ epoch, position }: Place): string {
  */
 export function formatId(epoch: string, { position, beyond }: Cursor): string {
   let id = formatPlace({ epoch, position })
-  for (const { room, from, to } of beyond) id += `~${escapeRoom(room)}:${from > position ? `${from}:` : ''}${to}`
-  return id.length > LONGEST ? `${epoch}-far` : id
+  for (const { room, from, to } of beyond) {
+    id += `~${escapeRoom(room)}:${from > position ? `${from}:` : ''}${to}`
+    if (id.length > LONGEST) return `${epoch}-far`
+  }
+  return id
 }
 
 /** What an id says of the log with this epoch; undefined where it does not speak of it. */

@@ -2,7 +2,8 @@ import type { Connection } from './connection.js'
 import { formatId, parseId } from './cursor.js'
 import type { Encodings } from './encodings.js'
 import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js'
-import { Progress, type Span } from './progress.js'
+import type { Front } from './fronts.js'
+import { Progress } from './progress.js'
 import type { SharedReads } from './shared-reads.js'
 
 /** What a membership needs of its registry. */
@@ -108,7 +109,8 @@ export class Membership {
   /** From here on it reads the log itself, from where it and the node stood. */
   #leaveLive(position: number): void {
     if (!this.live) return
-    advance(this.#progress.open, Math.max(this.liveAfter, position))
+    const { fronts } = this.#progress
+    if (fronts.lowest !== undefined) fronts.advance(fronts.lowest, Math.max(this.liveAfter, position))
     this.liveAfter = Number.POSITIVE_INFINITY
   }
 
@@ -127,16 +129,15 @@ export class Membership {
    * further than the log. No await between this and what comes next, which the registry delivers.
    */
   #arrive(): boolean {
-    const { open } = this.#progress
-    this.#tellGaps(open)
-    const [first] = open
-    if (first !== undefined) {
-      const isBehind = first.to < this.registry.place.position || first.to > this.#reached
-      if (isBehind || open.some(({ to }) => to !== first.to)) return false
-      this.liveAfter = first.to
+    const { fronts } = this.#progress
+    this.#tellGaps()
+    const { lowest } = fronts
+    if (lowest !== undefined) {
+      if (!fronts.isLevel || lowest.to < this.registry.place.position || lowest.to > this.#reached) return false
+      this.liveAfter = lowest.to
     }
     this.#catchingUp = undefined
-    if (first !== undefined && this.#unplaced) this.#place()
+    if (lowest !== undefined && this.#unplaced) this.#place()
     return true
   }
 
@@ -147,49 +148,54 @@ export class Membership {
 
   /** Reads one page, and gives it to the peer. A place that only the peer knows of is asked about first. */
   async #readOn(): Promise<void> {
-    const places = this.#progress.open.map(({ to }) => to)
-    const furthest = Math.max(...places)
-    const at = furthest > this.#reached ? furthest : Math.min(...places)
-    const reading = this.#progress.open.filter(({ to }) => to === at)
-    this.#ceiling = Math.min(...places.filter(to => to > at))
-    const page = await this.registry.reads.read(new Map(reading.map(({ room }) => [room, at])), PAGE)
-    // Where none is open any more they were left, or the log's data was replaced: then the page is void.
-    if (this.connection.closed || !reading.some(span => span.isOpen) || this.#skip(page, reading)) return
+    const { fronts } = this.#progress
+    const { lowest, highest } = fronts
+    const isAsking = highest !== undefined && highest.to > this.#reached
+    const front = isAsking ? highest : lowest
+    if (front === undefined) return
+    const at = front.to
+    this.#ceiling = fronts.after(at)
+    const isBehind = isAsking && !fronts.isLevel
+    const page = await this.registry.reads.read(new Map(Array.from(front.spans, ({ room }) => [room, at])), PAGE)
+    // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
+    if (this.connection.closed || front.spans.size === 0 || this.#skip(page, front)) return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
-    if (this.#ceiling >= at && !places.some(to => to < at)) await this.#give(page, reading)
+    if (this.#ceiling >= at && !isBehind) await this.#give(page, front)
   }
 
   /** Whether the log forgot what was asked for: the rest is read anew, from behind that. */
-  #skip({ gaps }: Page, reading: readonly Span[]): boolean {
-    const forgotten = reading.filter(({ room, isOpen }) => isOpen && gaps.has(room))
-    for (const span of forgotten) {
-      const known = gaps.get(span.room) ?? 0
+  #skip({ gaps }: Page, front: Front): boolean {
+    let skipped = false
+    for (const [room, known] of gaps) {
+      const span = this.#progress.on(front, room)
+      if (span === undefined) continue
+      skipped = true
       if (known > span.to) this.#progress.skip(span, known)
       else {
         this.#startOver()
-        return true
+        break
       }
     }
-    return forgotten.length > 0
+    return skipped
   }
 
   /** Gives the peer one page, at its pace. */
-  async #give(page: Page, reading: readonly Span[]): Promise<void> {
+  async #give(page: Page, front: Front): Promise<void> {
     const entries = page.entries.values()
-    while (!this.connection.queue.together(() => this.#pushAll(entries, reading))) {
+    while (!this.connection.queue.together(() => this.#pushAll(entries, front))) {
       await this.connection.drained()
       if (this.connection.closed) return
     }
-    advance(reading, Math.min(page.upTo, this.#ceiling))
+    this.#progress.fronts.advance(front, Math.min(page.upTo, this.#ceiling))
   }
 
   /** Pushes entries until the peer does not keep up, or has ended: `true` where it took all. */
-  #pushAll(entries: Iterator<LogEntry>, reading: readonly Span[]): boolean {
+  #pushAll(entries: Iterator<LogEntry>, front: Front): boolean {
     for (let next = entries.next(); !next.done; next = entries.next()) {
       const entry = next.value
       if (entry.position > this.#ceiling) return true
       const misses = this.#progress.misses(entry)
-      advance(reading, entry.position)
+      this.#progress.fronts.advance(front, entry.position)
       if (misses && !this.#push(entry)) return false
     }
     return true
@@ -219,18 +225,13 @@ export class Membership {
    * One `gap` event, without an id, for what the log cannot give any more, and from where it goes on: a peer that is cut
    * before the next event is not told again.
    */
-  #tellGaps(open: readonly Span[]): void {
-    const missing = new Set(open.filter(span => span.isMissing).map(span => span.room))
+  #tellGaps(): void {
+    const missing = this.#progress.takeMissing()
+    if (missing === undefined) return
     const rooms = [...this.rooms].filter(room => missing.has(room) || missing.has(EVERYWHERE))
-    for (const span of open) span.isMissing = false
     if (rooms.length === 0) return
     const data = JSON.stringify({ registry: this.registry.name, rooms })
     this.connection.queue.push(this.connection.codec.encode({ event: 'gap', data }), undefined, true)
     this.#place()
   }
-}
-
-/** Notes how far rooms were read, but for those that were left meanwhile. */
-function advance(spans: readonly Span[], position: number): void {
-  for (const span of spans) if (span.isOpen) span.to = Math.max(span.to, position)
 }

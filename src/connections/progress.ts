@@ -1,32 +1,9 @@
 import type { Cursor, Stretch } from './cursor.js'
 import { EVERYWHERE, type LogEntry } from './event-log.js'
+import { type Front, Fronts, Span } from './fronts.js'
 
-/** Spans of rooms that were left, which are remembered. */
+/** Closed spans that are remembered. */
 const LEFT = 1000
-
-/** A stretch of the log of which the peer has what went to one room: it was in the room then, or its id says so. */
-export class Span implements Stretch {
-  isOpen = true
-  /** Something was missed that cannot be given: the peer is to be told. */
-  isMissing = false
-  /** It begins behind what the log forgot: the peer's id says so, that it is not told again. */
-  isBehindGap = false
-
-  /**
-   * @param since what the log forgot up to here the peer did not miss, or was told of
-   * @param to it grows while the span is open
-   */
-  constructor(
-    readonly room: string,
-    readonly from: number,
-    readonly since: number,
-    public to = from,
-  ) {}
-
-  has(position: number): boolean {
-    return this.from < position && position <= this.to
-  }
-}
 
 /**
  * How far one peer has come in one log. Each room that it is in has an open span, which grows; what lies behind that it is
@@ -34,45 +11,59 @@ export class Span implements Stretch {
  * open span of one of them, and within no span of any.
  */
 export class Progress {
+  /** What the peer is owed lies behind these. */
+  readonly fronts = new Fronts()
   /** Of each room, oldest first. */
   readonly #spans = new Map<string, Span[]>()
-  /** Oldest first. */
+  /** Those that its id named when it came. */
+  readonly #named: Span[] = []
+  /** Those that were closed since, oldest first. */
   #left: Span[] = []
+  /** The furthest end of what is closed. */
+  #leftEnd = 0
   /** What lies up to here was given, or never will be. */
   #floor = 0
   /** Rooms it was in on this connection: what it missed before was given then. */
   readonly #known = new Set<string>()
+  /** Rooms of which something was missed that cannot be given: the peer is to be told. */
+  #missing: Set<string> | undefined
 
   /** @param told what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
   constructor(private told: Cursor | 'foreign' | undefined) {
     if (typeof told !== 'object') return
     for (const { room, from, to } of told.beyond) {
       const span = this.#add(new Span(room, from, to, to))
-      span.isOpen = false
       span.isBehindGap = from === to
+      this.#named.push(span)
+      this.#leftEnd = Math.max(this.#leftEnd, to)
     }
-  }
-
-  /** What the peer is owed lies behind these. */
-  get open(): Span[] {
-    const open: Span[] = []
-    for (const spans of this.#spans.values()) {
-      const last = spans.at(-1)
-      if (last?.isOpen) open.push(last)
-    }
-    return open
   }
 
   /** Up to its position the peer has all that it is owed. */
   get cursor(): Cursor {
-    const position = Math.min(...this.open.map(span => span.to))
-    const beyond = [...this.#spans.values()].flatMap(spans => {
+    const position = this.fronts.lowest?.to ?? Number.POSITIVE_INFINITY
+    return { position, beyond: this.fronts.isLevel && this.#leftEnd <= position ? [] : this.#beyond(position) }
+  }
+
+  /** One at a time, since an id does not name many. */
+  *#beyond(position: number): Generator<Stretch> {
+    const rooms = new Set<string>()
+    for (const span of this.#endingBehind(position)) {
+      if (rooms.has(span.room)) continue
+      rooms.add(span.room)
+      const spans = this.#spans.get(span.room) ?? []
       const further = spans.filter(({ from, to, isBehindGap }) => position < to && (from < to || isBehindGap))
+      yield* further
       const last = spans.at(-1)
       // The last one that is named says where the peer goes on.
-      return further.length > 0 && last?.isOpen && !further.includes(last) ? [...further, last] : further
-    })
-    return { position, beyond }
+      if (further.length > 0 && last?.isOpen && !further.includes(last)) yield last
+    }
+  }
+
+  *#endingBehind(position: number): Generator<Span> {
+    for (const { spans } of this.fronts.beyond(position)) yield* spans
+    if (this.#leftEnd <= position) return
+    for (const spans of [this.#named, this.#left]) for (const span of spans) if (span.to > position) yield span
   }
 
   /** Whether it goes on in a room from where it says that it stood. */
@@ -91,7 +82,7 @@ export class Progress {
     if (told === undefined) return this.#begin(room, past ?? Math.max(here, this.#furthest), here)
     if (told === 'foreign') return this.#miss(this.#begin(room, 0, here))
     const had = this.#spans.get(room)?.at(-1)
-    if (had !== undefined) return this.#reopen(had)
+    if (had !== undefined) return this.fronts.open(had)
     const span = this.#begin(room, told.position, told.position)
     return told.position < this.#floor ? this.#miss(span) : span
   }
@@ -100,15 +91,12 @@ export class Progress {
   leave(room: string, upTo: number): void {
     const span = this.#spans.get(room)?.at(-1)
     if (!span?.isOpen) return
-    span.to = Math.max(span.to, upTo)
-    span.isOpen = false
-    this.#left.push(span)
-    if (this.#left.length > LEFT) this.#forgetOldest()
+    this.#close(span, upTo)
   }
 
   /** The log forgot what lies behind a span: it goes on from a position after which all is known. */
   skip(span: Span, known: number): void {
-    span.isOpen = false
+    this.#close(span)
     const next = this.#begin(span.room, known, Math.max(span.since, known))
     next.isBehindGap = true
     if (known > span.since) this.#miss(next)
@@ -117,12 +105,27 @@ export class Progress {
   /** What the peer has is of another log: it is told so, and owed all that this one knows. */
   startOver(here: number): void {
     if (this.told !== undefined) this.told = 'foreign'
-    const { open } = this
-    for (const span of open) span.isOpen = false
+    const open = this.fronts.clear()
     this.#spans.clear()
+    this.#named.length = 0
     this.#left = []
+    this.#leftEnd = 0
     this.#floor = 0
+    this.#missing = undefined
     for (const { room } of open) this.#miss(this.#begin(room, 0, here))
+  }
+
+  /** The rooms whose peer is to be told; they are told of once. */
+  takeMissing(): ReadonlySet<string> | undefined {
+    const missing = this.#missing
+    this.#missing = undefined
+    return missing
+  }
+
+  /** The open span of a room on a front. */
+  on(front: Front, room: string): Span | undefined {
+    const last = this.#spans.get(room)?.at(-1)
+    return last?.front === front ? last : undefined
   }
 
   has({ rooms = [EVERYWHERE], position }: LogEntry): boolean {
@@ -139,20 +142,24 @@ export class Progress {
   }
 
   get #furthest(): number {
-    return Math.max(0, ...[...this.#spans.values()].flat().map(span => span.to))
+    return Math.max(this.#leftEnd, this.fronts.highest?.to ?? 0)
   }
 
   #begin(room: string, from: number, since: number): Span {
-    return this.#add(new Span(room, Math.max(from, this.#floor), since))
+    return this.fronts.open(this.#add(new Span(room, Math.max(from, this.#floor), since)))
+  }
+
+  #close(span: Span, upTo?: number): void {
+    this.fronts.close(span, upTo)
+    this.#leftEnd = Math.max(this.#leftEnd, span.to)
+    this.#missing?.delete(span.room)
+    this.#left.push(span)
+    if (this.#left.length > LEFT) this.#forgetOldest()
   }
 
   #miss(span: Span): Span {
-    span.isMissing = true
-    return span
-  }
-
-  #reopen(span: Span): Span {
-    span.isOpen = true
+    this.#missing ??= new Set()
+    this.#missing.add(span.room)
     return span
   }
 
@@ -168,11 +175,10 @@ export class Progress {
     const oldest = this.#left.shift()
     if (oldest === undefined) return
     this.#floor = Math.max(this.#floor, oldest.to)
-    const spans = this.#spans.get(oldest.room)?.filter(span => span !== oldest) ?? []
-    if (spans.length > 0) this.#spans.set(oldest.room, spans)
-    else {
-      this.#spans.delete(oldest.room)
-      this.#known.delete(oldest.room)
-    }
+    const spans = this.#spans.get(oldest.room) ?? []
+    spans.splice(spans.indexOf(oldest), 1)
+    if (spans.length > 0) return
+    this.#spans.delete(oldest.room)
+    this.#known.delete(oldest.room)
   }
 }

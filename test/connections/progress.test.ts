@@ -16,10 +16,14 @@ const step = fc.oneof(
 const message = { event: 'said', data: '0', except: [] }
 
 /** The rooms that are furthest behind are read, up to where the next one stands. */
-function read(progress: Progress, count: number): void {
-  const at = Math.min(...progress.open.map(({ to }) => to))
-  const next = Math.min(...progress.open.map(({ to }) => to).filter(to => to > at))
-  for (const span of progress.open) if (span.to === at) span.to = Math.min(at + count, next)
+function read({ fronts }: Progress, count: number): void {
+  const { lowest } = fronts
+  if (lowest !== undefined) fronts.advance(lowest, Math.min(lowest.to + count, fronts.after(lowest.to)))
+}
+
+/** The rooms that it is in. */
+function roomsOf({ fronts }: Progress): string[] {
+  return [...fronts.beyond(Number.NEGATIVE_INFINITY)].flatMap(({ spans }) => Array.from(spans, span => span.room))
 }
 
 test('who comes back with its id misses what it missed, and has what it had', () => {
@@ -32,11 +36,11 @@ test('who comes back with its id misses what it missed, and has what it had', ()
       for (const each of steps) {
         if ('reads' in each) read(before, each.reads)
         else if ('leave' in each) before.leave(each.leave, 0)
-        else if (!before.open.some(span => span.room === each.enter)) before.enter(each.enter, 20, each.past)
+        else if (!roomsOf(before).includes(each.enter)) before.enter(each.enter, 20, each.past)
       }
       const id = formatId('e', before.cursor)
       const after = new Progress(parseId(id, 'e'))
-      for (const span of before.open) after.enter(span.room, 20)
+      for (const room of roomsOf(before)) after.enter(room, 20)
       const had = (name: string, at: number) => before.has({ ...message, rooms: [name], position: at })
       for (let at = before.cursor.position + 1; at < 60; at++)
         for (const rooms of [...ROOMS.map(name => [name]), ROOMS, ROOMS.slice(1)]) {

@@ -330,7 +330,7 @@ describe('rooms that are joined late', () => {
     registry.leave(back, 'a')
     await registry.join(back, 'b')
     const id = back.frames.find(frame => frame.data === 1)?.id
-    assert.match(id ?? '', /-1~a:3~%00:3~c:3$/)
+    assert.deepEqual(id?.replace(/^\w+-/, '').split('~').sort(), ['%00:3', '1', 'a:3', 'c:3'])
     assert.deepEqual((await comeBack(registry, id, ['b', 'c'])).data, [])
     assert.deepEqual((await comeBack(registry, id, ['b', 'd'])).data, [])
   })
