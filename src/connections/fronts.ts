@@ -4,6 +4,9 @@ import type { Stretch } from './cursor.js'
 export class Span implements Stretch {
   /** Where it is open, it grows with its front. */
   front: Front | undefined
+  /** Its neighbours there. */
+  next: Span | undefined
+  last: Span | undefined
   /** It begins behind what the log forgot: the peer's id says so, that it is not told again. */
   isBehindGap = false
   #end: number
@@ -37,11 +40,39 @@ export class Span implements Stretch {
   }
 }
 
-/** The open spans that reach equally far: what takes a peer further in one room takes it further in all of them. */
+/**
+ * The open spans that reach equally far: what takes a peer further in one room takes it further in all of them. They are
+ * a list of themselves, since an idle connection keeps no set of its rooms.
+ */
 export class Front {
-  readonly spans = new Set<Span>()
+  size = 0
+  #first: Span | undefined
 
   constructor(public to: number) {}
+
+  add(span: Span): void {
+    span.front = this
+    span.last = undefined
+    span.next = this.#first
+    if (this.#first !== undefined) this.#first.last = span
+    this.#first = span
+    this.size++
+  }
+
+  delete({ last, next }: Span): void {
+    if (last === undefined) this.#first = next
+    else last.next = next
+    if (next !== undefined) next.last = last
+    this.size--
+  }
+
+  *[Symbol.iterator](): Generator<Span> {
+    for (let at = this.#first; at !== undefined; ) {
+      const { next } = at
+      yield at
+      at = next
+    }
+  }
 }
 
 /** The fronts of one peer, each at a place of its own. Nearly always it is one, however many rooms the peer is in. */
@@ -75,43 +106,40 @@ export class Fronts {
   }
 
   open(span: Span): Span {
-    this.#put(span, this.#at(span.to))
+    this.#at(span.to).add(span)
     return span
   }
 
   close(span: Span, upTo = 0): void {
     const { front } = span
     span.end(upTo)
-    front?.spans.delete(span)
-    if (front?.spans.size === 0) this.#all.splice(this.#all.indexOf(front), 1)
+    front?.delete(span)
+    if (front?.size === 0) this.#all.splice(this.#all.indexOf(front), 1)
   }
 
   /** What was left meanwhile stays where it is. */
   advance(front: Front, to: number): void {
-    if (to <= front.to || front.spans.size === 0) return
+    if (to <= front.to || front.size === 0) return
     if (to < this.after(front.to)) {
       front.to = to
       return
     }
     this.#all.splice(this.#all.indexOf(front), 1)
     const there = this.#at(to)
-    const [fewer, more] = front.spans.size < there.spans.size ? [front, there] : [there, front]
+    const [fewer, more] = front.size < there.size ? [front, there] : [there, front]
     this.#all[this.#indexOf(to)] = more
     more.to = to
-    for (const span of fewer.spans) this.#put(span, more)
-    fewer.spans.clear()
+    for (const span of fewer) {
+      fewer.delete(span)
+      more.add(span)
+    }
   }
 
   /** Ends all; answers what was open. */
   clear(): Span[] {
-    const open = this.#all.flatMap(({ spans }) => [...spans])
+    const open = this.#all.flatMap(front => [...front])
     for (const span of open) this.close(span)
     return open
-  }
-
-  #put(span: Span, front: Front): void {
-    span.front = front
-    front.spans.add(span)
   }
 
   #at(place: number): Front {
@@ -119,7 +147,8 @@ export class Fronts {
     const known = this.#all[index]
     if (known?.to === place) return known
     const made = new Front(place)
-    this.#all.splice(index, 0, made)
+    if (this.#all.length > 0) this.#all.splice(index, 0, made)
+    else this.#all = [made] // has no room to grow, and nearly never needs it
     return made
   }
 

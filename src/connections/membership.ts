@@ -156,9 +156,9 @@ export class Membership {
     const at = front.to
     this.#ceiling = fronts.after(at)
     const isBehind = isAsking && !fronts.isLevel
-    const page = await this.registry.reads.read(new Map(Array.from(front.spans, ({ room }) => [room, at])), PAGE)
+    const page = await this.registry.reads.read(new Map(Array.from(front, ({ room }) => [room, at])), PAGE)
     // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
-    if (this.connection.closed || front.spans.size === 0 || this.#skip(page, front)) return
+    if (this.connection.closed || front.size === 0 || this.#skip(page, front)) return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
     if (this.#ceiling >= at && !isBehind) await this.#give(page, front)
   }

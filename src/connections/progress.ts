@@ -4,6 +4,8 @@ import { type Front, Fronts, Span } from './fronts.js'
 
 /** Closed spans that are remembered. */
 const LEFT = 1000
+/** What all have who left nothing: an idle connection keeps no array. */
+const NONE: Span[] = []
 
 /**
  * How far one peer has come in one log. Each room that it is in has an open span, which grows; what lies behind that it is
@@ -16,25 +18,27 @@ export class Progress {
   /** Of each room, oldest first. */
   readonly #spans = new Map<string, Span[]>()
   /** Those that its id named when it came. */
-  readonly #named: Span[] = []
+  #named = NONE
   /** Those that were closed since, oldest first. */
-  #left: Span[] = []
+  #left = NONE
   /** The furthest end of what is closed. */
   #leftEnd = 0
   /** What lies up to here was given, or never will be. */
   #floor = 0
-  /** Rooms it was in on this connection: what it missed before was given then. */
-  readonly #known = new Set<string>()
+  /** Of one that came back, rooms it was in on this connection: what it missed before was given then. */
+  #known: Set<string> | undefined
   /** Rooms of which something was missed that cannot be given: the peer is to be told. */
   #missing: Set<string> | undefined
 
   /** @param told what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
   constructor(private told: Cursor | 'foreign' | undefined) {
     if (typeof told !== 'object') return
+    const named: Span[] = []
+    this.#named = named
     for (const { room, from, to } of told.beyond) {
       const span = this.#add(new Span(room, from, to, to))
       span.isBehindGap = from === to
-      this.#named.push(span)
+      named.push(span)
       this.#leftEnd = Math.max(this.#leftEnd, to)
     }
   }
@@ -61,14 +65,14 @@ export class Progress {
   }
 
   *#endingBehind(position: number): Generator<Span> {
-    for (const { spans } of this.fronts.beyond(position)) yield* spans
+    for (const front of this.fronts.beyond(position)) yield* front
     if (this.#leftEnd <= position) return
     for (const spans of [this.#named, this.#left]) for (const span of spans) if (span.to > position) yield span
   }
 
   /** Whether it goes on in a room from where it says that it stood. */
   resumes(room: string): boolean {
-    return typeof this.told === 'object' && !this.#known.has(room)
+    return typeof this.told === 'object' && !this.#known?.has(room)
   }
 
   /**
@@ -77,9 +81,11 @@ export class Progress {
    * @param here how far the node has been given the log
    */
   enter(room: string, here: number, past?: number): Span {
-    const told = this.#known.has(room) ? undefined : this.told
+    const { told } = this
+    if (told === undefined || this.#known?.has(room))
+      return this.#begin(room, past ?? Math.max(here, this.#furthest), here)
+    this.#known ??= new Set()
     this.#known.add(room)
-    if (told === undefined) return this.#begin(room, past ?? Math.max(here, this.#furthest), here)
     if (told === 'foreign') return this.#miss(this.#begin(room, 0, here))
     const had = this.#spans.get(room)?.at(-1)
     if (had !== undefined) return this.fronts.open(had)
@@ -107,8 +113,8 @@ export class Progress {
     if (this.told !== undefined) this.told = 'foreign'
     const open = this.fronts.clear()
     this.#spans.clear()
-    this.#named.length = 0
-    this.#left = []
+    this.#named = NONE
+    this.#left = NONE
     this.#leftEnd = 0
     this.#floor = 0
     this.#missing = undefined
@@ -153,6 +159,7 @@ export class Progress {
     this.fronts.close(span, upTo)
     this.#leftEnd = Math.max(this.#leftEnd, span.to)
     this.#missing?.delete(span.room)
+    if (this.#left === NONE) this.#left = []
     this.#left.push(span)
     if (this.#left.length > LEFT) this.#forgetOldest()
   }
@@ -179,6 +186,6 @@ export class Progress {
     spans.splice(spans.indexOf(oldest), 1)
     if (spans.length > 0) return
     this.#spans.delete(oldest.room)
-    this.#known.delete(oldest.room)
+    this.#known?.delete(oldest.room)
   }
 }

@@ -23,7 +23,7 @@ function read({ fronts }: Progress, count: number): void {
 
 /** The rooms that it is in. */
 function roomsOf({ fronts }: Progress): string[] {
-  return [...fronts.beyond(Number.NEGATIVE_INFINITY)].flatMap(({ spans }) => Array.from(spans, span => span.room))
+  return [...fronts.beyond(Number.NEGATIVE_INFINITY)].flatMap(front => Array.from(front, ({ room }) => room))
 }
 
 test('who comes back with its id misses what it missed, and has what it had', () => {
