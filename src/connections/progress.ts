@@ -43,6 +43,23 @@ export class Progress {
     }
   }
 
+  /** That of a newcomer which has been in these rooms since one position, and has all up to another. */
+  static ofNewcomer(rooms: Iterable<string>, from: number, to: number): Progress {
+    const progress = new Progress(undefined)
+    const named = [...rooms]
+    for (const room of named.length === 0 ? named : [...named, EVERYWHERE]) {
+      progress.fronts.open(progress.#add(new Span(room, from, to, to)))
+    }
+    return progress
+  }
+
+  /** Where a newcomer began whose first room is all that it was ever in, read without a gap; undefined for all others. */
+  get beginning(): number | undefined {
+    if (this.told !== undefined || this.#spans.size !== 2 || this.#left !== NONE) return undefined
+    const [first, second] = [...this.#spans.values()].flat()
+    return first?.from === second?.from ? first?.from : undefined
+  }
+
   /** Up to its position the peer has all that it is owed. */
   get cursor(): Cursor {
     const position = this.fronts.lowest?.to ?? Number.POSITIVE_INFINITY
