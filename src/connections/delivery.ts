@@ -4,36 +4,47 @@ import { formatPlace } from './cursor.js'
 import type { Encodings } from './encodings.js'
 import type { LogMessage, Notice, Place } from './event-log.js'
 import type { Members } from './members.js'
+import type { Membership } from './membership.js'
+import { type Letter, Rounds } from './rounds.js'
 import type { Tracking } from './tracking.js'
+
+/** What running `info`, and ending a connection, cost beside staging a message. */
+const TELLING = 4
+const ENDING = 32
 
 /** Gives what the log of a registry brings to this node's connections. */
 export class Delivery {
+  readonly rounds: Rounds
+  #overflowed: Connection[] = []
+
+  /** @param most for tests: as for `Rounds` */
   constructor(
     private readonly registry: string,
     private readonly members: Members,
     private readonly encodings: Encodings,
     private readonly tracking: Tracking,
-  ) {}
+    most?: number,
+  ) {
+    this.rounds = new Rounds(members, () => this.#endOverflowed(), most)
+  }
 
   /**
    * Gives a message to the live members; those that catch up read it from the log. Who is passed over is told the id, so
-   * that it does not get the message when it comes back. Nothing of the application's runs before all have it: whose
-   * queue overflowed is ended after that.
+   * that it does not get the message when it comes back.
    */
   deliver(message: LogMessage, place: Place | undefined, volatile = false): void {
     const id = place && formatPlace(place)
     const position = place?.position ?? Number.MAX_VALUE
-    const overflowed: Connection[] = []
-    for (const { connection, liveAfter } of this.members.reached(message.rooms)) {
-      if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) continue
+    const give = ({ connection, liveAfter }: Membership) => {
+      if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) return
       const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
-      if (isPassedOver && id === undefined) continue
+      if (isPassedOver && id === undefined) return
       const own = id && connection.noteId(this.registry, id)
       const { codec, queue } = connection
       const bytes = isPassedOver ? codec.encode({ id: own }) : this.encodings.bytes(message, codec, own)
-      if (!queue.stage(bytes, isPassedOver ? undefined : message.event)) overflowed.push(connection)
+      if (!queue.stage(bytes, isPassedOver ? undefined : message.event)) this.#overflowed.push(connection)
     }
-    for (const connection of overflowed) connection.end({ kind: 'overflow' })
+    this.rounds.deliver({ to: message.rooms, weight: 1, give })
   }
 
   hear(notice: Notice): void {
@@ -42,23 +53,33 @@ export class Delivery {
         return this.deliver(notice, undefined, notice.volatile)
       case 'node':
         return this.tracking.nodes.hear(notice.from, notice)
-      case 'tell':
-        for (const connection of this.#told(notice)) connection.tell(JSON.parse(notice.data))
-        return
+      case 'tell': {
+        const give: Letter['give'] = ({ connection }) => connection.tell(JSON.parse(notice.data))
+        return this.rounds.deliver({ to: this.#told(notice), weight: TELLING, give })
+      }
       case 'disconnect': {
-        const ended = 'user' in notice ? this.tracking.connectionsOf(notice.user) : this.#named(notice.target)
-        for (const connection of ended) connection.end(withCode('disconnected', notice))
+        const to = 'user' in notice ? this.#ofUser(notice.user) : new Set(this.members.named(notice.target))
+        const give: Letter['give'] = ({ connection }) => connection.end(withCode('disconnected', notice))
+        return this.rounds.deliver({ to, weight: ENDING, give })
       }
     }
   }
 
-  #told({ rooms, user }: Extract<Notice, { kind: 'tell' }>): Set<Connection> {
-    if (user !== undefined) return this.tracking.connectionsOf(user)
-    if (rooms === undefined) return new Set(Array.from(this.members.all, ({ connection }) => connection))
-    return new Set(rooms.flatMap(name => this.#named(name)))
+  /** Nothing of the application's runs before all have a message that are given it in this turn. */
+  #endOverflowed(): void {
+    if (this.#overflowed.length === 0) return
+    const overflowed = this.#overflowed
+    this.#overflowed = []
+    for (const connection of overflowed) connection.end({ kind: 'overflow' })
   }
 
-  #named(roomOrId: string): Connection[] {
-    return this.members.named(roomOrId).map(({ connection }) => connection)
+  #told({ rooms, user }: Extract<Notice, { kind: 'tell' }>): ReadonlySet<Membership> {
+    if (user !== undefined) return this.#ofUser(user)
+    return new Set(rooms === undefined ? this.members.all : rooms.flatMap(name => this.members.named(name)))
+  }
+
+  #ofUser(user: string): ReadonlySet<Membership> {
+    const members = Array.from(this.tracking.connectionsOf(user), connection => this.members.get(connection))
+    return new Set(members.filter(member => member !== undefined))
   }
 }

@@ -2,6 +2,9 @@ import type { Connection } from './connection.js'
 import { isLocalId } from './id.js'
 import type { Membership } from './membership.js'
 
+/** Whom something is for: the members of rooms, certain ones, or all. */
+export type Addressees = readonly string[] | ReadonlySet<Membership> | undefined
+
 /** This node's connections in one registry, and the rooms they are in. */
 export class Members {
   readonly #members = new Map<Connection, Membership>()
@@ -58,11 +61,23 @@ export class Members {
     return true
   }
 
-  /** Those whom a message reaches, each once. */
-  reached(rooms: readonly string[] | undefined): Iterable<Membership> {
-    if (rooms === undefined) return this.#members.values()
-    if (rooms.length === 1) return this.in(rooms[0] ?? '')
-    return new Set(rooms.flatMap(room => [...this.in(room)]))
+  /** Those whom something is for, each once. */
+  reached(to: Addressees): Iterable<Membership> {
+    if (to === undefined) return this.#members.values()
+    if (!isRooms(to)) return to
+    if (to.length === 1) return this.in(to[0] ?? '')
+    return new Set(to.flatMap(room => [...this.in(room)]))
+  }
+
+  /** How many those are at the most. */
+  countOf(to: Addressees): number {
+    if (to === undefined) return this.#members.size
+    return isRooms(to) ? to.reduce((sum, room) => sum + this.in(room).size, 0) : to.size
+  }
+
+  isReached(member: Membership, to: Addressees): boolean {
+    if (to === undefined) return true
+    return isRooms(to) ? to.some(room => member.isIn(room)) : to.has(member)
   }
 
   /** The members of a room; where there are none, the one connection with this id. */
@@ -71,4 +86,8 @@ export class Members {
     if (members !== undefined || !isLocalId(roomOrId)) return [...(members ?? [])]
     return [...this.#members.values()].filter(({ connection }) => connection.id === roomOrId)
   }
+}
+
+function isRooms(to: readonly string[] | ReadonlySet<Membership>): to is readonly string[] {
+  return Array.isArray(to)
 }

@@ -2,6 +2,7 @@ import { checkClose } from './close-reason.js'
 import { formatPlace } from './cursor.js'
 import type { EventLog, LogMessage } from './event-log.js'
 import { checkUser } from './presence.js'
+import type { Rounds } from './rounds.js'
 
 /** How messages leave a registry. */
 export interface Outbox {
@@ -19,14 +20,22 @@ export interface OfUser {
 /** Rooms, or connections by their ids; a user; undefined for all. */
 export type Told = readonly string[] | OfUser | undefined
 
-/** @param history whether what is sent is kept in the log */
-export function outboxTo(log: EventLog, history: boolean): Outbox {
+/**
+ * @param history whether what is sent is kept in the log
+ * @param rounds what this node still gives to its own members is waited for, so that no sender runs ahead of it
+ */
+export function outboxTo(log: EventLog, history: boolean, rounds?: Pick<Rounds, 'given'>): Outbox {
   return {
     async send(message, volatile, key) {
-      if (history && !volatile) return formatPlace(await log.append(message, key))
+      if (history && !volatile) {
+        const place = await log.append(message, key)
+        if (rounds?.given !== undefined) await rounds.given
+        return formatPlace(place)
+      }
       const unkept = volatile ? 'a volatile send' : 'a registry without history'
       if (key !== undefined) throw new TypeError(`once('${key}') is for what is kept: ${unkept} is not`)
       await log.notify({ kind: 'event', volatile, ...message })
+      if (rounds?.given !== undefined) await rounds.given
       return undefined
     },
     async tell(to, data) {

@@ -12,6 +12,7 @@ import { Members } from './members.js'
 import { Membership, type Surroundings } from './membership.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
 import type { Presence, PresenceDiff } from './presence.js'
+import type { Rounds } from './rounds.js'
 import { SharedReads } from './shared-reads.js'
 import { checkRooms, type DataOf, Target } from './target.js'
 import { Tracking, type TrackOptions } from './tracking.js'
@@ -25,12 +26,15 @@ export interface RegistrySetup {
   readonly presence?: PresenceOptions | undefined
   /** For tests that make time pass. @default the process' own */
   readonly clock?: Clock
+  /** Members that are given something in one turn of the event loop: for tests. */
+  readonly most?: number
 }
 
 interface Running extends RegistrySetup, Surroundings {
   place: Place
   readonly outbox: Outbox
   readonly tracking: Tracking
+  readonly rounds: Rounds
 }
 
 /** The retention of a registry that says nothing of its own. */
@@ -177,7 +181,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   /** @internal */
   async start(setup: RegistrySetup): Promise<void> {
-    const { name, log, clock } = setup
+    const { name, log, clock, most } = setup
     const { heartbeat = HEARTBEAT, linger = LINGER } = setup.presence ?? {}
     const encodings = new Encodings()
     const tracking = new Tracking({
@@ -185,10 +189,11 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       count: room => (room === undefined ? this.size : this.count(room)),
       changed: this.#listens ? (room, diff) => this.#tellUsers(room, diff) : undefined,
     })
-    const delivery = new Delivery(name, this.#members, encodings, tracking)
-    const outbox = outboxTo(log, setup.history)
+    const delivery = new Delivery(name, this.#members, encodings, tracking, most)
+    const { rounds } = delivery
+    const outbox = outboxTo(log, setup.history, rounds)
     const reads = new SharedReads(log, () => running.place)
-    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking }
+    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking, rounds }
     this.#running = running
     await log.start({
       entry: entry => {
@@ -197,6 +202,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       },
       notice: notice => delivery.hear(notice),
       reset: place => {
+        rounds.finish()
         const last = running.place
         running.place = place
         for (const member of this.#members.all) if (setup.history) member.reset(last)
@@ -207,6 +213,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   /** @internal */
   async stop(): Promise<void> {
+    this.#running?.rounds.finish()
     await this.#running?.tracking.stop()
     await this.#running?.log.stop()
   }
@@ -237,6 +244,8 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       this.#members.add(entered)
       connection.onEnd(() => this.#forget(entered))
     }
+    running.rounds.settle(member)
+    if (connection.closed) return
     const isNew = this.#members.enter(member, room, past)
     running.tracking.enter(connection, room, tracked)
     if (isNew) this.#tellHook(() => this.joined?.(connection, room))
@@ -244,12 +253,14 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   #exit(member: Membership, room: string): void {
     const { connection } = member
+    this.#running?.rounds.settle(member)
     if (!this.#members.exit(member, room)) return
     this.#running?.tracking.leave(connection, room, connection.closeReason)
     this.#tellHook(() => this.left?.(connection, room))
   }
 
   #forget(member: Membership): void {
+    this.#running?.rounds.settle(member)
     this.#members.delete(member)
     for (const room of [...member.rooms]) this.#exit(member, room)
   }

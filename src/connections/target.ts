@@ -45,7 +45,9 @@ export class Target<Events extends object> {
   }
 
   /**
-   * Sends an event; answers its id, or undefined where it is not logged.
+   * Sends an event; answers its id, or undefined where it is not logged. A very large room is given it over several turns
+   * of the event loop: it resolves when the log has taken it and this node has given what it was giving; what a connection
+   * is sent by itself before that may come first.
    * @throws TypeError for data that has no JSON form, and for a name that is not one line
    */
   async send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {

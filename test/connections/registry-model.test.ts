@@ -17,7 +17,10 @@ import {
 
 const ROOMS = ['a', 'b', '__proto__']
 const PEERS = 3
+/** In which all is read, and given where that is to so many in a turn. */
+const turnsFor = (most: number | undefined) => (most === undefined ? 10 : 10 + 200 / most)
 
+type Homes = readonly (readonly string[])[]
 type Rooms = readonly string[] | undefined
 
 interface Home extends Pick<TestRegistry, 'join' | 'leave' | 'to' | 'rooms' | 'stop'> {
@@ -172,7 +175,8 @@ class World {
   constructor(
     readonly registry: Home,
     readonly log: Pick<RemoteLog, 'lag' | 'slow' | 'hear' | 'skip' | 'lose'>,
-    homes: readonly (readonly string[])[],
+    homes: Homes,
+    private readonly most: number | undefined,
   ) {
     this.peers = homes.map(rooms => new Peer(new Set(rooms)))
   }
@@ -208,10 +212,10 @@ class World {
     this.log.slow(0)
     this.log.hear()
     for (const peer of this.peers) peer.connection?.wire.resume()
-    await turn(10)
+    await turn(turnsFor(this.most))
     for (const peer of this.peers) peer.connect(this.registry, true, 1_000_000)
     await this.send(undefined)
-    await turn(10)
+    await turn(turnsFor(this.most))
     for (const peer of this.peers) peer.cut(1)
   }
 }
@@ -282,16 +286,19 @@ const kinds = fc
 
 const homes = fc.array(someRooms, { minLength: PEERS, maxLength: PEERS })
 
-async function openOne(retention: Required<LogRetention>, homes: readonly (readonly string[])[]): Promise<World> {
+/** Members that are given something in one turn: of few, each message waits for the next ones. */
+const most = fc.constantFrom(undefined, 1, 2)
+
+async function openOne(retention: Required<LogRetention>, homes: Homes, most?: number): Promise<World> {
   const log = new RemoteLog(retention)
-  return new World(await startRegistry({ log }), log, homes)
+  return new World(await startRegistry({ log, most }), log, homes, most)
 }
 
 /** Of the two logs only one misbehaves. */
-async function openPair(retention: Required<LogRetention>, homes: readonly (readonly string[])[]): Promise<World> {
+async function openPair(retention: Required<LogRetention>, homes: Homes, most?: number): Promise<World> {
   const log = new RemoteLog(retention)
-  const both = [await startRegistry({ log, name: 'x' }), await startRegistry({ name: 'y' })] as const
-  return new World(new Pair(both), log, homes)
+  const both = [await startRegistry({ log, name: 'x', most }), await startRegistry({ name: 'y', most })] as const
+  return new World(new Pair(both), log, homes, most)
 }
 
 function play(
@@ -301,8 +308,8 @@ function play(
   open = openOne,
 ): fc.IAsyncProperty<unknown> {
   const steps = fc.array(fc.oneof({ weight: 5, arbitrary: sends }, waits, ...commands), { maxLength: 60, size: 'max' })
-  return fc.asyncProperty(homes, steps, async (rooms, script) => {
-    const world = await open(retention, rooms)
+  return fc.asyncProperty(homes, steps, most, async (rooms, script, most) => {
+    const world = await open(retention, rooms, most)
     try {
       await world.begin()
       for (const [, command] of script) await command(world)
@@ -311,7 +318,9 @@ function play(
       assert.deepEqual(world.registry.rooms(), [])
     } catch (error) {
       const told = world.peers.map(peer => JSON.stringify(peer.frames)).join('\n')
-      throw new Error(`${script.map(([name]) => name).join(', ')}\n${rooms.join(' | ')}\n${told}`, { cause: error })
+      throw new Error(`${most} at a time: ${script.map(([name]) => name).join(', ')}\n${rooms.join(' | ')}\n${told}`, {
+        cause: error,
+      })
     } finally {
       await world.registry.stop()
     }

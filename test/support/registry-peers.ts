@@ -1,4 +1,5 @@
 /** Registries driven without a transport: connections that keep what reached the wire, and logs that misbehave on request. */
+import { type CloseReason, endsCleanly } from '../../src/connections/close-reason.js'
 import type { Codec, RegistryEvent } from '../../src/connections/codec.js'
 import { Connection, type ConnectionPlan } from '../../src/connections/connection.js'
 import { LiveConnections } from '../../src/connections/live.js'
@@ -141,7 +142,9 @@ export class TestConnection extends Connection {
     return this.queue.push(Buffer.from(`${JSON.stringify({ data: value })}\n`))
   }
 
-  protected finish(): void {}
+  protected finish(reason: CloseReason): void {
+    if (endsCleanly(reason)) this.queue.finish()
+  }
 
   get frames(): Frame[] {
     return this.wire.frames
@@ -185,12 +188,14 @@ export async function startRegistry<R extends TestRegistry = TestRegistry>(
     readonly history?: boolean
     readonly logged?: unknown[]
     readonly registry?: R
+    /** Members that are given something in one turn of the event loop. */
+    readonly most?: number | undefined
   } = {},
 ): Promise<R> {
-  const { log = new MemoryEventLog(plenty), name = 'test', history = true, logged = [] } = options
+  const { log = new MemoryEventLog(plenty), name = 'test', history = true, logged = [], most } = options
   const registry = options.registry ?? (new TestRegistry() as R)
   const logger = { ...silent, error: (_message: string, details: unknown) => void logged.push(details) }
-  await registry.start({ name, log, history, logger })
+  await registry.start({ name, log, history, logger, ...(most === undefined ? {} : { most }) })
   return registry
 }
 

@@ -1,0 +1,186 @@
+/** What goes to very many is given in turns of the event loop: others have theirs, and nobody sees a difference. */
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { describe, test } from 'node:test'
+import { Controller, Get, Registry } from '../../src/index.js'
+import { serve } from '../support/app.js'
+import { startRegistry, TestConnection, TestRegistry, turn } from '../support/registry-peers.js'
+
+/** More than a turn is for, several times. */
+const VERY_MANY = 25_000
+
+@Registry('crowd')
+class Crowd extends TestRegistry {}
+
+test('a request is answered, and immediates run, while a very large room is given an event', async t => {
+  let isGiven: boolean | undefined
+  let sent = false
+  @Controller('/asked')
+  class Asked {
+    @Get()
+    meanwhile() {
+      isGiven = sent
+      return 'here'
+    }
+  }
+  const { app, port } = await serve(t, [Asked], { providers: [Crowd] })
+  const crowd = app.get(Crowd)
+  const peers = Array.from({ length: VERY_MANY }, () => new TestConnection())
+  for (const peer of peers) await crowd.join(peer, 'all')
+  const asker = connect(port, '127.0.0.1')
+  const ask = () => new Promise(resolve => asker.once('data', resolve).write('GET /asked HTTP/1.1\r\nHost: a\r\n\r\n'))
+  await ask()
+  await turn(2)
+
+  const answered = ask()
+  const sending = crowd
+    .to('all')
+    .send('said', 1)
+    .then(() => {
+      sent = true
+    })
+  let turns = 0
+  while (!sent) {
+    await turn()
+    turns++
+  }
+  await Promise.all([sending, answered])
+  asker.destroy()
+  assert.equal(isGiven, false, 'the request came in between')
+  assert.ok(turns >= 2, `${turns} turns`)
+  while (peers.at(-1)?.data.length === 0) await turn()
+  assert.ok(peers.every(peer => peer.data.length === 1))
+})
+
+describe('while a message is on its way, two members at a time', () => {
+  async function room(count = 7) {
+    const registry = await startRegistry({ most: 2 })
+    const peers = Array.from({ length: count }, () => new TestConnection())
+    for (const peer of peers) await registry.join(peer, 'a')
+    const given = () => peers.filter(peer => peer.queue.size > 0 || peer.data.length > 0).length
+    return { registry, peers, last: peers.at(-1) as TestConnection, given, all: () => peers.map(peer => peer.data) }
+  }
+
+  test('it goes to two each turn, and who sent it goes on when all have it', async () => {
+    const { registry, given } = await room(6)
+    await turn()
+    const sending = registry.to('a').send('said', 1)
+    const seen: number[] = []
+    for (let turns = 0; turns < 3; turns++) {
+      seen.push(given())
+      await turn()
+    }
+    await sending
+    assert.deepEqual(seen, [2, 4, 6])
+  })
+
+  test('what follows keeps its order, whatever rooms it is for, and whoever is passed over', async () => {
+    const { registry, peers, last, all } = await room()
+    await registry.join(last, 'b')
+    registry.to('a').send('said', 1)
+    registry.to('b').send('said', 2)
+    registry.to(['b', 'a']).except(last).send('said', 3)
+    registry.broadcast('said', 4)
+    await registry.to('b').volatile().send('said', 5)
+    await turn()
+    assert.deepEqual(all(), [...peers.slice(1).map(() => [1, 3, 4]), [1, 2, 4, 5]])
+  })
+
+  test('who leaves gets what was sent before, who leaves and comes back too, and nothing twice', async () => {
+    const { registry, last, peers } = await room()
+    const back = peers.at(-2) as TestConnection
+    registry.to('a').send('said', 1)
+    registry.leave(back, 'a')
+    registry.leave(last)
+    registry.to('a').send('said', 2)
+    await registry.join(back, 'a')
+    await registry.to('a').send('said', 3)
+    await turn()
+    assert.deepEqual([last.data, back.data, peers[0]?.data], [[1], [1, 3], [1, 2, 3]])
+  })
+
+  test('who comes gets what is sent after that, and what it missed where it resumes', async () => {
+    const { registry, last } = await room()
+    await registry.to('a').send('said', 1)
+    await turn()
+    last.end({ kind: 'lost' })
+    registry.to('a').send('said', 2)
+    const [newcomer, back] = [new TestConnection(), new TestConnection({ lastEventId: last.lastId })]
+    await Promise.all([newcomer, back].map(peer => registry.join(peer, 'a')))
+    await registry.to('a').send('said', 3)
+    await turn()
+    assert.deepEqual([newcomer.data, back.data], [[3], [2, 3]])
+  })
+
+  test('who is in another room of it, and comes into the one that it is for, is not given it', async () => {
+    const registry = await startRegistry({ most: 2, history: false })
+    const peers = Array.from({ length: 5 }, () => new TestConnection())
+    for (const peer of peers) await registry.join(peer, 'a')
+    const other = new TestConnection()
+    await registry.join(other, 'b')
+    registry.to('a').send('said', 1)
+    await registry.join(other, 'a')
+    await registry.to('b').send('said', 2)
+    await turn()
+    assert.deepEqual([other.data, peers.map(peer => peer.data)], [[2], peers.map(() => [1])])
+  })
+
+  test('who is closed has been given it', async () => {
+    const { registry, last } = await room()
+    registry.to('a').send('said', 1)
+    const { size } = last.queue
+    last.close()
+    assert.equal(size, 0)
+    assert.deepEqual(last.data, [1])
+  })
+
+  test('tell and disconnect wait for their turn, and come once to each', async () => {
+    const told: unknown[][] = []
+    const registry = await startRegistry({ most: 2 })
+    const peers = Array.from({ length: 5 }, (_, index) => {
+      told[index] = []
+      return new TestConnection({ told: told[index] })
+    })
+    for (const peer of peers) await registry.join(peer, 'a')
+    registry.to('a').send('said', 1)
+    registry.tell('a', 'hello')
+    registry.to('a').send('said', 2)
+    registry.disconnect('a')
+    assert.deepEqual(
+      peers.map(peer => peer.closed),
+      peers.map(() => false),
+    )
+    while (peers.some(peer => !peer.closed)) await turn()
+    assert.deepEqual(
+      told,
+      peers.map(() => ['hello']),
+    )
+    assert.deepEqual(registry.rooms(), [])
+  })
+
+  test('who does not take it is ended before it is given more', async () => {
+    const { registry, peers } = await room()
+    const slow = new TestConnection({ limit: 60 })
+    await registry.join(slow, 'a')
+    slow.wire.pause()
+    for (const text of ['x'.repeat(50), 'y'.repeat(50), 'z']) registry.to('a').send('said', text)
+    while (!slow.closed) await turn()
+    assert.equal(slow.closeReason?.kind, 'overflow')
+    slow.wire.resume()
+    assert.deepEqual(
+      slow.data.map(text => String(text)[0]),
+      ['x'],
+    )
+    await registry.to('a').send('said', 'on')
+    await turn()
+    assert.ok(peers.every(peer => peer.data.length === 4))
+  })
+
+  test('nothing waits any more when the registry stops', async () => {
+    const { registry, last } = await room()
+    registry.to('a').send('said', 1)
+    await registry.stop()
+    await turn()
+    assert.deepEqual(last.data, [1])
+  })
+})
