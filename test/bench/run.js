@@ -27,7 +27,7 @@ const { values } = parseArgs({
 })
 
 /** What a process has open besides its connections. */
-const SPARE_FILES = 200
+const SPARE_FILES = 150
 
 const builds = { palomino: buildOf(values.palomino), against: values.against && buildOf(values.against) }
 const profile = values.profile && resolve(values.profile)

@@ -5,6 +5,9 @@ import { EventStreamPeer } from './event-stream-peer.js'
 import { Http2Peer } from './http2-peer.js'
 import { SocketPeer } from './socket-peer.js'
 
+/** Connections that are replaced at a time: fewer than there are spare files. */
+const AT_ONCE = 50
+
 export class Crowd {
   #expected = 0
   #came = 0
@@ -32,13 +35,18 @@ export class Crowd {
     return manyAtOnce(count, () => new Peer(this, this.asks).connect(this.port))
   }
 
-  /** Those who are there for the longest leave, and as many others come. */
+  /** Those who are there for the longest leave, and as many others come: few at a time, since the server may be full. */
   async churn(count) {
     this.listening = undefined
-    const gone = this.peers.splice(0, count)
-    this.leaving = new Set(gone)
-    for (const peer of gone) peer.end()
-    this.peers.push(...(await this.#more(count)))
+    this.leaving.clear()
+    for (let left = count; left > 0; left -= AT_ONCE) {
+      const gone = this.peers.splice(0, Math.min(left, AT_ONCE))
+      for (const peer of gone) {
+        this.leaving.add(peer)
+        peer.end()
+      }
+      this.peers.push(...(await this.#more(gone.length)))
+    }
     this.listening = this.peers
   }
 

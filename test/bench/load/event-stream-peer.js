@@ -1,6 +1,6 @@
 /** A peer of an event stream: looks for markers, and for nothing else. */
 import { MARKER } from '../fixtures.js'
-import { open } from './connection.js'
+import { nextAddress, open } from './connection.js'
 import { formatRequest } from './requests.js'
 
 const marker = Buffer.from(MARKER)
@@ -22,7 +22,7 @@ export class EventStreamPeer {
       this.#opened = { resolve, reject }
     })
     const received = (buffer, length) => this.#received(buffer.subarray(0, length))
-    this.socket = await open(port, received, () => this.crowd.closed(this))
+    this.socket = await open(port, received, () => this.crowd.closed(this), { localAddress: nextAddress() })
     this.socket.write(request)
     await opened
     return this

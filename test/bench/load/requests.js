@@ -32,7 +32,7 @@ class Requester {
       this.port,
       (buffer, length) => this.#received(buffer, length),
       () => this.#closed(socket),
-      this.load.secure,
+      { secure: this.load.secure },
     )
     this.#socket = socket
     return this
@@ -169,7 +169,7 @@ export async function askOnce(port, request, secure) {
       if (isWhole(text)) resolve()
     },
     resolve,
-    secure,
+    { secure },
   )
   socket.write(formatRequest({ ...request, fields: `${request.fields ?? ''}Connection: close\r\n` }))
   await promise

@@ -1,5 +1,5 @@
 /** A WebSocket peer: reads the heads of frames, and skips what they carry. */
-import { open } from './connection.js'
+import { nextAddress, open } from './connection.js'
 
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 const TEXT = 1
@@ -40,7 +40,7 @@ export class SocketPeer {
       this.#opened = { resolve, reject }
     })
     const received = (buffer, length) => this.#received(buffer.subarray(0, length))
-    this.socket = await open(port, received, () => this.owner.closed?.(this))
+    this.socket = await open(port, received, () => this.owner.closed?.(this), { localAddress: nextAddress() })
     const path = this.dialect === 'socket.io' ? '/socket.io/?EIO=4&transport=websocket' : '/ws'
     const extension = this.deflate ? 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n' : ''
     this.socket.write(
