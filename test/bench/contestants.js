@@ -14,7 +14,7 @@ const all = [
     name: 'palomino',
     title: 'Palomino',
     file: 'palomino',
-    serves: [...http, ...streams, ...sockets, ...ours, 'upload'],
+    serves: [...http, ...streams, ...sockets, ...ours, 'joins', 'upload'],
   },
   {
     name: 'fastify',

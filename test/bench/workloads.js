@@ -201,6 +201,13 @@ export const workloads = {
     rooms => ({ asks: { rooms } }),
     fanOut({ title: 'SSE fan-out to one of many rooms', serve: 'rooms', connections: 1000 }),
   ),
+  'scale-joins': scale('rooms', ROOMS, rooms => ({ rooms }), {
+    kind: 'joins',
+    title: 'joining rooms one by one on one event stream, and leaving them',
+    unit: 'room',
+    serve: 'joins',
+    connections: 1,
+  }),
   'scale-routes': scale(
     'routes',
     ROUTES,

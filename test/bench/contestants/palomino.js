@@ -105,6 +105,26 @@ export async function rooms({ rooms: count }) {
   return { port, send: data => updates.to('all').send('update', data) }
 }
 
+export async function joins() {
+  let open
+  class Stream {
+    open(stream) {
+      open = stream
+    }
+  }
+  decorateMethod(Stream, 'open', [], [], [EventStream])
+  decorateClass(Stream, [Sse('/sse')])
+  const { app, port } = await serve([Stream], [Updates])
+  const updates = app.get(Updates)
+  const comeAndGo = async ({ rooms, times }) => {
+    for (let time = 0; time < times; time++) {
+      for (let room = 0; room < rooms; room++) await updates.join(open, `room${room}`)
+      for (let room = 0; room < rooms; room++) updates.leave(open, `room${room}`)
+    }
+  }
+  return { port, answers: { comeAndGo } }
+}
+
 export async function beside() {
   class Stream {
     constructor(updates) {
