@@ -8,11 +8,12 @@ import { onAbort } from './abort.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds, lastEventIdOf } from './cursor.js'
+import { Few } from './few.js'
 import { makeId } from './id.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
-import { type Receiver, sendReturned } from './returned.js'
+import { type Ending, type Receiver, sendReturned } from './returned.js'
 import { SendQueue } from './send-queue.js'
 import { LONGEST, repeat, tie } from './timers.js'
 
@@ -46,7 +47,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** @internal */
   gate: OpeningGate
   readonly #mailbox: Mailbox
-  #cleanups: Set<() => void> | undefined
+  readonly #endings = new Few<Ending>()
   /** Messages from inside that have not reached `info`. */
   #told = 0
   #id: string | undefined
@@ -168,15 +169,18 @@ export abstract class Connection<Names extends string = string> implements Recei
   link(signal: AbortSignal): void {
     const abort = () => this.end({ kind: 'linked', cause: signal.reason })
     if (signal.aborted) abort()
-    else this.onEnd(onAbort(signal, abort))
+    else this.onEnd({ ended: onAbort(signal, abort) })
   }
 
   /** @internal */
-  onEnd(listener: () => void): () => void {
-    this.#cleanups ??= new Set()
-    if (this.closed) listener()
-    else this.#cleanups.add(listener)
-    return () => this.#cleanups?.delete(listener)
+  onEnd(ending: Ending): void {
+    if (this.closed) ending.ended()
+    else this.#endings.add(ending)
+  }
+
+  /** @internal */
+  offEnd(ending: Ending): void {
+    this.#endings.delete(ending)
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
@@ -193,7 +197,7 @@ export abstract class Connection<Names extends string = string> implements Recei
     this.handlers = handlers
     this.plan.live.add(this)
     for (const pulse of this.plan.pulses) pulse.add(this)
-    this.#mailbox.post(() => this.gate.hold())
+    this.gate.hold(this.#mailbox)
   }
 
   /** Whether `begin` has run, so that a failure now belongs to the connection. @internal */
@@ -273,8 +277,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   #end(reason: CloseReason): void {
     for (const pulse of this.plan.pulses) pulse.delete(this)
-    for (const cleanUp of this.#cleanups ?? []) cleanUp()
-    this.#cleanups = undefined
+    for (const ending of this.#endings) ending.ended()
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()

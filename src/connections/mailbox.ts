@@ -32,6 +32,23 @@ export class Mailbox {
     if (!this.#running) this.#goOnLater()
   }
 
+  /** All wait for what is under way already, until `settle` or `fail` says what came of it: costs no promise. */
+  hold(): void {
+    this.#running = true
+  }
+
+  /** What all waited for has come to this. */
+  settle(result: unknown): void {
+    if (isPromise(result)) this.#await(result)
+    else this.#goOn()
+  }
+
+  /** What all waited for has failed. */
+  fail(error: unknown): void {
+    this.owner.failed(error)
+    this.#goOn()
+  }
+
   /**
    * Takes nothing more, and runs one last task. It waits for the running one, and then runs or drops what waits; a task
    * that has not settled after `patience` milliseconds is given up, with those behind it. Settles when the last is done.
@@ -40,14 +57,24 @@ export class Mailbox {
     this.#closed = true
     const rest = waiting === 'run' ? this.#tasks : []
     this.#tasks = NONE
-    let settles = !this.#running || (await settled(patience, new Promise<void>(resolve => (this.#idle = resolve))))
+    let settles = !this.#running || (await inTime(patience, done => (this.#idle = done)))
     for (const task of rest) {
       if (!settles) break
-      const result = this.#attempt(task)
-      if (result !== undefined) settles = await settled(patience, result)
+      settles = await this.#isDoneIn(patience, task)
     }
-    const result = this.#attempt(last)
-    if (result !== undefined) await settled(patience, result)
+    await this.#isDoneIn(patience, last)
+  }
+
+  /** Runs a task, and answers whether it settled in time: without a promise where it does so at once. */
+  #isDoneIn(patience: number, task: Task): true | Promise<boolean> {
+    const result = this.#attempt(task)
+    if (result === undefined) return true
+    return inTime(patience, done => {
+      result.then(done, error => {
+        this.owner.failed(error)
+        done()
+      })
+    })
   }
 
   #run(first: Task): void {
@@ -55,11 +82,19 @@ export class Mailbox {
     let left = TURN
     for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
       const result = this.#attempt(task)
-      if (result !== undefined) return void result.then(() => this.#goOn())
+      if (result !== undefined) return this.#await(result)
       if (--left === 0) return this.#goOnLater()
     }
     this.#running = false
     this.#idle?.()
+  }
+
+  #await(result: PromiseLike<unknown>): void {
+    const goOn = () => this.#goOn()
+    result.then(goOn, error => {
+      this.owner.failed(error)
+      goOn()
+    })
   }
 
   #goOnLater(): void {
@@ -87,7 +122,7 @@ export class Mailbox {
     depth++
     try {
       const result = task()
-      return isPromise(result) ? result.then(undefined, error => this.owner.failed(error)) : undefined
+      return isPromise(result) ? result : undefined
     } catch (error) {
       this.owner.failed(error)
       return undefined
@@ -97,13 +132,13 @@ export class Mailbox {
   }
 }
 
-/** Waits for a promise, but not for ever, and keeps no process alive for it: whether it settled in time. */
-async function settled(ms: number, promise: PromiseLike<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<boolean>(resolve => {
-    timer = setTimeout(resolve, ms, false).unref()
+/** Waits until `done` is called, but not for ever, and keeps no process alive for it: whether it was in time. */
+function inTime(ms: number, wait: (done: () => void) => void): Promise<boolean> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms, false).unref()
+    wait(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
   })
-  const inTime = await Promise.race([promise.then(() => true), limit])
-  clearTimeout(timer)
-  return inTime
 }

@@ -2,7 +2,9 @@ import type { Connection } from './connection.js'
 import { formatId, parseId } from './cursor.js'
 import type { Encodings } from './encodings.js'
 import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js'
+import { Few } from './few.js'
 import { Progress, type Span } from './progress.js'
+import type { Ending } from './returned.js'
 import type { SharedReads } from './shared-reads.js'
 
 /** What a membership needs of its registry. */
@@ -14,6 +16,8 @@ export interface Surroundings {
   /** How far this node has been given the log. */
   readonly place: Place
   readonly encodings: Encodings
+  /** The connection of a member has ended. */
+  forget(member: Membership): void
 }
 
 /** Entries that are read at a time. */
@@ -24,8 +28,8 @@ const PAGE = 256
  * from where the peer stands, at the peer's pace, until nothing is left between what it read and what is live. The rooms
  * that are furthest behind are read first, all from one position, up to where the next one stands.
  */
-export class Membership {
-  readonly rooms = new Set<string>()
+export class Membership implements Ending {
+  readonly rooms = new Few<string>()
   /** Where it became live: what lies up to here it has from the log. Infinity while it catches up. */
   liveAfter = Number.POSITIVE_INFINITY
   /** Up to date only while it catches up. */
@@ -46,6 +50,10 @@ export class Membership {
     const cursor = id === '' ? undefined : (parseId(id, registry.place.epoch) ?? 'foreign')
     this.#progress = new Progress(cursor)
     this.#unplaced = typeof cursor !== 'object'
+  }
+
+  ended(): void {
+    this.registry.forget(this)
   }
 
   get live(): boolean {

@@ -1,5 +1,6 @@
 import type { Cursor, Stretch } from './cursor.js'
 import { EVERYWHERE, type LogEntry } from './event-log.js'
+import { Few } from './few.js'
 
 /** Spans of rooms that were left, which are remembered. */
 const LEFT = 1000
@@ -41,7 +42,7 @@ export class Progress {
   /** What lies up to here was given, or never will be. */
   #floor = 0
   /** Rooms it was in on this connection: what it missed before was given then. */
-  readonly #known = new Set<string>()
+  readonly #known = new Few<string>()
 
   /** @param told what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
   constructor(private told: Cursor | 'foreign' | undefined) {

@@ -187,7 +187,8 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const delivery = new Delivery(name, this.#members, encodings, tracking)
     const outbox = outboxTo(log, setup.history)
     const reads = new SharedReads(log, () => running.place)
-    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking }
+    const forget = (member: Membership) => this.#forget(member)
+    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking, forget }
     this.#running = running
     await log.start({
       entry: entry => {
@@ -233,7 +234,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       const entered = new Membership(connection, running)
       member = entered
       this.#members.add(entered)
-      connection.onEnd(() => this.#forget(entered))
+      connection.onEnd(entered)
     }
     const isNew = this.#members.enter(member, room, past)
     running.tracking.enter(connection, room, tracked)
