@@ -161,8 +161,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   #inform(message: unknown): unknown {
-    if (this.closed) return undefined
-    return this.handlers?.info?.(message as never, this as never)
+    return this.closed ? undefined : this.handlers?.info?.(message as never, this as never)
   }
 
   /** Ends the connection when `signal` aborts. For the other direction there is `connection.signal`. */

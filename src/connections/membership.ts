@@ -6,6 +6,7 @@ import { Few } from './few.js'
 import { Progress, type Span } from './progress.js'
 import type { Ending } from './returned.js'
 import type { SharedReads } from './shared-reads.js'
+import { dealOut } from './turn.js'
 
 /** What a membership needs of its registry. */
 export interface Surroundings {
@@ -70,7 +71,7 @@ export class Membership implements Ending {
     this.#leaveLive(this.registry.place.position)
     this.#begin(room, past)
     if (this.rooms.size === 1) this.#begin(EVERYWHERE, past)
-    this.connection.noteId(this.registry.name, this.#id())
+    this.#noteId()
   }
 
   #begin(room: string, past: number | undefined): void {
@@ -203,8 +204,11 @@ export class Membership implements Ending {
     return true
   }
 
-  #id(): string {
-    return formatId(this.registry.place.epoch, this.#progress.cursor)
+  /** The id that the peer's next event carries. What came to a room in this turn was to come before. */
+  #noteId(): string {
+    dealOut()
+    const { name, place } = this.registry
+    return this.connection.noteId(name, formatId(place.epoch, this.#progress.cursor))
   }
 
   /** `false` where the peer does not keep up. */
@@ -212,14 +216,14 @@ export class Membership implements Ending {
     const { connection, registry } = this
     this.#unplaced = entry.except.includes(connection.id)
     if (this.#unplaced) return true
-    const id = connection.noteId(registry.name, this.#id())
+    const id = this.#noteId()
     return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event, true)
   }
 
   /** An event with an id and nothing else, so that a peer that is cut before the next event loses nothing, and gets nothing twice. */
   #place(): void {
     this.#unplaced = false
-    const id = this.connection.noteId(this.registry.name, this.#id())
+    const id = this.#noteId()
     this.connection.queue.push(this.connection.codec.encode({ id }), undefined, true)
   }
 

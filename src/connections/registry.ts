@@ -14,6 +14,7 @@ import type { Presence, PresenceDiff } from './presence.js'
 import { SharedReads } from './shared-reads.js'
 import { checkRooms, type DataOf, Target } from './target.js'
 import { checkTracking, Tracking, type TrackOptions } from './tracking.js'
+import { dealOut } from './turn.js'
 
 export interface JoinOptions<Meta = unknown> extends TrackOptions<Meta> {
   /** The last events of the room that a peer gets which did not come back to it with a last event id. @default 0 */
@@ -197,6 +198,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       },
       notice: notice => delivery.hear(notice),
       reset: place => {
+        dealOut()
         const last = running.place
         running.place = place
         for (const member of this.#members.all) if (setup.history) member.reset(last)
@@ -229,6 +231,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     past: number | undefined,
     tracked: TrackOptions,
   ): void {
+    dealOut()
     let member = this.#members.get(connection)
     if (member === undefined) {
       const entered = new Membership(connection, running)
@@ -243,12 +246,14 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   #exit(member: Membership, room: string): void {
     const { connection } = member
+    dealOut()
     if (!this.#members.exit(member, room)) return
     this.#running?.tracking.leave(connection, room, connection.closeReason)
     this.#tellHook(() => this.left?.(connection, room))
   }
 
   #forget(member: Membership): void {
+    dealOut()
     this.#members.delete(member)
     for (const room of [...member.rooms]) this.#exit(member, room)
   }

@@ -53,6 +53,39 @@ export function beginBatch(bytes: Buffer, key: string | undefined): Batch {
   return first
 }
 
+/** What a room has been sent in this turn, and its members have not been brought. */
+export interface Undealt {
+  /** Brings it to each member's queue. */
+  deal(): void
+  /** Writes it to as many members as there is time for, and brings it to the queues of the others. */
+  write(until: number): void
+}
+
+let undealt: Undealt | undefined
+
+/** Leaves what a room was sent for the end of the turn, or until something else comes. */
+export function dealLater(room: Undealt): void {
+  dealOut()
+  undealt = room
+  flushLater()
+}
+
+/**
+ * Before anything else comes to a queue, and before anybody enters or leaves a room: as if each message had been brought
+ * to the members when it was sent.
+ */
+export function dealOut(): void {
+  if (undealt === undefined) return
+  const room = undealt
+  undealt = undefined
+  room.deal()
+}
+
+/** Whether it is this that waits. */
+export function isUndealt<R extends Undealt>(room: R | undefined): room is R {
+  return room !== undefined && room === undealt
+}
+
 /** Who has a batch that is to be written. */
 export interface Staged {
   flushStaged(): void
@@ -64,17 +97,29 @@ export interface Staged {
  */
 const BUDGET = 5
 /** Writes between two looks at the clock. */
-const STEP = 64
+export const STEP = 64
 
 let staged: Staged[] = []
+let isDue = false
 
 export function flushAtEndOfTurn(queue: Staged): void {
-  if (staged.push(queue) === 1) runOutside(() => setImmediate(flush))
+  staged.push(queue)
+  flushLater()
+}
+
+function flushLater(): void {
+  if (isDue) return
+  isDue = true
+  runOutside(() => setImmediate(flush))
 }
 
 function flush(): void {
-  const queues = staged
+  isDue = false
   const until = performance.now() + BUDGET
+  const room = undealt
+  undealt = undefined
+  room?.write(until)
+  const queues = staged
   let done = 0
   while (done < queues.length) {
     queues[done++]?.flushStaged()
@@ -82,5 +127,5 @@ function flush(): void {
   }
   staged = queues.slice(done)
   first = undefined
-  if (staged.length > 0) setImmediate(flush)
+  if (staged.length > 0) flushLater()
 }
