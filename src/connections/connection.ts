@@ -8,6 +8,7 @@ import { onAbort } from './abort.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { EventIds, lastEventIdOf } from './cursor.js'
+import { allOf, type Few, withOne, withoutOne } from './few.js'
 import { makeId } from './id.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate, passed } from './opening-gate.js'
@@ -46,7 +47,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** @internal */
   gate: OpeningGate
   readonly #mailbox: Mailbox
-  #cleanups: Set<() => void> | undefined
+  #cleanups: Few<() => void>
   /** Messages from inside that have not reached `info`. */
   #told = 0
   #id: string | undefined
@@ -173,10 +174,11 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** @internal */
   onEnd(listener: () => void): () => void {
-    this.#cleanups ??= new Set()
     if (this.closed) listener()
-    else this.#cleanups.add(listener)
-    return () => this.#cleanups?.delete(listener)
+    else this.#cleanups = withOne(this.#cleanups, listener)
+    return () => {
+      this.#cleanups = withoutOne(this.#cleanups, listener)
+    }
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
@@ -273,7 +275,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   #end(reason: CloseReason): void {
     for (const pulse of this.plan.pulses) pulse.delete(this)
-    for (const cleanUp of this.#cleanups ?? []) cleanUp()
+    for (const cleanUp of allOf(this.#cleanups)) cleanUp()
     this.#cleanups = undefined
     this.finish(reason)
     this.queue.drop()

@@ -39,8 +39,8 @@ export class Members {
 
   /** Puts a member into a room. `false` where it is in already. @param past as for `Membership.enter` */
   enter(member: Membership, room: string, past: number | undefined): boolean {
-    if (member.rooms.has(room)) return false
-    if (member.rooms.size === 0) this.#size++
+    if (member.isIn(room)) return false
+    if (!member.isInAny) this.#size++
     member.enter(room, past)
     const members = this.#rooms.get(room) ?? new Set()
     this.#rooms.set(room, members.add(member))
@@ -49,9 +49,9 @@ export class Members {
 
   /** `false` where it is not in. */
   exit(member: Membership, room: string): boolean {
-    if (!member.rooms.has(room)) return false
+    if (!member.isIn(room)) return false
     member.leave(room)
-    if (member.rooms.size === 0) this.#size--
+    if (!member.isInAny) this.#size--
     const members = this.#rooms.get(room)
     members?.delete(member)
     if (members?.size === 0) this.#rooms.delete(room)

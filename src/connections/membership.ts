@@ -1,7 +1,8 @@
 import type { Connection } from './connection.js'
-import { formatId, parseId } from './cursor.js'
+import { formatId, formatPlace, parseId } from './cursor.js'
 import type { Encodings } from './encodings.js'
 import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js'
+import { allOf, type Few, hasOne, withOne, withoutOne } from './few.js'
 import { Progress, type Span } from './progress.js'
 import type { SharedReads } from './shared-reads.js'
 
@@ -25,11 +26,16 @@ const PAGE = 256
  * that are furthest behind are read first, all from one position, up to where the next one stands.
  */
 export class Membership {
-  readonly rooms = new Set<string>()
+  #rooms: Few<string>
   /** Where it became live: what lies up to here it has from the log. Infinity while it catches up. */
   liveAfter = Number.POSITIVE_INFINITY
-  /** Up to date only while it catches up. */
-  readonly #progress: Progress
+  /**
+   * Up to date only while it catches up. Undefined for a newcomer that is in the first room it was ever in, and has missed
+   * nothing there, as nearly all are: then where it began is all that is to be known, and an idle connection keeps no more.
+   */
+  #progress: Progress | undefined
+  /** Where such a newcomer began. */
+  #from = 0
   /** How far the log reaches, as it has said to this peer: further places are but what the peer says. */
   #confirmed = 0
   /** Where the next room stands: what lies behind it is not given before, since it may be for that room, too. */
@@ -44,7 +50,7 @@ export class Membership {
   ) {
     const id = connection.lastEventId ?? ''
     const cursor = id === '' ? undefined : (parseId(id, registry.place.epoch) ?? 'foreign')
-    this.#progress = new Progress(cursor)
+    if (cursor !== undefined) this.#progress = new Progress(cursor)
     this.#unplaced = typeof cursor !== 'object'
   }
 
@@ -52,31 +58,51 @@ export class Membership {
     return this.liveAfter !== Number.POSITIVE_INFINITY
   }
 
+  get rooms(): Iterable<string> {
+    return allOf(this.#rooms)
+  }
+
+  get isInAny(): boolean {
+    return this.#rooms !== undefined
+  }
+
+  isIn(room: string): boolean {
+    return hasOne(this.#rooms, room)
+  }
+
+  /** Where it stands, when that is more than one number. */
+  get #standing(): Progress {
+    this.#progress ??= Progress.ofNewcomer(this.rooms, this.#from, this.live ? this.liveAfter : this.#from)
+    return this.#progress
+  }
+
   /** Adds a room. @param past where the last events begin that a newcomer asks for */
   enter(room: string, past?: number): void {
-    this.rooms.add(room)
-    if (!this.registry.history) {
-      this.liveAfter = 0
-      return
+    const isFirst = !this.isInAny
+    if (!this.registry.history) this.liveAfter = 0
+    else if (isFirst && this.#progress === undefined && past === undefined) this.#from = this.registry.place.position
+    else {
+      this.#leaveLive(this.registry.place.position)
+      this.#begin(room, past)
+      if (isFirst) this.#begin(EVERYWHERE, past)
     }
-    this.#leaveLive(this.registry.place.position)
-    this.#begin(room, past)
-    if (this.rooms.size === 1) this.#begin(EVERYWHERE, past)
-    this.connection.noteId(this.registry.name, this.#id())
+    this.#rooms = withOne(this.#rooms, room)
+    if (this.registry.history) this.connection.noteId(this.registry.name, this.#id())
   }
 
   #begin(room: string, past: number | undefined): void {
-    if (!this.#progress.resumes(room)) this.#unplaced = true
-    const { to } = this.#progress.enter(room, this.registry.place.position, past)
+    if (!this.#standing.resumes(room)) this.#unplaced = true
+    const { to } = this.#standing.enter(room, this.registry.place.position, past)
     this.#ceiling = Math.min(this.#ceiling, to)
   }
 
   leave(room: string): void {
-    this.rooms.delete(room)
+    const isRead = this.registry.history && !this.connection.closed
     const upTo = this.live ? Math.max(this.liveAfter, this.registry.place.position) : 0
-    this.#progress.leave(room, upTo)
-    if (this.rooms.size > 0) return
-    this.#progress.leave(EVERYWHERE, upTo)
+    if (isRead) this.#standing.leave(room, upTo)
+    this.#rooms = withoutOne(this.#rooms, room)
+    if (this.isInAny) return
+    if (isRead) this.#standing.leave(EVERYWHERE, upTo)
     this.liveAfter = Number.POSITIVE_INFINITY
   }
 
@@ -101,14 +127,14 @@ export class Membership {
   }
 
   #startOver(): void {
-    this.#progress.startOver(this.registry.place.position)
+    this.#standing.startOver(this.registry.place.position)
     this.#confirmed = 0
   }
 
   /** From here on it reads the log itself, from where it and the node stood. */
   #leaveLive(position: number): void {
     if (!this.live) return
-    advance(this.#progress.open, Math.max(this.liveAfter, position))
+    advance(this.#standing.open, Math.max(this.liveAfter, position))
     this.liveAfter = Number.POSITIVE_INFINITY
   }
 
@@ -127,16 +153,30 @@ export class Membership {
    * further than the log. No await between this and what comes next, which the registry delivers.
    */
   #arrive(): boolean {
-    const { open } = this.#progress
+    const { position } = this.registry.place
+    if (this.#progress === undefined && this.#from === position) return this.#goLive(position)
+    const { open } = this.#standing
     this.#tellGaps(open)
     const [first] = open
-    if (first !== undefined) {
-      const isBehind = first.to < this.registry.place.position || first.to > this.#reached
-      if (isBehind || open.some(({ to }) => to !== first.to)) return false
-      this.liveAfter = first.to
+    if (first === undefined) {
+      this.#catchingUp = undefined
+      return true
     }
+    const isBehind = first.to < position || first.to > this.#reached
+    if (isBehind || open.some(({ to }) => to !== first.to)) return false
+    const { beginning } = this.#standing
+    this.#goLive(first.to)
+    if (beginning === undefined) return true
+    this.#from = beginning
+    this.#progress = undefined
+    return true
+  }
+
+  /** From here on it is given each entry as it comes. */
+  #goLive(position: number): true {
+    this.liveAfter = position
     this.#catchingUp = undefined
-    if (first !== undefined && this.#unplaced) this.#place()
+    if (this.#unplaced) this.#place()
     return true
   }
 
@@ -147,10 +187,10 @@ export class Membership {
 
   /** Reads one page, and gives it to the peer. A place that only the peer knows of is asked about first. */
   async #readOn(): Promise<void> {
-    const places = this.#progress.open.map(({ to }) => to)
+    const places = this.#standing.open.map(({ to }) => to)
     const furthest = Math.max(...places)
     const at = furthest > this.#reached ? furthest : Math.min(...places)
-    const reading = this.#progress.open.filter(({ to }) => to === at)
+    const reading = this.#standing.open.filter(({ to }) => to === at)
     this.#ceiling = Math.min(...places.filter(to => to > at))
     const page = await this.registry.reads.read(new Map(reading.map(({ room }) => [room, at])), PAGE)
     // Where none is open any more they were left, or the log's data was replaced: then the page is void.
@@ -164,7 +204,7 @@ export class Membership {
     const forgotten = reading.filter(({ room, isOpen }) => isOpen && gaps.has(room))
     for (const span of forgotten) {
       const known = gaps.get(span.room) ?? 0
-      if (known > span.to) this.#progress.skip(span, known)
+      if (known > span.to) this.#standing.skip(span, known)
       else {
         this.#startOver()
         return true
@@ -188,7 +228,7 @@ export class Membership {
     for (let next = entries.next(); !next.done; next = entries.next()) {
       const entry = next.value
       if (entry.position > this.#ceiling) return true
-      const misses = this.#progress.misses(entry)
+      const misses = this.#standing.misses(entry)
       advance(reading, entry.position)
       if (misses && !this.#push(entry)) return false
     }
@@ -196,7 +236,9 @@ export class Membership {
   }
 
   #id(): string {
-    return formatId(this.registry.place.epoch, this.#progress.cursor)
+    const { epoch } = this.registry.place
+    if (this.#progress === undefined) return formatPlace({ epoch, position: this.#from })
+    return formatId(epoch, this.#progress.cursor)
   }
 
   /** `false` where the peer does not keep up. */

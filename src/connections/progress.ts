@@ -53,6 +53,25 @@ export class Progress {
     }
   }
 
+  /** That of a newcomer which has been in these rooms since one position, and has all up to another. */
+  static ofNewcomer(rooms: Iterable<string>, from: number, to: number): Progress {
+    const progress = new Progress(undefined)
+    const named = [...rooms]
+    for (const room of named.length === 0 ? named : [...named, EVERYWHERE]) {
+      progress.#add(new Span(room, from, to, to))
+      progress.#known.add(room)
+    }
+    return progress
+  }
+
+  /** Where a newcomer began whose first room is all that it was ever in, read without a gap; undefined for all others. */
+  get beginning(): number | undefined {
+    if (this.told !== undefined || this.#known.size !== 2) return undefined
+    const [first, second, ...more] = [...this.#spans.values()].flat()
+    const isWhole = first?.isOpen && second?.isOpen && more.length === 0 && !first.isBehindGap && !second.isBehindGap
+    return isWhole && first.from === second.from ? first.from : undefined
+  }
+
   /** What the peer is owed lies behind these. */
   get open(): Span[] {
     const open: Span[] = []

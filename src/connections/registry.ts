@@ -129,7 +129,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
 
   /** Where the last events of a room begin; undefined where they are not to be had. */
   async #past({ reads, history }: Running, connection: Connection, room: string, count: number) {
-    if (!history || this.#members.get(connection)?.rooms.has(room)) return undefined
+    if (!history || this.#members.get(connection)?.isIn(room)) return undefined
     try {
       return await reads.before(room, count)
     } catch (error) {
