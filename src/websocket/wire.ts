@@ -77,12 +77,13 @@ export function makeAccept(options: WebSocketOptions): Accept {
     answering.set(request, lines => {
       window = windowOf(lines)
       answer(lines)
+      // Before `ws` listens: a list that had three listeners keeps room for nineteen.
+      unwatch(lane)
+      if (!isShared(lane)) response.detachSocket(lane)
     })
     let wire: Wire | undefined
     server.handleUpgrade(request, lane, head, ws => {
       if (isShared(lane)) closeBothWays(lane)
-      else response.detachSocket(lane)
-      unwatch(lane)
       ;(ws as HeardWebSocket).events = events
       wire = ws.extensions === '' ? new DirectWire(ws, lane, socketCodec) : new DeflatedWire(ws, lane, window)
     })
