@@ -35,7 +35,7 @@ export function readFrame(bytes: Buffer, at: number, most: number, heard: FrameL
   const isLong = short === LONG
   if (isLong && left < 4) return PARTIAL
   const length = isLong ? bytes.readUInt16BE(at + 2) : short
-  if (length > most || (isLong && (head >= PING || length < LONG))) return UNUSUAL
+  if (length > most || (isLong && head >= PING)) return UNUSUAL
   const start = at + (isLong ? 8 : 6)
   const end = start + length
   if (end > bytes.length) return PARTIAL
