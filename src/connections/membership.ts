@@ -72,7 +72,7 @@ export class Membership {
 
   /** Where it stands, when that is more than one number. */
   get #standing(): Progress {
-    this.#progress ??= Progress.ofNewcomer(this.rooms, this.#from, this.live ? this.liveAfter : this.#from)
+    this.#progress ??= Progress.ofNewcomer(this.rooms, this.#from)
     return this.#progress
   }
 

@@ -53,12 +53,12 @@ export class Progress {
     }
   }
 
-  /** That of a newcomer which has been in these rooms since one position, and has all up to another. */
-  static ofNewcomer(rooms: Iterable<string>, from: number, to: number): Progress {
+  /** That of a newcomer which has been in these rooms since a position. */
+  static ofNewcomer(rooms: Iterable<string>, from: number): Progress {
     const progress = new Progress(undefined)
     const named = [...rooms]
     for (const room of named.length === 0 ? named : [...named, EVERYWHERE]) {
-      progress.#add(new Span(room, from, to, to))
+      progress.#add(new Span(room, from, from))
       progress.#known.add(room)
     }
     return progress
