@@ -144,7 +144,7 @@ async function begin(kind, workload, { name, file, asks, env }) {
   try {
     const argv = [file, workload.serve, JSON.stringify(asks)]
     const execArgv = [
-      ...(workload.execArgv ?? kind.execArgv ?? []),
+      ...(kind.execArgv ?? []),
       ...(profile === undefined ? [] : profileTo(name, workload.serve, profile)),
     ]
     // What peers have to say of their own listeners and deprecations is not for this table.

@@ -114,7 +114,6 @@ export const workloads = {
     connections: 200,
     bytes: 2048,
     memory: true,
-    execArgv: ['--expose-gc'],
     alone: true,
   }),
   echo: echo({ title: 'WebSocket echo, 100 connections, 8 in flight', inFlight: 8 }),

@@ -1,17 +1,13 @@
 /** One event at a time to many peers; the next when all have it. */
 import assert from 'node:assert/strict'
-import { setTimeout as wait } from 'node:timers/promises'
 import { constants, inflateRawSync } from 'node:zlib'
 import { eventData, MARKER } from '../fixtures.js'
 
 const WARM_UP = 15
-/** Milliseconds for connections to be gone. */
-const SETTLE = 1000
 
 export async function prepare(turn, workload) {
   const { server } = turn
   await check(turn, workload)
-  if (workload.memory) await comeAndGo(turn, workload)
   turn.before = await server.ask('memory')
   const before = await server.ask('cpu')
   await open(turn, workload)
@@ -23,15 +19,6 @@ export async function open(turn, workload) {
   const { server, load, name } = turn
   const { connections: count, paused } = workload
   await load.ask('open', { name, load: 'crowd', port: server.ready.port, count, paused, ...peer(turn, workload) })
-}
-
-/** As many peers before those that are measured: what a process needs once, to have opened and compressed, is no peer's. */
-async function comeAndGo(turn, workload) {
-  const first = { ...turn, name: `${turn.name}, before` }
-  await open(first, workload)
-  await send(first, workload, WARM_UP)
-  await turn.load.ask('close', { name: first.name })
-  await wait(SETTLE)
 }
 
 export async function round(turn, workload) {
