@@ -57,7 +57,7 @@ type WiredLane = Lane & { [wires]?: DirectWire | undefined }
  * cork, the end of the tick closes it.
  *
  * Whole messages are read here, too, without the two streams and the tables of listeners that `ws` has for each socket:
- * a seventh of the time of an echo, and 1.3 KB of an idle socket (`npm run bench -- -w echo,idle-ws`). With the first
+ * a fifth of the time of an echo, and 1.3 KB of an idle socket (`npm run bench -- -w echo,idle-ws`). With the first
  * frame that is anything else, and to close, `ws` takes over, for good: it alone knows the rest of the protocol.
  */
 export class DirectWire implements Wire, Sink {
