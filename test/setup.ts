@@ -1,9 +1,10 @@
 /**
  * Preloaded into every test file. A process warning or an unhandled rejection makes the file fail, even where no test
  * is running any more; so does a file that is still alive after `SECONDS`, and it says what kept it alive. Programs
- * that a test starts are not watched.
+ * that a test starts are not watched; they end with the file.
  */
 import { writeSync } from 'node:fs'
+import { endWithThisProcess } from './support/leftovers.js'
 
 /** Chaos takes its time, and so do the many processes of a cluster on a busy machine. */
 const LONGER: readonly [part: string, seconds: number][] = [
@@ -32,4 +33,5 @@ setTimeout(() => {
   process.exit(1)
 }, SECONDS * 1000).unref()
 
+endWithThisProcess()
 delete process.env.NODE_OPTIONS
