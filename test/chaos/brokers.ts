@@ -93,8 +93,7 @@ const redis: BrokerKind = {
       },
       async lose() {
         await server.stop()
-        server.forget()
-        await server.run()
+        await server.runEmpty()
       },
       async end() {
         await wire.close()
