@@ -32,11 +32,11 @@ process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${setup}`
 
 const skipped = new Map<string, string[]>()
 
-/** Those whose load is that of many processes run behind the others, one at a time; the others mostly wait. */
+/** Those whose load is that of many processes run behind the others, two at a time; the others mostly wait. */
 const isAlone = (path: string) => path.includes(`${sep}chaos${sep}`)
 const rounds = [
   { files: files.filter(path => !isAlone(path)), concurrency: Math.max(2, 2 * availableParallelism()) },
-  { files: files.filter(isAlone), concurrency: 1 },
+  { files: files.filter(isAlone), concurrency: 2 },
 ].filter(round => round.files.length > 0)
 
 for (const round of rounds) await runRound(round)
