@@ -72,7 +72,7 @@ for (const loses of [false, true]) {
   redisTest(
     `a failover to a replica that has ${loses ? 'not ' : ''}all is ${loses ? 'an' : 'no '}other epoch`,
     async t => {
-      const master = await RedisServer.start(t)
+      const master = await RedisServer.start(t, { 'repl-diskless-sync-delay': '0' })
       const replica = await RedisServer.start(t, { replicaof: `127.0.0.1 ${master.port}` })
       const wire = await CuttableWire.to(master.port)
       t.after(() => wire.close())
