@@ -6,6 +6,9 @@ import { eventually } from '../support/eventually.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { behindWire, type LogKind, openLog } from '../support/log-kinds.js'
 
+/** Milliseconds within which a busy machine has tried to connect, and knows why it could not. */
+export const LONG_ENOUGH = 1500
+
 export function testAway(kind: LogKind): void {
   kind.test('what was kept, and not answered, is not kept again, and its sender hears its place', async t => {
     const { log, wire, server } = await behindWire(t, kind)
@@ -63,7 +66,7 @@ export function testAway(kind: LogKind): void {
   kind.test(`an application without ${kind.name} does not start, and says why`, async t => {
     const server = await kind.start(t)
     await server.stop()
-    const log = await openLog(t, kind, server.port, { patience: 100 })
+    const log = await openLog(t, kind, server.port, { patience: LONG_ENOUGH })
     await assert.rejects(new Node(log).start(), isUnavailable('refused', /ECONNREFUSED|connection refused/i))
   })
 

@@ -4,7 +4,7 @@ import { dataOf, isUnavailable, message, Node } from '../contract/event-log.js'
 import { eventually } from '../support/eventually.js'
 import { behindWire, nats, openLog } from '../support/log-kinds.js'
 import { NatsServer, natsTest } from '../support/nats-server.js'
-import { testAway } from './away.js'
+import { LONG_ENOUGH, testAway } from './away.js'
 
 testAway(nats)
 
@@ -19,7 +19,7 @@ natsTest('what NATS refuses is no NATS that is away: the sender hears why at onc
 
 natsTest('a NATS without JetStream is a log that cannot be had, and its sender hears why', async t => {
   const server = await NatsServer.start(t, [])
-  const log = await openLog(t, nats, server.port, { patience: 100 })
+  const log = await openLog(t, nats, server.port, { patience: LONG_ENOUGH })
   await assert.rejects(log.append(message(['a'], 0)), isUnavailable('refused', /jetstream is not enabled/))
 })
 
