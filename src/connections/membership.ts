@@ -128,13 +128,12 @@ export class Membership {
    */
   #arrive(): boolean {
     const { open } = this.#progress
-    this.#tellGaps(open)
     const [first] = open
-    if (first !== undefined) {
-      const isBehind = first.to < this.registry.place.position || first.to > this.#reached
-      if (isBehind || open.some(({ to }) => to !== first.to)) return false
-      this.liveAfter = first.to
-    }
+    const isBehind = first !== undefined && (first.to < this.registry.place.position || first.to > this.#reached)
+    const isHere = !isBehind && open.every(({ to }) => to === first?.to)
+    if (isHere || open.every(({ isMissing, isAsked }) => isAsked || !isMissing)) this.#tellGaps(open)
+    if (!isHere) return false
+    if (first !== undefined) this.liveAfter = first.to
     this.#catchingUp = undefined
     if (first !== undefined && this.#unplaced) this.#place()
     return true
@@ -154,7 +153,9 @@ export class Membership {
     this.#ceiling = Math.min(...places.filter(to => to > at))
     const page = await this.registry.reads.read(new Map(reading.map(({ room }) => [room, at])), PAGE)
     // Where none is open any more they were left, or the log's data was replaced: then the page is void.
-    if (this.connection.closed || !reading.some(span => span.isOpen) || this.#skip(page, reading)) return
+    if (this.connection.closed || !reading.some(span => span.isOpen)) return
+    for (const span of reading) span.isAsked = true
+    if (this.#skip(page, reading)) return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
     if (this.#ceiling >= at && !places.some(to => to < at)) await this.#give(page, reading)
   }
@@ -175,6 +176,7 @@ export class Membership {
 
   /** Gives the peer one page, at its pace. */
   async #give(page: Page, reading: readonly Span[]): Promise<void> {
+    this.#tellGaps(this.#progress.open)
     const entries = page.entries.values()
     while (!this.connection.queue.together(() => this.#pushAll(entries, reading))) {
       await this.connection.drained()
@@ -217,7 +219,7 @@ export class Membership {
 
   /**
    * One `gap` event, without an id, for what the log cannot give any more, and from where it goes on: a peer that is cut
-   * before the next event is not told again.
+   * before the next event is not told again. So it is told when the log has said what it forgot of each room.
    */
   #tellGaps(open: readonly Span[]): void {
     const missing = new Set(open.filter(span => span.isMissing).map(span => span.room))

@@ -9,6 +9,8 @@ export class Span implements Stretch {
   isOpen = true
   /** Something was missed that cannot be given: the peer is to be told. */
   isMissing = false
+  /** The log has said what it forgot of the room. */
+  isAsked = false
   /** It begins behind what the log forgot: the peer's id says so, that it is not told again. */
   isBehindGap = false
 
@@ -111,7 +113,8 @@ export class Progress {
     span.isOpen = false
     const next = this.#begin(span.room, known, Math.max(span.since, known))
     next.isBehindGap = true
-    if (known > span.since) this.#miss(next)
+    next.isAsked = true
+    next.isMissing = span.isMissing || known > span.since
   }
 
   /** What the peer has is of another log: it is told so, and owed all that this one knows. */
