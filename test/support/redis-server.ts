@@ -81,8 +81,16 @@ export class RedisServer {
   /** A Sentinel writes to its configuration, so it needs a file of its own. */
   #sentinelConfig(watched: RedisServer): string {
     const path = join(this.folder, 'sentinel.conf')
-    const monitor = `sentinel monitor main 127.0.0.1 ${watched.port} 1\nsentinel down-after-milliseconds main 1000`
-    writeFileSync(path, `port ${this.port}\nbind 127.0.0.1\ndir ${this.folder}\n${monitor}\n`)
+    const monitor = `monitor main 127.0.0.1 ${watched.port} 1`
+    // An attempt that finds no replica to promote is made again after twice the time that it may take.
+    const sentinel = [monitor, 'down-after-milliseconds main 1000', 'failover-timeout main 5000']
+    const lines = [
+      `port ${this.port}`,
+      'bind 127.0.0.1',
+      `dir ${this.folder}`,
+      ...sentinel.map(line => `sentinel ${line}`),
+    ]
+    writeFileSync(path, `${lines.join('\n')}\n`)
     return path
   }
 
