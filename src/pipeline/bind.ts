@@ -120,7 +120,7 @@ function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, pr
 function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read {
   const { source, name, token } = declaration
   if (source === 'param') return name === undefined ? c => c.params : c => c.params[name]
-  if (source === 'query') return name === undefined ? c => c.query : c => c.query[name]
+  if (source === 'query') return name === undefined ? c => c.query : c => c.queryValue(name)
   if (source === 'header') return name === undefined ? c => c.headers : c => c.header(name)
   if (source === 'cookie') return cookieReader(declaration)
   if (source === 'data') return context => (context as MessageContext).data
