@@ -38,10 +38,11 @@ export interface Parameters {
 type Read = (context: Context) => unknown
 
 const none: Arguments = []
-const noArguments: Bind = () => none
+const noArguments = { bind: (() => none) as Bind, problems: [] }
 
 /** The closure that fills the parameters, and what is wrong with them. */
 export function compileBind(parameters: Parameters): { readonly bind: Bind; readonly problems: readonly string[] } {
+  if (parameters.length === 0 && parameters.declared.size === 0) return noArguments
   const problems: string[] = []
   const count = Math.max(parameters.length, ...[...parameters.declared.keys()].map(index => index + 1))
   const reads: Read[] = []
@@ -57,7 +58,7 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
   }
   problems.push(...bodyProblems(parameters.name, parameters.declared))
   const order = [...reads.keys()].filter(index => !bodies.includes(index)).concat(bodies)
-  return { bind: count === 0 ? noArguments : bindAll(reads, order), problems }
+  return { bind: bindAll(reads, order), problems }
 }
 
 /**
@@ -172,14 +173,15 @@ const CURES = new Map<unknown, string>([
 
 /** Nothing is converted without a schema, so a parameter of another type would be a string all the same. */
 function uncoerced(
-  { name, types }: Parameters,
+  parameters: Parameters,
   { source, schema, name: of }: ParamDeclaration,
   index: number,
 ): string[] {
-  const cure = CURES.get(types?.[index])
-  if (cure === undefined || schema !== undefined || of === undefined || !(source in WRITTEN)) return []
+  if (schema !== undefined || of === undefined || !(source in WRITTEN)) return []
+  const cure = CURES.get(parameters.types?.[index])
+  if (cure === undefined) return []
   return [
-    `${name}: ${WRITTEN[source as keyof typeof WRITTEN]}('${of}') gives a string, but parameter ${index} is ${cure}`,
+    `${parameters.name}: ${WRITTEN[source as keyof typeof WRITTEN]}('${of}') gives a string, but parameter ${index} is ${cure}`,
   ]
 }
 

@@ -56,6 +56,7 @@ function conflict(route: Route, first: Route, part: Pattern | undefined): string
 
 /** A socket class takes all upgrade requests of its path, so that a handler there can never upgrade. */
 function upgradeConflicts(routes: readonly Route[]): string[] {
+  if (routes.every(route => route.options.upgrade === undefined)) return []
   const shapes = (route: Route) =>
     parsePattern(withoutClosingSlash(route.pattern ?? '/')).patterns.map(
       pattern => `${placeOf(route)} ${shapeOf(pattern)}`,

@@ -41,6 +41,7 @@ interface Placed extends Listed {
 /** Where a route stands. The innermost of its marks that says a host, or versions, is the one that counts. */
 function placesOf(listed: Listed, marks: readonly Mark[], { prefix, versioning }: Placing): readonly Placed[] {
   const said: readonly PlaceOptions[] = [...marks.map(({ options }) => options ?? {}), listed]
+  if (said.every(({ host, version }) => host === undefined && version === undefined)) return [listed as Placed]
   const { version: _, host: __, ...rest } = listed
   if (marks[0]?.path === undefined) return [rest]
   const host = said.find(each => typeof each.host === 'string')?.host
