@@ -242,7 +242,7 @@ export function unknownKeys(where: string, options: object, names: readonly stri
 
 /** The items of an option that is a list; none where it is something else, which is told as a problem. */
 export function listOf<T>(value: readonly T[] | undefined): readonly T[] {
-  return Array.isArray(value) ? value : []
+  return Array.isArray(value) ? value : none
 }
 
 /** A value as it may stand in a message. */

@@ -56,7 +56,7 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
-  problems.push(...bodyProblems(parameters.name, parameters.declared))
+  if (bodies.length > 0) problems.push(...bodyProblems(parameters.name, parameters.declared))
   const order = [...reads.keys()].filter(index => !bodies.includes(index)).concat(bodies)
   return { bind: bindAll(reads, order), problems }
 }

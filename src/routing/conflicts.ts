@@ -38,7 +38,8 @@ function pathless({ name, options }: Route): string[] {
 }
 
 function namesTwice({ name, host, pattern }: Route, names: readonly string[]): string[] {
-  const inHost = host === undefined ? [] : parseHost(host).names
+  if (host === undefined) return []
+  const inHost = parseHost(host).names
   return [...new Set(inHost.filter((each, index) => names.includes(each) || inHost.indexOf(each) < index))].map(
     twice => `${name}: ${host}${pattern}: the name ${twice} stands twice`,
   )

@@ -5,6 +5,7 @@ import {
   type Mark,
   type MemberDeclaration,
   readDeclaration,
+  type Surroundings,
 } from '../declare/metadata.js'
 import type { PlaceOptions } from '../declare/routes.js'
 import { joinPaths } from './pattern.js'
@@ -24,11 +25,12 @@ export function rowsOf(listed: Listed, placing: Placing): readonly Route[] {
   if (mark?.as === 'sse' || mark?.as === 'websocket')
     return placesOf(listed, [mark], placing).map(place => connectionRow(place, declaration, mark))
   if (mark?.as !== 'controller') return []
+  const outer = addSurroundings(listed, declaration)
   return [...declaration.members].flatMap(([member, said]) =>
     said.marks.flatMap(route => {
       if (route.as === 'on') return []
       const places = placesOf(listed, [route, mark], placing)
-      return places.map(place => methodRow(place, declaration, mark, member, said, route))
+      return places.map(place => methodRow(place, outer, mark, member, said, route))
     }),
   )
 }
@@ -98,21 +100,24 @@ function messageRows(listed: Listed, declaration: ClassDeclaration): readonly Me
   )
 }
 
+/** Written out, since spreading into a literal with as many columns costs several times as much, for each route. */
 function methodRow(
   listed: Placed,
-  declaration: ClassDeclaration,
+  outer: Surroundings,
   controller: Mark,
   member: string,
   said: MemberDeclaration,
   route: Mark,
 ): Route {
-  return freeze({
-    ...addSurroundings(addSurroundings(listed, declaration), said),
+  const { guards, interceptors, errorMappers } = addSurroundings(outer, said)
+  const row: Route = {
+    guards,
+    interceptors,
+    errorMappers,
     kind: route.as === 'sse' ? 'sse' : 'http',
     method: route.method ?? 'GET',
     pattern: joinPaths(listed.prefix, textOf(controller.path), textOf(route.path)),
     prefix: listed.prefix,
-    ...placeColumns(listed),
     name: `${listed.owner.name}.${member}`,
     owner: listed.owner,
     member,
@@ -121,7 +126,9 @@ function methodRow(
     messages: none,
     registries: none,
     options: { ...route.options },
-  })
+  }
+  const { host, version } = listed
+  return freeze(host === undefined && version === undefined ? row : { ...row, ...placeColumns(listed) })
 }
 
 const none: readonly never[] = Object.freeze([])
