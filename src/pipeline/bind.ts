@@ -172,11 +172,7 @@ const CURES = new Map<unknown, string>([
 ])
 
 /** Nothing is converted without a schema, so a parameter of another type would be a string all the same. */
-function uncoerced(
-  parameters: Parameters,
-  { source, schema, name: of }: ParamDeclaration,
-  index: number,
-): string[] {
+function uncoerced(parameters: Parameters, { source, schema, name: of }: ParamDeclaration, index: number): string[] {
   if (schema !== undefined || of === undefined || !(source in WRITTEN)) return []
   const cure = CURES.get(parameters.types?.[index])
   if (cure === undefined) return []
