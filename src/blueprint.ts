@@ -78,7 +78,7 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     ...graph.problems,
     ...classProblems(graph),
   ]
-  const classes = graph.classes.filter(isServable)
+  const classes = servable(graph.classes)
   const perConnection = classes.filter(({ owner }) => kindOf(owner)?.as !== 'controller')
   const everywhere = surroundingClasses(options).map(owner => ({ owner, module: 'bootstrap' }))
   const surrounding = [...classes.flatMap(surroundingsOf), ...everywhere]
@@ -126,9 +126,14 @@ function keyProblems(routes: readonly Route[]): string[] {
 }
 
 /** What is listed first, and can have routes: the rest is a problem that was told. */
-function isServable({ owner }: ListedClass, index: number, classes: readonly ListedClass[]): boolean {
-  if (kindOf(owner) === undefined || foreignProblem(owner) !== undefined) return false
-  return classes.findIndex(other => other.owner === owner) === index
+function servable(classes: readonly ListedClass[]): readonly ListedClass[] {
+  const first = new Map(classes.toReversed().map(listed => [listed.owner, listed]))
+  return classes.filter(
+    listed =>
+      first.get(listed.owner) === listed &&
+      kindOf(listed.owner) !== undefined &&
+      foreignProblem(listed.owner) === undefined,
+  )
 }
 
 function asOverride(provider: Provider): { provider: Provider; module: string } {

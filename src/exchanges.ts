@@ -14,6 +14,7 @@ import type { Fail } from './pipeline/serving.js'
 import type { Compiled } from './server/compile.js'
 import { upgradeRequired } from './websocket/upgrade.js'
 import type { Container } from './wiring/container.js'
+import { resolveAlias } from './wiring/graph.js'
 
 /** The parts of an application that exchanges meet. */
 export interface Parts {
@@ -34,6 +35,7 @@ export function serveWith({ blueprint, container, live, logger, uploads, compile
     problems: [],
     readBody: bodyReader(uploads),
     resolve: <T>(token: Class<T>) => container.get<T>(token as Token<T>),
+    isMade: token => resolveAlias(token, blueprint.definitions)?.scope === 'singleton',
     construct(owner) {
       const make = container.construct(owner as Class, blueprint.needs.get(owner) ?? [])
       return connection => make(connection) as ConnectionHandlers

@@ -26,13 +26,37 @@ describe('the packed package', () => {
 
   test('holds the built code, its types, its source and its papers', async () => {
     const files = await readdir(join(consumer, 'node_modules/palomino'), { recursive: true })
-    for (const file of ['dist/src/index.js', 'dist/src/index.d.ts', 'src/index.ts', 'LICENSE', 'CHANGELOG.md']) {
+    for (const file of ['dist/package/index.js', 'dist/src/index.d.ts', 'src/index.ts', 'LICENSE', 'CHANGELOG.md']) {
       assert.ok(files.includes(file), `${file} is missing`)
     }
     assert.deepEqual(
-      files.filter(file => /(^|\/)(test|examples)\/|\.test\./.test(file)),
+      files.filter(file => /(^|\/)(test|examples)\/|\.test\.|^dist\/src\/.*\.js$/.test(file)),
       [],
     )
+  })
+
+  test('keeps the names of what it exports, and one copy of each over all of its doors', async () => {
+    const doors = ['palomino', 'palomino/cluster', 'palomino/redis', 'palomino/nats', 'palomino/testing']
+    const source = `
+      import 'node:test'
+      const doors = await Promise.all(${JSON.stringify(doors)}.map(door => import(door)))
+      const isClass = value => String(value).startsWith('class')
+      const wrong = doors.flatMap(door => Object.entries(door).filter(([name, value]) => isClass(value) && value.name !== name))
+      const { ClusterEventLog } = doors[1], { RedisEventLog } = doors[2], { NatsEventLog } = doors[3]
+      const logs = [ClusterEventLog, RedisEventLog, NatsEventLog].map(log => log?.prototype instanceof doors[0].EventLog)
+      console.log(JSON.stringify({ wrong: wrong.map(([name]) => name), logs }))`
+    const { stdout } = await exec(process.execPath, ['--input-type=module', '--eval', source], { cwd: consumer })
+    assert.deepEqual(JSON.parse(stdout), { wrong: [], logs: [true, true, true] })
+  })
+
+  test('leads a stack trace to the source', async () => {
+    const source = "class A {}; import('palomino').then(({ bootstrap }) => bootstrap(A))"
+    const flags = ['--enable-source-maps', '--input-type=module', '--eval', source]
+    await assert.rejects(exec(process.execPath, flags, { cwd: consumer }), ({ stderr }: { stderr: string }) => {
+      assert.match(stderr, /ConfigurationError/)
+      assert.match(stderr, /node_modules\/palomino\/src\/blueprint\.ts:\d+/)
+      return true
+    })
   })
 
   test('says what to install where the package that a log needs is not there', async () => {

@@ -119,7 +119,9 @@ function clip(text: string): string {
   return text.slice(0, read)
 }
 
+const CLEAN: ReadonlySet<CloseReason['kind']> = new Set(['stopped', 'idle', 'disconnected', 'drain'])
+
 /** How the table of reasons treats an event stream: ended with its final chunk, or cut so that the peer knows. */
-export function endsCleanly(reason: CloseReason): boolean {
-  return ['stopped', 'idle', 'disconnected', 'drain'].includes(reason.kind)
+export function endsCleanly({ kind }: CloseReason): boolean {
+  return CLEAN.has(kind)
 }

@@ -13,7 +13,7 @@ import { makeId } from './id.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
-import { type Receiver, sendReturned } from './returned.js'
+import { type Ending, type Receiver, sendReturned } from './returned.js'
 import { SendQueue } from './send-queue.js'
 import { LONGEST, repeat, tie } from './timers.js'
 
@@ -47,7 +47,7 @@ export abstract class Connection<Names extends string = string> implements Recei
   /** @internal */
   gate: OpeningGate
   readonly #mailbox: Mailbox
-  #cleanups: Few<() => void>
+  #endings: Few<Ending>
   /** Messages from inside that have not reached `info`. */
   #told = 0
   #id: string | undefined
@@ -69,7 +69,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** Names this connection on every node. */
   get id(): string {
-    this.#id ??= makeId()
+    this.#id ??= makeId(this)
     return this.#id
   }
 
@@ -161,24 +161,25 @@ export abstract class Connection<Names extends string = string> implements Recei
   }
 
   #inform(message: unknown): unknown {
-    if (this.closed) return undefined
-    return this.handlers?.info?.(message as never, this as never)
+    return this.closed ? undefined : this.handlers?.info?.(message as never, this as never)
   }
 
   /** Ends the connection when `signal` aborts. For the other direction there is `connection.signal`. */
   link(signal: AbortSignal): void {
     const abort = () => this.end({ kind: 'linked', cause: signal.reason })
     if (signal.aborted) abort()
-    else this.onEnd(onAbort(signal, abort))
+    else this.onEnd({ ended: onAbort(signal, abort) })
   }
 
   /** @internal */
-  onEnd(listener: () => void): () => void {
-    if (this.closed) listener()
-    else this.#cleanups = withOne(this.#cleanups, listener)
-    return () => {
-      this.#cleanups = withoutOne(this.#cleanups, listener)
-    }
+  onEnd(ending: Ending): void {
+    if (this.closed) ending.ended()
+    else this.#endings = withOne(this.#endings, ending)
+  }
+
+  /** @internal */
+  offEnd(ending: Ending): void {
+    this.#endings = withoutOne(this.#endings, ending)
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
@@ -195,7 +196,7 @@ export abstract class Connection<Names extends string = string> implements Recei
     this.handlers = handlers
     this.plan.live.add(this)
     for (const pulse of this.plan.pulses) pulse.add(this)
-    this.#mailbox.post(() => this.gate.hold())
+    this.gate.hold(this.#mailbox)
   }
 
   /** Whether `begin` has run, so that a failure now belongs to the connection. @internal */
@@ -221,8 +222,7 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   /** Calls back when `close` has run. @internal */
   onSettled(listener: () => void): void {
-    this.#settled ??= []
-    this.#settled.push(listener)
+    this.#settled = [...(this.#settled ?? []), listener]
   }
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
@@ -275,15 +275,15 @@ export abstract class Connection<Names extends string = string> implements Recei
 
   #end(reason: CloseReason): void {
     for (const pulse of this.plan.pulses) pulse.delete(this)
-    for (const cleanUp of allOf(this.#cleanups)) cleanUp()
-    this.#cleanups = undefined
+    for (const ending of allOf(this.#endings)) ending.ended()
+    this.#endings = undefined
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()
     this.#controller?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
     const waiting = reason.kind === 'peer' ? 'run' : 'drop'
-    this.#mailbox.close(last, CLOSE_PATIENCE, waiting).then(() => {
+    this.#mailbox.close(last, CLOSE_PATIENCE, waiting, () => {
       this.plan.live.delete(this)
       for (const settled of this.#settled ?? []) settled()
     })

@@ -5,8 +5,10 @@ import type { Encodings } from './encodings.js'
 import type { LogMessage, Notice, Place } from './event-log.js'
 import type { Members } from './members.js'
 import type { Membership } from './membership.js'
-import { type Letter, Rounds } from './rounds.js'
+import { type Brought, RoomTurn } from './room-turn.js'
+import { type Letter, Rounds, whenGiven } from './rounds.js'
 import type { Tracking } from './tracking.js'
+import { dealLater, dealOut, isUndealt } from './turn.js'
 
 /** What running `info`, and ending a connection, cost beside staging a message. */
 const TELLING = 4
@@ -15,6 +17,8 @@ const ENDING = 32
 /** Gives what the log of a registry brings to this node's connections. */
 export class Delivery {
   readonly rounds: Rounds
+  /** What came last to one room as a whole. */
+  #turn: RoomTurn | undefined
   #overflowed: Connection[] = []
 
   /** @param most for tests: as for `Rounds` */
@@ -29,22 +33,40 @@ export class Delivery {
   }
 
   /**
-   * Gives a message to the live members; those that catch up read it from the log. Who is passed over is told the id, so
-   * that it does not get the message when it comes back.
+   * Gives a message to the live members, at the end of the turn where it goes to one room as a whole; those that catch up
+   * read it from the log. Who is passed over is told the id, so that it does not get the message when it comes back.
    */
   deliver(message: LogMessage, place: Place | undefined, volatile = false): void {
-    const id = place && formatPlace(place)
     const position = place?.position ?? Number.MAX_VALUE
-    const give = ({ connection, liveAfter }: Membership) => {
-      if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) return
-      const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
-      if (isPassedOver && id === undefined) return
-      const own = id && connection.noteId(this.registry, id)
-      const { codec, queue } = connection
-      const bytes = isPassedOver ? codec.encode({ id: own }) : this.encodings.bytes(message, codec, own)
-      if (!queue.stage(bytes, isPassedOver ? undefined : message.event)) this.#overflowed.push(connection)
+    const { rooms, except } = message
+    const isWhole = except.length === 0 && (rooms === undefined || rooms.length === 1)
+    let turn = this.#turn
+    if (!isWhole || !isUndealt(turn) || turn.to?.[0] !== rooms?.[0]) {
+      turn = new RoomTurn(this.registry, rooms, this.encodings, this.rounds, this.#stage)
+      dealLater(turn)
     }
-    this.rounds.deliver({ to: message.rooms, weight: 1, give })
+    this.#turn = turn
+    const joins = turn.add({ message, id: place && formatPlace(place), position, volatile })
+    if (!joins || !isWhole) dealOut()
+  }
+
+  /** `false` where the connection's queue is full. */
+  readonly #stage = ({ connection, liveAfter }: Membership, { message, id, position, volatile }: Brought): boolean => {
+    if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) return true
+    const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
+    if (isPassedOver && id === undefined) return true
+    const own = id && connection.noteId(this.registry, id)
+    const { codec, queue } = connection
+    const bytes = isPassedOver ? codec.encode({ id: own }) : this.encodings.bytes(message, codec, own)
+    const isTaken = queue.stage(bytes, isPassedOver ? undefined : message.event)
+    if (!isTaken) this.#overflowed.push(connection)
+    return isTaken
+  }
+
+  /** Settles when all that has come is given, where that takes more than this turn. */
+  get given(): Promise<unknown> | undefined {
+    const turn = this.#turn
+    return isUndealt(turn) && this.rounds.isLong(turn) ? whenGiven(turn) : this.rounds.given
   }
 
   hear(notice: Notice): void {
@@ -55,14 +77,19 @@ export class Delivery {
         return this.tracking.nodes.hear(notice.from, notice)
       case 'tell': {
         const give: Letter['give'] = ({ connection }) => connection.tell(JSON.parse(notice.data))
-        return this.rounds.deliver({ to: this.#told(notice), weight: TELLING, give })
+        return this.#give({ to: this.#told(notice), weight: TELLING, give })
       }
       case 'disconnect': {
         const to = 'user' in notice ? this.#ofUser(notice.user) : new Set(this.members.named(notice.target))
         const give: Letter['give'] = ({ connection }) => connection.end(withCode('disconnected', notice))
-        return this.rounds.deliver({ to, weight: ENDING, give })
+        return this.#give({ to, weight: ENDING, give })
       }
     }
+  }
+
+  #give(letter: Letter): void {
+    dealOut()
+    this.rounds.deliver(letter)
   }
 
   /** Nothing of the application's runs before all have a message that are given it in this turn. */

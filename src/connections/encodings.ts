@@ -11,12 +11,21 @@ export class Encodings {
   /** What was asked for last, which the next member of a room nearly always asks for, too. */
   #last: Form | undefined
 
+  #lastPlace: Place | undefined
+
   bytes(message: LogMessage, codec: Codec, id: string | undefined): Buffer {
     const last = this.#last
     if (last !== undefined && last.message === message && last.codec === codec && last.id === id) return last.bytes
     const bytes = this.#find(message, codec, id)
     this.#last = { message, codec, id, bytes }
     return bytes
+  }
+
+  /** The form of an id alone: peers that come one after another stand at the same place, mostly. */
+  place(codec: Codec, id: string): Buffer {
+    if (this.#lastPlace?.codec !== codec || this.#lastPlace.id !== id)
+      this.#lastPlace = { codec, id, bytes: codec.encode({ id }) }
+    return this.#lastPlace.bytes
   }
 
   #find(message: LogMessage, codec: Codec, id: string | undefined): Buffer {
@@ -43,9 +52,12 @@ export class Encodings {
   }
 }
 
-interface Form {
-  readonly message: LogMessage
+interface Place {
   readonly codec: Codec
   readonly id: string | undefined
   readonly bytes: Buffer
+}
+
+interface Form extends Place {
+  readonly message: LogMessage
 }

@@ -4,12 +4,21 @@ import { randomBytes } from 'node:crypto'
 const node = randomBytes(6).toString('base64url')
 let made = 0
 
-/** A connection's name, like no other's on any node. */
-export function makeId(): string {
-  return `${node}${(made++).toString(36)}`
+/** Who is named by an id: few are ever asked for theirs, and nobody lives for being named. */
+const named = new Map<string, WeakRef<object>>()
+const gone = new FinalizationRegistry((id: string) => named.delete(id))
+
+/** A name like no other's on any node. @param owner a connection, that it can be found by it */
+export function makeId(owner?: object): string {
+  const id = `${node}${(made++).toString(36)}`
+  if (owner !== undefined) {
+    named.set(id, new WeakRef(owner))
+    gone.register(owner, id)
+  }
+  return id
 }
 
-/** Whether an id may be that of one of this node's connections. */
-export function isLocalId(id: string): boolean {
-  return id.startsWith(node)
+/** The connection of this node with an id, if it has been asked for it. */
+export function ownerOf(id: string): object | undefined {
+  return named.get(id)?.deref()
 }

@@ -1,3 +1,4 @@
+import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 import { isPromise } from '../pipeline/settle.js'
 
 export type Task = () => unknown
@@ -32,22 +33,41 @@ export class Mailbox {
     if (!this.#running) this.#goOnLater()
   }
 
+  /** All wait for what is under way already, until `settle` or `fail` says what came of it: costs no promise. */
+  hold(): void {
+    this.#running = true
+  }
+
+  /** What all waited for has come to this. */
+  settle(result: unknown): void {
+    if (isPromise(result)) this.#await(result, () => this.#goOn())
+    else this.#goOn()
+  }
+
+  /** What all waited for has failed. */
+  fail(error: unknown): void {
+    this.owner.failed(error)
+    this.#goOn()
+  }
+
   /**
    * Takes nothing more, and runs one last task. It waits for the running one, and then runs or drops what waits; a task
-   * that has not settled after `patience` milliseconds is given up, with those behind it. Settles when the last is done.
+   * that has not settled after `patience` milliseconds is given up, with those behind it. Calls back when the last is done.
    */
-  async close(last: Task, patience: number, waiting: 'run' | 'drop'): Promise<void> {
+  close(last: Task, patience: number, waiting: 'run' | 'drop', done: () => void): void {
     this.#closed = true
-    const rest = waiting === 'run' ? this.#tasks : []
+    const tasks = waiting === 'run' ? [...this.#tasks, last] : [last]
     this.#tasks = NONE
-    let settles = !this.#running || (await settled(patience, new Promise<void>(resolve => (this.#idle = resolve))))
-    for (const task of rest) {
-      if (!settles) break
-      const result = this.#attempt(task)
-      if (result !== undefined) settles = await settled(patience, result)
+    const goOn = (inTime: boolean) => {
+      if (!inTime) tasks.splice(0, tasks.length - 1)
+      for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+        const result = this.#attempt(task)
+        if (result !== undefined) return within(patience, settled => this.#await(result, settled), goOn)
+      }
+      done()
     }
-    const result = this.#attempt(last)
-    if (result !== undefined) await settled(patience, result)
+    if (!this.#running) return goOn(true)
+    within(patience, settled => (this.#idle = settled), goOn)
   }
 
   #run(first: Task): void {
@@ -55,11 +75,18 @@ export class Mailbox {
     let left = TURN
     for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
       const result = this.#attempt(task)
-      if (result !== undefined) return void result.then(() => this.#goOn())
+      if (result !== undefined) return this.#await(result, () => this.#goOn())
       if (--left === 0) return this.#goOnLater()
     }
     this.#running = false
     this.#idle?.()
+  }
+
+  #await(result: PromiseLike<unknown>, settled: () => void): void {
+    result.then(settled, error => {
+      this.owner.failed(error)
+      settled()
+    })
   }
 
   #goOnLater(): void {
@@ -87,7 +114,7 @@ export class Mailbox {
     depth++
     try {
       const result = task()
-      return isPromise(result) ? result.then(undefined, error => this.owner.failed(error)) : undefined
+      return isPromise(result) ? result : undefined
     } catch (error) {
       this.owner.failed(error)
       return undefined
@@ -97,13 +124,21 @@ export class Mailbox {
   }
 }
 
-/** Waits for a promise, but not for ever, and keeps no process alive for it: whether it settled in time. */
-async function settled(ms: number, promise: PromiseLike<unknown>): Promise<boolean> {
+/**
+ * Waits until `settled` is called, but not for ever, and keeps no process alive for it: goes on with whether it was in
+ * time. What settles within this turn of the event loop, as nearly all does, needs no timer (`generator`).
+ */
+function within(ms: number, wait: (settled: () => void) => void, goOn: (inTime: boolean) => void): void {
   let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<boolean>(resolve => {
-    timer = setTimeout(resolve, ms, false).unref()
+  let isOver = false
+  const end = (inTime: boolean) => {
+    if (isOver) return
+    isOver = true
+    clearTimeout(timer)
+    goOn(inTime)
+  }
+  wait(() => end(true))
+  atEndOfTurn(() => {
+    if (!isOver) timer = setTimeout(end, ms, false).unref()
   })
-  const inTime = await Promise.race([promise.then(() => true), limit])
-  clearTimeout(timer)
-  return inTime
 }

@@ -1,5 +1,5 @@
 import type { Connection } from './connection.js'
-import { isLocalId } from './id.js'
+import { ownerOf } from './id.js'
 import type { Membership } from './membership.js'
 
 /** Whom something is for: the members of rooms, certain ones, or all. */
@@ -83,8 +83,9 @@ export class Members {
   /** The members of a room; where there are none, the one connection with this id. */
   named(roomOrId: string): Membership[] {
     const members = this.#rooms.get(roomOrId)
-    if (members !== undefined || !isLocalId(roomOrId)) return [...(members ?? [])]
-    return [...this.#members.values()].filter(({ connection }) => connection.id === roomOrId)
+    if (members !== undefined) return [...members]
+    const member = this.#members.get(ownerOf(roomOrId) as Connection)
+    return member === undefined ? [] : [member]
   }
 }
 

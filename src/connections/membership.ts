@@ -5,7 +5,9 @@ import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js
 import { allOf, type Few, hasOne, withOne, withoutOne } from './few.js'
 import type { Front } from './fronts.js'
 import { Progress } from './progress.js'
+import type { Ending } from './returned.js'
 import type { SharedReads } from './shared-reads.js'
+import { dealOut } from './turn.js'
 
 /** What a membership needs of its registry. */
 export interface Surroundings {
@@ -16,6 +18,8 @@ export interface Surroundings {
   /** How far this node has been given the log. */
   readonly place: Place
   readonly encodings: Encodings
+  /** The connection of a member has ended. */
+  forget(member: Membership): void
 }
 
 /** Entries that are read at a time. */
@@ -26,7 +30,7 @@ const PAGE = 256
  * from where the peer stands, at the peer's pace, until nothing is left between what it read and what is live. The rooms
  * that are furthest behind are read first, all from one position, up to where the next one stands.
  */
-export class Membership {
+export class Membership implements Ending {
   #rooms: Few<string>
   /** Where it became live: what lies up to here it has from the log. Infinity while it catches up. */
   liveAfter = Number.POSITIVE_INFINITY
@@ -55,6 +59,10 @@ export class Membership {
     this.#unplaced = typeof cursor !== 'object'
   }
 
+  ended(): void {
+    this.registry.forget(this)
+  }
+
   get live(): boolean {
     return this.liveAfter !== Number.POSITIVE_INFINITY
   }
@@ -73,7 +81,7 @@ export class Membership {
 
   /** Where it stands, when that is more than one number. */
   get #standing(): Progress {
-    this.#progress ??= Progress.ofNewcomer(this.rooms, this.#from, this.live ? this.liveAfter : this.#from)
+    this.#progress ??= Progress.ofNewcomer(this.rooms, this.#from)
     return this.#progress
   }
 
@@ -88,7 +96,7 @@ export class Membership {
       if (isFirst) this.#begin(EVERYWHERE, past)
     }
     this.#rooms = withOne(this.#rooms, room)
-    if (this.registry.history) this.connection.noteId(this.registry.name, this.#id())
+    if (this.registry.history) this.#noteId()
   }
 
   #begin(room: string, past: number | undefined): void {
@@ -157,14 +165,16 @@ export class Membership {
   #arrive(): boolean {
     const { position } = this.registry.place
     if (this.#progress === undefined && this.#from === position) return this.#goLive(position)
-    const { fronts } = this.#standing
-    this.#tellGaps()
+    const { fronts, hasAsked } = this.#standing
     const { lowest } = fronts
+    const isBehind = lowest !== undefined && (lowest.to < position || lowest.to > this.#reached)
+    const isHere = fronts.isLevel && !isBehind
+    if (isHere || hasAsked) this.#tellGaps()
+    if (!isHere) return false
     if (lowest === undefined) {
       this.#catchingUp = undefined
       return true
     }
-    if (!fronts.isLevel || lowest.to < position || lowest.to > this.#reached) return false
     const { beginning } = this.#standing
     this.#goLive(lowest.to)
     if (beginning === undefined) return true
@@ -196,9 +206,12 @@ export class Membership {
     const at = front.to
     this.#ceiling = fronts.after(at)
     const isBehind = isAsking && !fronts.isLevel
-    const page = await this.registry.reads.read(new Map(Array.from(front, ({ room }) => [room, at])), PAGE)
+    const after = new Map(Array.from(front, ({ room }) => [room, at]))
+    const page = await this.registry.reads.read(after, PAGE)
     // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
-    if (this.connection.closed || front.size === 0 || this.#skip(page, front)) return
+    if (this.connection.closed || front.size === 0) return
+    this.#standing.noteAsked(after.keys())
+    if (this.#skip(page, front)) return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
     if (this.#ceiling >= at && !isBehind) await this.#give(page, front)
   }
@@ -221,6 +234,7 @@ export class Membership {
 
   /** Gives the peer one page, at its pace. */
   async #give(page: Page, front: Front): Promise<void> {
+    this.#tellGaps()
     const entries = page.entries.values()
     while (!this.connection.queue.together(() => this.#pushAll(entries, front))) {
       await this.connection.drained()
@@ -241,8 +255,14 @@ export class Membership {
     return true
   }
 
-  #id(): string {
-    const { epoch } = this.registry.place
+  /** The id that the peer's next event carries. What came to a room in this turn was to come before. */
+  #noteId(): string {
+    dealOut()
+    const { name, place } = this.registry
+    return this.connection.noteId(name, this.#id(place.epoch))
+  }
+
+  #id(epoch: string): string {
     if (this.#progress === undefined) return formatPlace({ epoch, position: this.#from })
     return formatId(epoch, this.#progress.cursor)
   }
@@ -252,15 +272,15 @@ export class Membership {
     const { connection, registry } = this
     this.#unplaced = entry.except.includes(connection.id)
     if (this.#unplaced) return true
-    const id = connection.noteId(registry.name, this.#id())
+    const id = this.#noteId()
     return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event, true)
   }
 
   /** An event with an id and nothing else, so that a peer that is cut before the next event loses nothing, and gets nothing twice. */
   #place(): void {
     this.#unplaced = false
-    const id = this.connection.noteId(this.registry.name, this.#id())
-    this.connection.queue.push(this.connection.codec.encode({ id }), undefined, true)
+    const id = this.#noteId()
+    this.connection.queue.push(this.registry.encodings.place(this.connection.codec, id), undefined, true)
   }
 
   /**

@@ -1,11 +1,18 @@
-/** Who waits behind a gate that was passed: one for all, since that is all of them in a while. */
+/** Who waits behind a gate where nobody does: one for all, since that is all of them in a while. */
 const NOBODY: (() => void)[] = []
+
+/** Where what comes after `open` waits. */
+interface Held {
+  hold(): void
+  settle(sent: unknown): void
+  fail(error: unknown): void
+}
 
 /** What stands between `open` and everything after it: messages and replays wait here until `open` has settled. */
 export class OpeningGate {
   #passed = false
-  #waiting: (() => void)[] = []
-  #held: { resolve(sent: unknown): void; reject(error: unknown): void } | undefined
+  #waiting: (() => void)[] = NOBODY
+  #held: Held | undefined
 
   constructor(private readonly released: { release(): void }) {}
 
@@ -13,28 +20,32 @@ export class OpeningGate {
     return this.#passed
   }
 
-  /** The task that keeps all others waiting: done when `settle` is called. */
-  hold(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#held = { resolve, reject }
-    })
+  /** Keeps all others waiting, until `settle` is called. */
+  hold(mailbox: Held): void {
+    this.#held = mailbox
+    mailbox.hold()
   }
 
   /** `open` returned: `send` sends that, before anything else. */
   settle(send: () => unknown): void {
+    const held = this.#held
+    this.#held = undefined
+    let sent: unknown
     try {
-      const sent = send()
-      this.#held?.resolve(sent)
+      sent = send()
     } catch (error) {
-      this.#held?.reject(error)
-    } finally {
       this.pass()
+      return held?.fail(error)
     }
+    this.pass()
+    held?.settle(sent)
   }
 
   /** Settles when `open` has, or the connection has ended. */
   wait(): Promise<void> {
-    return this.#passed ? Promise.resolve() : new Promise(resolve => this.#waiting.push(resolve))
+    if (this.#passed) return Promise.resolve()
+    if (this.#waiting === NOBODY) this.#waiting = []
+    return new Promise(resolve => this.#waiting.push(resolve))
   }
 
   pass(): void {

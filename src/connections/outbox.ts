@@ -2,7 +2,6 @@ import { checkClose } from './close-reason.js'
 import { formatPlace } from './cursor.js'
 import type { EventLog, LogMessage } from './event-log.js'
 import { checkUser } from './presence.js'
-import type { Rounds } from './rounds.js'
 
 /** How messages leave a registry. */
 export interface Outbox {
@@ -22,31 +21,37 @@ export type Told = readonly string[] | OfUser | undefined
 
 /**
  * @param history whether what is sent is kept in the log
- * @param rounds what this node still gives to its own members is waited for, so that no sender runs ahead of it
+ * @param delivery what this node still gives to its own members is waited for, so that no sender runs ahead of it
  */
-export function outboxTo(log: EventLog, history: boolean, rounds?: Pick<Rounds, 'given'>): Outbox {
+export function outboxTo(
+  log: EventLog,
+  history: boolean,
+  delivery?: { readonly given: Promise<unknown> | undefined },
+): Outbox {
   return {
     async send(message, volatile, key) {
       if (history && !volatile) {
         const place = await log.append(message, key)
-        if (rounds?.given !== undefined) await rounds.given
+        if (delivery?.given !== undefined) await delivery.given
         return formatPlace(place)
       }
       const unkept = volatile ? 'a volatile send' : 'a registry without history'
       if (key !== undefined) throw new TypeError(`once('${key}') is for what is kept: ${unkept} is not`)
       await log.notify({ kind: 'event', volatile, ...message })
-      if (rounds?.given !== undefined) await rounds.given
+      if (delivery?.given !== undefined) await delivery.given
       return undefined
     },
     async tell(to, data) {
       const whom = isOfUser(to) ? { rooms: [], user: checkUser(to.user) } : { rooms: to }
       await log.notify({ kind: 'tell', data, ...whom })
+      if (delivery?.given !== undefined) await delivery.given
     },
     async disconnect(target, reason) {
       checkClose(reason)
       const { code, text } = reason
       const given = { ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
       await log.notify({ kind: 'disconnect', ...checkTarget(target), ...given })
+      if (delivery?.given !== undefined) await delivery.given
     },
   }
 }

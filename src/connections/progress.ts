@@ -29,6 +29,8 @@ export class Progress {
   #known: Set<string> | undefined
   /** Rooms of which something was missed that cannot be given: the peer is to be told. */
   #missing: Set<string> | undefined
+  /** Those of them of which the log has not said what it forgot. */
+  #unasked: Set<string> | undefined
 
   /** @param told what the peer says when it comes: undefined for a newcomer, `foreign` where that is no place in this log */
   constructor(private told: Cursor | 'foreign' | undefined) {
@@ -43,12 +45,12 @@ export class Progress {
     }
   }
 
-  /** That of a newcomer which has been in these rooms since one position, and has all up to another. */
-  static ofNewcomer(rooms: Iterable<string>, from: number, to: number): Progress {
+  /** That of a newcomer which has been in these rooms since a position. */
+  static ofNewcomer(rooms: Iterable<string>, from: number): Progress {
     const progress = new Progress(undefined)
     const named = [...rooms]
     for (const room of named.length === 0 ? named : [...named, EVERYWHERE]) {
-      progress.fronts.open(progress.#add(new Span(room, from, to, to)))
+      progress.fronts.open(progress.#add(new Span(room, from, from)))
     }
     return progress
   }
@@ -119,10 +121,12 @@ export class Progress {
 
   /** The log forgot what lies behind a span: it goes on from a position after which all is known. */
   skip(span: Span, known: number): void {
+    const isMissing = this.#missing?.has(span.room) || known > span.since
     this.#close(span)
     const next = this.#begin(span.room, known, Math.max(span.since, known))
     next.isBehindGap = true
-    if (known > span.since) this.#miss(next)
+    if (isMissing) this.#miss(next)
+    this.noteAsked([span.room])
   }
 
   /** What the peer has is of another log: it is told so, and owed all that this one knows. */
@@ -134,14 +138,26 @@ export class Progress {
     this.#left = NONE
     this.#leftEnd = 0
     this.#floor = 0
-    this.#missing = undefined
+    this.takeMissing()
     for (const { room } of open) this.#miss(this.#begin(room, 0, here))
+  }
+
+  /** The log has said what it forgot of these rooms. */
+  noteAsked(rooms: Iterable<string>): void {
+    if (this.#unasked === undefined) return
+    for (const room of rooms) this.#unasked.delete(room)
+  }
+
+  /** Whether it has said so of all whose peer is to be told. */
+  get hasAsked(): boolean {
+    return this.#unasked === undefined || this.#unasked.size === 0
   }
 
   /** The rooms whose peer is to be told; they are told of once. */
   takeMissing(): ReadonlySet<string> | undefined {
     const missing = this.#missing
     this.#missing = undefined
+    this.#unasked = undefined
     return missing
   }
 
@@ -176,6 +192,7 @@ export class Progress {
     this.fronts.close(span, upTo)
     this.#leftEnd = Math.max(this.#leftEnd, span.to)
     this.#missing?.delete(span.room)
+    this.#unasked?.delete(span.room)
     if (this.#left === NONE) this.#left = []
     this.#left.push(span)
     if (this.#left.length > LEFT) this.#forgetOldest()
@@ -184,6 +201,8 @@ export class Progress {
   #miss(span: Span): Span {
     this.#missing ??= new Set()
     this.#missing.add(span.room)
+    this.#unasked ??= new Set()
+    this.#unasked.add(span.room)
     return span
   }
 

@@ -191,9 +191,11 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     })
     const delivery = new Delivery(name, this.#members, encodings, tracking, most)
     const { rounds } = delivery
-    const outbox = outboxTo(log, setup.history, rounds)
+    const outbox = outboxTo(log, setup.history, delivery)
     const reads = new SharedReads(log, () => running.place)
-    const running: Running = { ...setup, reads, place: { epoch: '', position: 0 }, encodings, outbox, tracking, rounds }
+    const forget = (member: Membership) => this.#forget(member)
+    const place = { epoch: '', position: 0 }
+    const running: Running = { ...setup, reads, place, encodings, outbox, tracking, rounds, forget }
     this.#running = running
     await log.start({
       entry: entry => {
@@ -242,7 +244,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       const entered = new Membership(connection, running)
       member = entered
       this.#members.add(entered)
-      connection.onEnd(() => this.#forget(entered))
+      connection.onEnd(entered)
     }
     running.rounds.settle(member)
     if (connection.closed) return

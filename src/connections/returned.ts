@@ -15,12 +15,21 @@ export interface Receiver {
   close(options: StopOptions): void
   /** Checks a value against the route's output schema, where it has one. */
   readonly check: ((value: unknown) => unknown) | undefined
-  /** Calls back when the connection ends; what it answers takes that back. */
-  onEnd(listener: () => void): () => void
+  /** Tells when the connection ends, until `offEnd`. */
+  onEnd(ending: Ending): void
+  offEnd(ending: Ending): void
+}
+
+/** What is told, once, that its connection has ended. */
+export interface Ending {
+  ended(): void
 }
 
 type Done = undefined | Promise<undefined>
-type Next = IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>
+type Wait = PromiseLike<IteratorResult<unknown>>
+type Next = IteratorResult<unknown> | Wait
+
+const OVER: IteratorResult<unknown> = { done: true, value: undefined }
 
 /** Items after which a source lets others have their turn. */
 const BREATH = 128
@@ -51,12 +60,16 @@ function sendOne(to: Receiver, value: unknown, waits: boolean): boolean | Promis
  * Drives a source at the peer's pace. However that ends (the items, a throw, the peer, the server), the source's
  * `return` is called unless it is done, so a generator's `finally` runs, once.
  */
-class Pump {
+class Pump implements Ending {
   #finished = false
   #reading = false
+  /** Whether what is waited for, or fails, is the source: one that failed is done, and its `return` must not be called. */
+  #asked = false
   #returned: Promise<unknown> | undefined
-  /** A source that was let go is over when its `return` is, also where a `next` stays open for ever. */
-  #goneWith: (returned: Promise<unknown>) => void = () => {}
+  /** Settles what `run` answered. */
+  #settle: { resolve(done: undefined): void; reject(error: unknown): void } | undefined
+  /** The first one is told. */
+  #failure: { readonly error: unknown } | undefined
   #items = 0
 
   constructor(
@@ -67,30 +80,40 @@ class Pump {
   ) {}
 
   run(): Done {
-    const forget = this.to.onEnd(() => this.#giveUp())
-    const cleanUp = () => {
-      forget()
-      this.#giveUp()
-      return this.#returned?.then(() => undefined)
-    }
-    let running: Done
+    this.to.onEnd(this)
+    let wait: Wait | undefined
     try {
-      running = this.to.queue.together(() => this.#step())
+      wait = this.to.queue.together(() => this.#step())
     } catch (error) {
-      // One failure is told; that its `return` failed, too, is nobody's to hear.
-      cleanUp()?.catch(() => {})
+      if (this.#asked) this.#finished = true
+      this.#leave()
       throw error
     }
-    if (running === undefined) return cleanUp()
-    const gone = this.#returned ?? new Promise<unknown>(resolve => (this.#goneWith = resolve))
-    const ended: Promise<unknown> = Promise.race([running, gone]).finally(cleanUp)
-    return ended.then(() => undefined)
+    if (wait === undefined) {
+      this.#leave()
+      return this.#returned?.then(() => undefined)
+    }
+    const first = wait
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+      this.#goOn(first)
+    })
+  }
+
+  /** The connection has ended before the source. */
+  ended(): void {
+    this.#giveUp()
   }
 
   #giveUp(): void {
     if (this.#finished) return
     this.#finished = true
     if (!this.#reading) this.#letGo()
+  }
+
+  #leave(): void {
+    this.to.offEnd(this)
+    this.#giveUp()
   }
 
   /** Never throws, since it may run while the connection ends: what went wrong is told to the one who pumps. */
@@ -100,57 +123,56 @@ class Pump {
     } catch (error) {
       this.#returned = Promise.reject(error)
     }
-    this.#returned.catch(() => {})
-    this.#goneWith(this.#returned)
+    // A source that was let go is over when its `return` is, also where a `next` stays open for ever.
+    this.#returned.then(
+      () => this.#over(),
+      error => this.#over({ error }),
+    )
   }
 
-  /** As far as it goes without waiting. */
-  #step(): Done {
-    while (!this.#finished) {
-      const next = this.#next()
-      if (isPromise(next)) return this.#goOn(next)
-      const wait = this.#accept(next)
-      if (wait !== undefined) return wait.then(() => (this.#finished ? undefined : this.#goOn(this.#next())))
+  /** One failure is told: where the pump has failed, that the source's `return` did, too, is nobody's to hear. */
+  #over(worse?: { readonly error: unknown }): void {
+    const failure = this.#failure ?? worse
+    if (failure === undefined) this.#settle?.resolve(undefined)
+    else this.#settle?.reject(failure.error)
+  }
+
+  /** As far as it goes without waiting, from a result on, where there is one: answers what it waits for then. */
+  #step(result?: IteratorResult<unknown>): Wait | undefined {
+    let next: Next | undefined = result
+    while (!isPromise(next)) {
+      const wait = next && this.#accept(next)
+      if (wait !== undefined) return wait.then(() => (this.#finished ? OVER : this.#next()))
+      if (this.#finished) return undefined
+      next = this.#next()
     }
-    return undefined
+    return next
   }
 
   /** A loop, since a chain of promises would grow for as long as the source lasts. An item costs no promise of ours. */
-  async #goOn(first: Next): Promise<undefined> {
-    let next: Next | undefined = first
-    while (next !== undefined) {
-      let result = next as IteratorResult<unknown>
-      try {
-        if (isPromise(next)) result = await next
-      } catch (error) {
-        this.#fail(error)
-      }
-      const wait = this.#accept(result)
-      if (wait !== undefined) await wait
-      next = this.#finished ? undefined : this.#next()
+  async #goOn(first: Wait): Promise<void> {
+    try {
+      for (let wait: Wait | undefined = first; wait !== undefined; ) wait = this.#step(await wait)
+    } catch (error) {
+      if (this.#asked) this.#finished = true
+      this.#failure = { error }
     }
+    this.#leave()
+    if (this.#returned === undefined) this.#over()
   }
 
   #next(): Next {
+    this.#asked = true
     this.#reading = true
-    try {
-      const next = this.source.next()
-      this.#reading = false
-      if (this.#finished && (isPromise(next) || next.done !== true)) this.#letGo()
-      return next
-    } catch (error) {
-      return this.#fail(error)
-    }
-  }
-
-  /** A source that failed is done: its `return` must not be called. */
-  #fail(error: unknown): never {
-    this.#finished = true
-    throw error
+    const next = this.source.next()
+    this.#reading = false
+    if (this.#finished && (isPromise(next) || next.done !== true)) this.#letGo()
+    return next
   }
 
   /** Takes one result; answers a promise where the peer is behind. */
   #accept(result: IteratorResult<unknown>): Promise<unknown> | undefined {
+    this.#asked = false
     if (result.done === true) {
       this.#finished = true
       if (this.isAll) this.to.close({})

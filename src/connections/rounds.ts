@@ -3,6 +3,8 @@ import { runOutside } from '../pipeline/current.js'
 import { Drained } from './drained.js'
 import type { Addressees, Members } from './members.js'
 import type { Membership } from './membership.js'
+import type { Slice } from './slice.js'
+import { dealOut } from './turn.js'
 
 /** What is on its way to members. */
 export interface Letter {
@@ -10,19 +12,27 @@ export interface Letter {
   /** What giving it to one member costs, in messages that are staged. */
   readonly weight: number
   give(member: Membership): void
+  /** Writes it to a member at once; `false` where that cannot be, and it is to be given. */
+  pass?(member: Membership): boolean
+  /** For those who wait until all have it. */
+  given?: Drained | undefined
 }
 
-/** Who was given what is on its way, or has come too late for it. */
+/** How far a letter has come. */
 interface Round {
   readonly letter: Letter
-  readonly done: Set<Membership>
-  left: Iterator<Membership> | undefined
-  /** For those who wait until all have it. */
-  given: Drained | undefined
+  /** Whom it is for, since it began. */
+  members: readonly Membership[] | undefined
+  /** How many of them were given it, or were found among the `done`. */
+  at: number
+  /** Who was given it, or has come too late for it: known once somebody asks. */
+  done: Set<Membership> | undefined
 }
 
-/** Messages that may be staged in one turn of the event loop: two to five milliseconds, as writing may take (`turn.ts`). */
+/** Messages that may be staged in one turn of the event loop: two to five milliseconds, as writing may take (`slice.ts`). */
 const MOST = 10_000
+/** Letters that may wait: what comes faster than it can be given is not taken at all, as long as these are given at once. */
+const WAITING = 1000
 
 /**
  * Gives what comes to whom it is for, one after the other. What is for more than the turn has left waits, and all that
@@ -48,28 +58,38 @@ export class Rounds {
     this.#left = most
   }
 
-  deliver(letter: Letter): void {
-    const cost = letter.weight * this.members.countOf(letter.to)
-    if (this.#rounds.length === 0 && cost <= this.#left) {
-      this.#take(cost)
-      for (const member of this.members.reached(letter.to)) letter.give(member)
-      this.after()
-    } else if (this.#rounds.push({ letter, done: new Set(), left: undefined, given: undefined }) === 1) this.#goOn()
+  /** @param slice in which it may be written at once, where nothing stands before it */
+  deliver(letter: Letter, slice?: Slice): void {
+    const round: Round = { letter, members: undefined, at: 0, done: undefined }
+    const waiting = this.#rounds.push(round)
+    if (waiting === 1) this.#goOn(slice)
+    else if (waiting > WAITING) this.finish()
   }
 
-  /** A member is about to come into a room, to leave one, or to end. One that ends for what it could not take gets no more. */
+  /**
+   * A member is about to come into a room, to leave one, or to end: it is given what waits for it. One that ends for what
+   * it could not take gets no more.
+   */
   settle(member: Membership): void {
+    dealOut()
     if (this.#rounds.length === 0 || member.connection.closeReason?.kind === 'overflow') return
-    for (const { letter, done } of this.#rounds) {
-      if (done.has(member)) continue
-      done.add(member)
-      if (this.members.isReached(member, letter.to)) letter.give(member)
+    for (const round of this.#rounds) {
+      round.done ??= new Set(round.members?.slice(0, round.at))
+      if (round.done.has(member)) continue
+      round.done.add(member)
+      if (this.members.isReached(member, round.letter.to)) round.letter.give(member)
     }
     this.after()
   }
 
+  /** Whether a letter has to wait, or is for more than the turn has left. */
+  isLong({ to, weight }: Letter): boolean {
+    return this.#rounds.length > 0 || weight * this.members.countOf(to) > this.#left
+  }
+
   /** Gives all that waits. */
   finish(): void {
+    dealOut()
     if (this.#rounds.length === 0) return
     this.#left = Number.POSITIVE_INFINITY
     this.#goOn()
@@ -79,13 +99,10 @@ export class Rounds {
   /** Settles when all that has come is given; undefined where it is. */
   get given(): Promise<unknown> | undefined {
     const last = this.#rounds.at(-1)
-    if (last === undefined) return undefined
-    last.given ??= new Drained()
-    return last.given.promise
+    return last && whenGiven(last.letter)
   }
 
-  #take(cost: number): void {
-    this.#left -= cost
+  #countTurn(): void {
     if (this.#isCounting) return
     this.#isCounting = true
     runOutside(() => setImmediate(() => this.#begin()))
@@ -98,29 +115,40 @@ export class Rounds {
     if (this.#rounds.length > 0) this.#goOn()
   }
 
-  #goOn(): void {
-    this.#take(0)
+  #goOn(slice?: Slice): void {
+    this.#countTurn()
     for (let round = this.#rounds[0]; round !== undefined; round = this.#rounds[0]) {
-      const isOver = this.#give(round)
+      const isOver = this.#give(round, slice)
       this.after()
       if (!isOver) return
       this.#rounds.shift()
-      round.given?.tell(true)
+      round.letter.given?.tell(true)
     }
   }
 
-  /** Gives a letter to as many as the turn has left; answers whether those are all. */
-  #give(round: Round): boolean {
-    const { letter, done } = round
-    round.left ??= [...this.members.reached(letter.to)].values()
+  /** Gives a letter to as many as the turn has left; answers whether those are all. What is passed costs time alone. */
+  #give(round: Round, slice: Slice | undefined): boolean {
+    const { letter } = round
+    round.members ??= [...this.members.reached(letter.to)]
+    const { members } = round
+    let writing = letter.pass === undefined ? undefined : slice
     while (this.#left > 0) {
-      const { value: member, done: isOver } = round.left.next()
-      if (isOver) return true
-      if (done.has(member)) continue
-      done.add(member)
-      letter.give(member)
-      this.#left -= letter.weight
+      const member = members[round.at++]
+      if (member === undefined) return true
+      if (round.done?.has(member)) continue
+      round.done?.add(member)
+      if (writing !== undefined && letter.pass?.(member)) {
+        if (writing.isOver()) writing = undefined
+      } else {
+        letter.give(member)
+        this.#left -= letter.weight
+      }
     }
-    return false
+    return round.at >= members.length
   }
+}
+
+export function whenGiven(letter: Letter): Promise<unknown> {
+  letter.given ??= new Drained()
+  return letter.given.promise
 }

@@ -1,7 +1,7 @@
 import type { Overflow } from '../declare/routes.js'
 import { Drained } from './drained.js'
 import { corkForTurn, type Sink } from './sink.js'
-import { type Batch, beginBatch, flushAtEndOfTurn, type Waiting } from './turn.js'
+import { type Batch, beginBatch, dealOut, flushAtEndOfTurn, type Waiting } from './turn.js'
 
 export interface QueueOptions {
   /** Bytes, those in the sink's own buffer included. */
@@ -10,7 +10,7 @@ export interface QueueOptions {
 }
 
 /** Bytes of one turn that are joined before they are written: more is given to the sink while the turn goes on. */
-const JOIN_LIMIT = 65_536
+export const JOIN_LIMIT = 65_536
 
 /** What waits for all whom nothing waits for: an idle connection keeps no array. */
 const NONE: Waiting[] = []
@@ -55,6 +55,11 @@ export class SendQueue {
 
   /** Bytes that the peer has not taken. */
   get size(): number {
+    dealOut()
+    return this.#size
+  }
+
+  get #size(): number {
     return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes + (this.#batch?.size ?? 0)
   }
 
@@ -102,6 +107,7 @@ export class SendQueue {
    * @param waits whether it does: then it is paused where others overflow, and one message of its own may be too much
    */
   push(bytes: Buffer, key?: string, waits = false): boolean {
+    dealOut()
     if (!this.#held) this.flushStaged()
     if (waits && this.#sink?.cork !== undefined) corkForTurn(this.#sink)
     if (waits && !this.#dropped && this.#isOver(bytes)) this.#wait({ bytes, key })
@@ -134,6 +140,7 @@ export class SendQueue {
 
   /** Writes bytes at once where the peer keeps up; answers `false` where it does not, and does nothing. */
   offer(bytes: Buffer): boolean {
+    dealOut()
     this.flushStaged()
     if (this.#dropped || this.#held || !this.keepsUp) return false
     this.#sinkWrite(bytes)
@@ -168,6 +175,7 @@ export class SendQueue {
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
   finish(): void {
+    dealOut()
     const last = [...this.#waiting, ...this.#aside, ...(this.#batch?.items() ?? [])]
     this.together(() => {
       for (const { bytes } of last) this.#sink?.write(bytes)
@@ -192,12 +200,23 @@ export class SendQueue {
     const batch = this.#batch
     if (batch === undefined) return
     this.#batch = undefined
-    if (this.keepsUp && this.size + batch.size <= this.#limit) this.#sinkWriteLast(batch.joined)
-    else for (const { bytes, key } of batch.items()) this.#write(bytes, key)
+    if (!this.#isFree(batch.size)) for (const { bytes, key } of batch.items()) this.#write(bytes, key)
+    else this.#sinkWriteLast(batch.joined)
+  }
+
+  /** Writes what a turn has brought, where nothing stands before it; else answers `false`, and does nothing. */
+  pass(bytes: Buffer): boolean {
+    if (this.#held || this.#dropped || this.#batch !== undefined || !this.#isFree(bytes.length)) return false
+    this.#sinkWriteLast(bytes)
+    return true
+  }
+
+  #isFree(length: number): boolean {
+    return this.keepsUp && this.#size + length <= this.#limit
   }
 
   #isOver(bytes: Buffer): boolean {
-    const { size } = this
+    const size = this.#size
     return size > 0 && size + bytes.length > this.#limit
   }
 
@@ -232,11 +251,10 @@ export class SendQueue {
   /** Removes from a line what the policy gives up for an item behind it; `false` where that is the item itself. */
   #makeRoom(line: Waiting[], { bytes, key }: Waiting): boolean {
     const { overflow } = this.options
-    if (overflow === 'latest' && key !== undefined)
-      this.#remove(
-        line,
-        line.findIndex(item => item.key === key),
-      )
+    if (overflow === 'latest' && key !== undefined) {
+      const older = line.findIndex(item => item.key === key)
+      this.#remove(line, older)
+    }
     while (this.#isOver(bytes)) {
       if (overflow === 'drop-newest' || line.length === 0) return false
       this.#remove(line, 0)

@@ -1,4 +1,5 @@
 import { runOutside } from '../pipeline/current.js'
+import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 
 /** Where a connection's bytes go: a socket, or whatever stands before one. */
 export interface Sink {
@@ -16,6 +17,14 @@ export interface Sink {
 
 /** Corked in this turn of the event loop. */
 let corked = new Set<Sink>()
+
+/**
+ * What a corked sink holds waits until the next turn of the event loop is over, for what that may bring: the head of a
+ * stream leaves with the first item of a source that has one at once, in one write (`generator`).
+ */
+export function uncorkLater(sink: Pick<Sink, 'uncork'>): void {
+  atEndOfTurn(() => atEndOfTurn(() => sink.uncork?.()))
+}
 
 /** What is written to a sink until this turn of the event loop is over leaves in one write. */
 export function corkForTurn(sink: Sink): void {

@@ -2,7 +2,8 @@ import type { Task } from './mailbox.js'
 
 /** Timers that live as long as what they belong to. */
 export interface Lifetime {
-  onEnd(listener: () => void): () => void
+  onEnd(ending: { ended(): void }): void
+  offEnd(ending: { ended(): void }): void
 }
 
 /** Milliseconds that a timer of Node.js can wait, some 24 days; asked for more it does not wait at all. */
@@ -11,10 +12,11 @@ export const LONGEST = 2_147_483_647
 /** Ties a timer to a lifetime; answers a function that stops it before. It keeps no process alive. */
 export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
   timer.unref()
-  const forget = lifetime.onEnd(() => clearTimeout(timer))
+  const ending = { ended: () => clearTimeout(timer) }
+  lifetime.onEnd(ending)
   return () => {
-    clearTimeout(timer)
-    forget()
+    ending.ended()
+    lifetime.offEnd(ending)
   }
 }
 

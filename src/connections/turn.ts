@@ -1,5 +1,6 @@
 /** One write per connection and turn: what rooms are sent within one turn of the event loop leaves at its end, joined. */
 import { runOutside } from '../pipeline/current.js'
+import { Slice } from './slice.js'
 
 export interface Waiting {
   readonly bytes: Buffer
@@ -53,34 +54,72 @@ export function beginBatch(bytes: Buffer, key: string | undefined): Batch {
   return first
 }
 
+/** What a room has been sent in this turn, and its members have not been brought. */
+export interface Undealt {
+  /** Brings it to each member's queue. */
+  deal(): void
+  /** Writes it to as many members as there is time for, and brings it to the queues of the others. */
+  write(slice: Slice): void
+}
+
+let undealt: Undealt | undefined
+
+/** Leaves what a room was sent for the end of the turn, or until something else comes. */
+export function dealLater(room: Undealt): void {
+  dealOut()
+  undealt = room
+  flushLater()
+}
+
+/**
+ * Before anything else comes to a queue, and before anybody enters or leaves a room: as if each message had been brought
+ * to the members when it was sent.
+ */
+export function dealOut(): void {
+  if (undealt === undefined) return
+  const room = undealt
+  undealt = undefined
+  room.deal()
+}
+
+/** Whether it is this that waits. */
+export function isUndealt<R extends Undealt>(room: R | undefined): room is R {
+  return room !== undefined && room === undealt
+}
+
 /** Who has a batch that is to be written. */
 export interface Staged {
   flushStaged(): void
 }
 
-/**
- * Milliseconds of writing after which everybody else has a turn: a room of ten thousand takes longer than a request
- * should wait. What belongs to one connection stays in order, since that is in its own queue.
- */
-const BUDGET = 5
-/** Writes between two looks at the clock. */
-const STEP = 64
-
 let staged: Staged[] = []
+let isDue = false
 
 export function flushAtEndOfTurn(queue: Staged): void {
-  if (staged.push(queue) === 1) runOutside(() => setImmediate(flush))
+  staged.push(queue)
+  flushLater()
 }
 
+function flushLater(): void {
+  if (isDue) return
+  isDue = true
+  runOutside(() => setImmediate(flush))
+}
+
+/** Past a slice of the turn it goes on in the next. What belongs to one connection stays in order, since that is in its own queue. */
 function flush(): void {
+  isDue = false
+  const slice = new Slice()
+  const room = undealt
+  undealt = undefined
+  room?.write(slice)
   const queues = staged
-  const until = performance.now() + BUDGET
   let done = 0
   while (done < queues.length) {
     queues[done++]?.flushStaged()
-    if (done % STEP === 0 && performance.now() > until) break
+    if (slice.isOver()) break
   }
   staged = queues.slice(done)
   first = undefined
-  if (staged.length > 0) setImmediate(flush)
+  if (staged.length > 0) flushLater()
 }

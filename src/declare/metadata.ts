@@ -2,10 +2,13 @@
  * What decorators write and boot reads. The only file that touches `Reflect`'s metadata: each class carries its own
  * declaration, and nothing is kept anywhere else, so a class that no module lists does not exist.
  */
-import 'reflect-metadata'
+/// <reference types="reflect-metadata" />
 import { fileURLToPath } from 'node:url'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { ConfigurationError } from '../errors.js'
+import { require } from './require.js'
+
+require('reflect-metadata')
 
 export type Class<T = object> = new (...args: never[]) => T
 export type AbstractClass<T = object> = abstract new (...args: never[]) => T

@@ -170,8 +170,18 @@ const known: Readonly<Record<Mark['as'], Readonly<Record<string, Check>>>> = {
   controller,
 }
 
+const none: readonly never[] = Object.freeze([])
+
+/** Whether there are no options at all: so it is with most decorators, and a large table has thousands. */
+function hasNone(options: unknown): boolean {
+  if (typeof options !== 'object' || options === null) return false
+  for (const _ in options) return false
+  return true
+}
+
 /** What is wrong with a decorator's options. */
-export function markProblems(where: string, mark: Mark): string[] {
+export function markProblems(where: string, mark: Mark): readonly string[] {
+  if (hasNone(mark.options)) return none
   const written = `${where}: ${mark.written}`
   const problems = wrongOptions(written, mark.options, known[mark.as])
   if (mark.as === 'http') problems.push(...compressionProblems(written, mark.options as HttpOptions | null))
@@ -233,7 +243,7 @@ export function unknownKeys(where: string, options: object, names: readonly stri
 
 /** The items of an option that is a list; none where it is something else, which is told as a problem. */
 export function listOf<T>(value: readonly T[] | undefined): readonly T[] {
-  return Array.isArray(value) ? value : []
+  return Array.isArray(value) ? value : none
 }
 
 /** A value as it may stand in a message. */

@@ -21,8 +21,7 @@ const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
  * @throws TypeError for a field that cannot be sent (RFC 9110 §5.5), RangeError for a status that ends no exchange
  */
 export function writeHead(response: ServerResponse, { status, headers }: Head): void {
-  if (!Number.isInteger(status) || status < 200 || status > 599)
-    throw new RangeError(`${status} is no status of a reply: give a whole number from 200 to 599`)
+  checkStatus(status)
   for (const name in headers) {
     const value = headers[name]
     validateHeaderName(name)
@@ -31,6 +30,18 @@ export function writeHead(response: ServerResponse, { status, headers }: Head): 
       headers[name] = [...new Set([response.getHeader(name), value].flat().map(String))]
   }
   response.writeHead(status, headers)
+}
+
+/** @throws RangeError */
+export function checkStatus(status: number): void {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new RangeError(`${status} is no status of a reply: give a whole number from 200 to 599`)
+}
+
+/** Whether nobody has said a field: neither the reply nor middleware. */
+export function isUnsaid(response: ServerResponse, { headers }: Head): boolean {
+  for (const _ in headers) return false
+  return response.getHeaderNames().length === 0
 }
 
 /** Sets a field, in place of one of the same name in another case. */

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type Source, sourceOf } from '../connections/sources.js'
 import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
-import { compressWhole } from '../pipeline/coding.js'
+import { compressWhole, offeredFor } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
 import { cutBehind, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
@@ -12,10 +12,10 @@ import type { Fail } from '../pipeline/serving.js'
 import { encodeHead } from './content.js'
 import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
-import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { fieldOf, type Head, hasContent, isUnsaid, setField, writeHead } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 import { readWeb } from './web-body.js'
-import { type Content, writeWhole } from './whole.js'
+import { type Content, writePlain, writeWhole } from './whole.js'
 
 /**
  * Writes what a handler answered. `fail` hears what goes wrong later, in a source that is sent item by item.
@@ -34,6 +34,8 @@ export function sendReply(context: RequestContext, answer: unknown, logger: Logg
   if (body instanceof FileBody) return void sendFile(context, body, head, logger, fail).catch(fail)
   if (answer === undefined && hasContent(head.status)) throw new NotSentError(route.name)
   const [content, type] = encode(body, route.name)
+  if (typeof content === 'string' && type !== undefined && isPlain(context, head))
+    return writePlain(response, head.status, type, content)
   if (type !== undefined && fieldOf(response, head, 'Content-Type') === undefined) setField(head, 'Content-Type', type)
   writeEncoded(context, head, content, fail)
 }
@@ -54,6 +56,13 @@ function encode(body: unknown, handler: string): [Content | undefined, string | 
   if (typeof body === 'string') return [body, 'text/plain; charset=utf-8']
   const bytes = asBytes(body)
   return bytes === undefined ? [toText(body, handler), 'application/json'] : [bytes, 'application/octet-stream']
+}
+
+/** Whether text goes out as it is, behind a head that says how long it is and of what type, and no more. */
+function isPlain({ response, route }: RequestContext, head: Head): boolean {
+  return (
+    hasContent(head.status) && isUnsaid(response, head) && offeredFor(response, route.options.compression) === false
+  )
 }
 
 function asBytes(body: unknown): Buffer | undefined {
@@ -116,14 +125,18 @@ function cut(response: ServerResponse): void {
   else cutBehind(laneOf(response))
 }
 
+const PROBLEM = 'application/problem+json'
+
 /** Fields that speak of a body that is not sent now. */
 const OF_THE_BODY =
   /^(content-(type|length|encoding|language|location|range|disposition)|etag|last-modified|accept-ranges)$/
 
 function writeProblem(context: RequestContext, { status, headers, problem }: HttpError): void {
   const { response } = context
-  for (const name of response.getHeaderNames()) if (OF_THE_BODY.test(name)) response.removeHeader(name)
   const head = { status, headers: { ...headers } as OutgoingHttpHeaders }
-  setField(head, 'Content-Type', 'application/problem+json')
-  writeWhole(response, head, JSON.stringify(problem))
+  const text = JSON.stringify(problem)
+  if (isUnsaid(response, head)) return writePlain(response, status, PROBLEM, text)
+  for (const name of response.getHeaderNames()) if (OF_THE_BODY.test(name)) response.removeHeader(name)
+  setField(head, 'Content-Type', PROBLEM)
+  writeWhole(response, head, text)
 }

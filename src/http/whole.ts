@@ -1,7 +1,7 @@
 /** Replies that are there as a whole: their head and their content leave in one write. */
 import { type OutgoingHttpHeader, ServerResponse } from 'node:http'
 import { isShared, laneOf } from '../pipeline/lane.js'
-import { dropField, type Head, hasContent, setField, writeHead } from './head.js'
+import { checkStatus, dropField, type Head, hasContent, setField, writeHead } from './head.js'
 
 /** Text is left as it is: in one piece with the head it is one write. */
 export type Content = string | Buffer
@@ -15,6 +15,16 @@ export function writeWhole(response: ServerResponse, head: Head, body: Content |
   writeHead(response, head)
   if (isJoined) endWith(response, content)
   else response.end(typeof content === 'string' ? Buffer.from(content) : content)
+}
+
+/**
+ * Text with no field but its type, as most replies are: a head in which there is nothing to look for, to check or to put in
+ * another's place. With one, a small request cost half a microsecond of its fifteen more.
+ */
+export function writePlain(response: ServerResponse, status: number, type: string, text: string): void {
+  checkStatus(status)
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) })
+  endWith(response, text)
 }
 
 /** Node.js writes text in one piece with its head, and so in UTF-8, which only fields in ASCII are the same in (RFC 9110 §5.5). */
@@ -34,7 +44,7 @@ function isAsciiField(value: OutgoingHttpHeader | undefined): boolean {
  */
 function endWith(response: ServerResponse, text: string): void {
   const lane = laneOf(response)
-  if (response.socket === null || isShared(lane) || response.write !== ServerResponse.prototype.write)
+  if (text === '' || response.socket === null || isShared(lane) || response.write !== ServerResponse.prototype.write)
     return void response.end(text)
   lane.cork()
   response.write(text)

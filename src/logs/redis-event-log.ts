@@ -13,9 +13,10 @@ import {
 import { answerWithin } from './answer-within.js'
 import type { HealthNotes } from './health-notes.js'
 import { LEAST, type Patience } from './patience.js'
-import { judge, type RedisClient, type RedisLink } from './redis-link.js'
+import { Insistence, judge, type RedisClient, type RedisLink } from './redis-link.js'
 import { mergePages, type RoomPage } from './redis-page.js'
 import { runScript, type ScriptName } from './redis-scripts.js'
+import { type Asked, Standing } from './redis-standing.js'
 import { type Follower, follow, headOf, type TailItem } from './redis-tail.js'
 
 /** How a log is run: given to it by `redisEventLog`. @internal */
@@ -39,12 +40,9 @@ export interface RedisLogSetup {
 
 /** The log of a registry in Redis, which all nodes share. Made by `redisEventLog`. */
 export class RedisEventLog extends EventLog implements Follower {
-  /** How far this node was given the log. Another object whenever that changes. */
-  #stand: Place = { epoch: '', position: 0 }
-  /** The highest position that this node knows of in its epoch. */
-  #known = 0
-  /** Epochs that this node knows to be over. */
-  readonly #over = new Set<string>()
+  readonly #standing = new Standing()
+  readonly #asking = new Insistence()
+  readonly #looking = new Insistence()
   #listener: LogListener | undefined
   #following: Promise<void> | undefined
   #follows = false
@@ -69,9 +67,9 @@ export class RedisEventLog extends EventLog implements Follower {
 
   async start(listener: LogListener): Promise<void> {
     await this.#refresh()
-    this.#stand = { epoch: this.#stand.epoch, position: this.#known }
+    this.#standing.begin()
     this.#listener = listener
-    listener.reset(this.#stand)
+    listener.reset(this.stand)
     this.setup.link.onChange.add(this.#noteChange)
     this.setup.reader.open()
     const followed = new Promise<void>(resolve => {
@@ -132,13 +130,18 @@ export class RedisEventLog extends EventLog implements Follower {
 
   /** @internal */
   get stand(): Place {
-    return this.#stand
+    return this.#standing.place
   }
 
   /** @internal */
-  hear({ position, message }: TailItem): void {
-    this.#stand = { epoch: this.#stand.epoch, position }
-    this.#known = Math.max(this.#known, position)
+  get doubtful(): boolean {
+    return this.#standing.doubtful
+  }
+
+  /** @internal */
+  hear(item: TailItem): void {
+    const { message } = item
+    this.#standing.hear(item)
     if ('position' in message) this.#listener?.entry(message)
     else this.#listener?.notice(message)
   }
@@ -156,48 +159,38 @@ export class RedisEventLog extends EventLog implements Follower {
 
   /** @internal */
   async look(client: RedisClient): Promise<void> {
-    const asked = this.#stand
-    const args = this.#args([`${asked.position}`, [...this.#over].join()])
-    this.#place(asked, await runScript(client, 'look', this.#keys(), args))
+    const asked = this.#standing.asked
+    const look = (insists: boolean) =>
+      runScript(client, 'look', this.#keys(), [...this.#standing.args(insists), `${asked.place.position}`])
+    this.#place(asked, await this.#looking.ask(client, look))
   }
 
   /** As `look`, where the node itself has reason to doubt its place. */
   async #refresh(): Promise<void> {
-    const asked = this.#stand
-    this.#place(asked, await this.#ask('look', this.#keys(), () => [`${asked.position}`, [...this.#over].join()]))
+    const asked = this.#standing.asked
+    this.#place(asked, await this.#ask('look', this.#keys(), () => [`${asked.place.position}`]))
   }
 
   /** Moves the node where the log's data is not what it was, or where it cannot be given what it has not heard. */
-  #place(asked: Place, reply: unknown[]): void {
+  #place(asked: Asked, reply: unknown[]): void {
     const [epoch, position, from] = [String(reply[0]), Number(reply[1]), Number(reply[2])]
-    if (this.#stand !== asked) return
-    if (epoch === asked.epoch) this.#known = Math.max(this.#known, position)
-    else this.#adopt(epoch, position)
-    if (epoch === asked.epoch && from === asked.position) return
-    this.#stand = { epoch, position: from }
-    this.#listener?.reset(this.#stand)
-  }
-
-  #adopt(epoch: string, position: number): void {
-    if (this.#stand.epoch !== '') this.#over.add(this.#stand.epoch)
-    this.#stand = { epoch, position }
-    this.#known = position
+    if (this.#standing.found(asked, { epoch, position }, from)) this.#listener?.reset(this.stand)
   }
 
   /** Asks until the answer is of the epoch that the listener knows. */
   async #askInEpoch(ask: () => Promise<unknown[]>): Promise<unknown[]> {
     for (;;) {
       const reply = await ask()
-      if (reply[0] === this.#stand.epoch) return reply
+      if (reply[0] === this.stand.epoch) return reply
       await this.#refresh()
     }
   }
 
   async #publish(head: string, data: string, size: number, rooms: readonly string[], key: string): Promise<Place> {
-    if (this.#stand.epoch === '') await this.#refresh()
+    if (this.stand.epoch === '') await this.#refresh()
     const { retention, tail } = this.setup
     const token = randomBytes(9).toString('base64url')
-    const first = { epoch: this.#stand.epoch, position: this.#known }
+    const first = { epoch: this.stand.epoch, position: this.#standing.known }
     const bytes = Math.min(retention.bytes, Number.MAX_SAFE_INTEGER)
     const kept = [retention.count, bytes, Math.ceil(retention.age), tail.count, tail.bytes].map(String)
     const reply = await this.#ask('publish', this.#keys(rooms), isRepeated => [
@@ -208,8 +201,7 @@ export class RedisEventLog extends EventLog implements Follower {
     ])
     const [verdict, epoch, position] = [reply[0], String(reply[1]), Number(reply[2])]
     if (verdict === 'unknown') throw this.setup.patience.unavailable('unknown')
-    if (epoch === this.#stand.epoch) this.#known = Math.max(this.#known, position)
-    else if (this.#listener === undefined && !this.#over.has(epoch)) this.#adopt(epoch, position)
+    this.#standing.took({ epoch, position }, this.#listener !== undefined)
     return { epoch, position }
   }
 
@@ -220,14 +212,12 @@ export class RedisEventLog extends EventLog implements Follower {
       this.#entered = true
       this.setup.enter()
     }
-    const run = (client: RedisClient, ms: number, isRepeated: boolean) =>
-      link.ask(client, () => runScript(client, name, keys, this.#args(args(isRepeated))), ms)
+    const run = (client: RedisClient, ms: number, isRepeated: boolean) => {
+      const ask = (insists: boolean) =>
+        runScript(client, name, keys, [...this.#standing.args(insists), ...args(isRepeated)])
+      return link.ask(client, () => this.#asking.ask(client, ask), ms)
+    }
     return patience.ask(link, run, judge)
-  }
-
-  /** In front of the arguments of each script: a name for a new epoch, and what the node knows. */
-  #args(args: readonly string[]): string[] {
-    return [randomBytes(6).toString('hex'), this.#stand.epoch, `${this.#known}`, ...args]
   }
 
   #keys(rooms: readonly string[] = []): string[] {

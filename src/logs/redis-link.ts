@@ -42,6 +42,30 @@ export class RedisLink extends Link<RedisClient> {
   }
 }
 
+/**
+ * Milliseconds after which a server that was left behind is taken for the only one, where no connection leads to another:
+ * longer than Sentinels need to tell each other, and shorter than sends are patient.
+ */
+const DOUBT = 3000
+
+/** Asks on one connection after another, and insists on an answer where all lead to a server that was left behind. */
+export class Insistence {
+  #refusal: { readonly client: RedisClient; readonly at: number } | undefined
+
+  async ask<T>(client: RedisClient, run: (insists: boolean) => Promise<T>): Promise<T> {
+    const refusal = this.#refusal
+    const insists = refusal !== undefined && refusal.client !== client && performance.now() - refusal.at >= DOUBT
+    try {
+      const answer = await run(insists)
+      this.#refusal = undefined
+      return answer
+    } catch (error) {
+      if (/\bBEHIND\b/.test(String(error))) this.#refusal ??= { client, at: performance.now() }
+      throw error
+    }
+  }
+}
+
 async function connect(make: () => Promise<RedisClient>, { lose, note, signal }: Fate): Promise<RedisClient> {
   const client = await make()
   client.on('error', error => {
@@ -99,7 +123,7 @@ function isPassing(error: unknown): boolean {
 }
 
 function isMoved(error: unknown): boolean {
-  return /\b(READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|UNBLOCKED)\b/.test(String(error))
+  return /\b(BEHIND|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|UNBLOCKED)\b/.test(String(error))
 }
 
 /** What a failed command says of what was asked. */

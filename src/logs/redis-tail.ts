@@ -14,6 +14,8 @@ export interface TailItem {
 export interface Follower {
   /** Behind which position to read on. Another object where the node has moved. */
   readonly stand: Place
+  /** It is to look before it hears anything. */
+  readonly doubtful: boolean
   /** Asks where the node stands, and moves it where its place is lost. */
   look(client: RedisClient): Promise<void>
   hear(item: TailItem): void
@@ -51,7 +53,8 @@ async function step(link: RedisLink, client: RedisClient, key: string, follower:
   const reply = await link.ask(client, () => client.xRead(from, { BLOCK, COUNT: batch }), BLOCK + PATIENCE)
   if (follower.stand !== stand) return true
   const items = readItems(reply)
-  if (items.length === 0) await link.ask(client, () => follower.look(client), PATIENCE)
+  if (items.length === 0 || follower.doubtful) await link.ask(client, () => follower.look(client), PATIENCE)
+  if (follower.stand !== stand) return true
   for (const item of items) {
     if (!isNext(item, follower.stand)) {
       const asked = follower.stand
@@ -63,8 +66,9 @@ async function step(link: RedisLink, client: RedisClient, key: string, follower:
   return items.length > 0
 }
 
+/** What lies behind a leap is not: who knows of more in front of it must not hear it. */
 function isNext(item: TailItem, { epoch, position }: Place): boolean {
-  return item.epoch === epoch && item.previous === position
+  return item.epoch === epoch && item.previous === position && item.position === position + 1
 }
 
 type Reply = readonly { readonly messages: readonly { readonly id: string; readonly message: Fields }[] }[] | null

@@ -38,10 +38,11 @@ export interface Parameters {
 type Read = (context: Context) => unknown
 
 const none: Arguments = []
-const noArguments: Bind = () => none
+const noArguments = { bind: (() => none) as Bind, problems: [] }
 
 /** The closure that fills the parameters, and what is wrong with them. */
 export function compileBind(parameters: Parameters): { readonly bind: Bind; readonly problems: readonly string[] } {
+  if (parameters.length === 0 && parameters.declared.size === 0) return noArguments
   const problems: string[] = []
   const count = Math.max(parameters.length, ...[...parameters.declared.keys()].map(index => index + 1))
   const reads: Read[] = []
@@ -55,9 +56,9 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
-  problems.push(...bodyProblems(parameters.name, parameters.declared))
+  if (bodies.length > 0) problems.push(...bodyProblems(parameters.name, parameters.declared))
   const order = [...reads.keys()].filter(index => !bodies.includes(index)).concat(bodies)
-  return { bind: count === 0 ? noArguments : bindAll(reads, order), problems }
+  return { bind: bindAll(reads, order), problems }
 }
 
 /**
@@ -120,7 +121,7 @@ function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, pr
 function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read {
   const { source, name, token } = declaration
   if (source === 'param') return name === undefined ? c => c.params : c => c.params[name]
-  if (source === 'query') return name === undefined ? c => c.query : c => c.query[name]
+  if (source === 'query') return name === undefined ? c => c.query : c => c.queryValue(name)
   if (source === 'header') return name === undefined ? c => c.headers : c => c.header(name)
   if (source === 'cookie') return cookieReader(declaration)
   if (source === 'data') return context => (context as MessageContext).data
@@ -171,15 +172,12 @@ const CURES = new Map<unknown, string>([
 ])
 
 /** Nothing is converted without a schema, so a parameter of another type would be a string all the same. */
-function uncoerced(
-  { name, types }: Parameters,
-  { source, schema, name: of }: ParamDeclaration,
-  index: number,
-): string[] {
-  const cure = CURES.get(types?.[index])
-  if (cure === undefined || schema !== undefined || of === undefined || !(source in WRITTEN)) return []
+function uncoerced(parameters: Parameters, { source, schema, name: of }: ParamDeclaration, index: number): string[] {
+  if (schema !== undefined || of === undefined || !(source in WRITTEN)) return []
+  const cure = CURES.get(parameters.types?.[index])
+  if (cure === undefined) return []
   return [
-    `${name}: ${WRITTEN[source as keyof typeof WRITTEN]}('${of}') gives a string, but parameter ${index} is ${cure}`,
+    `${parameters.name}: ${WRITTEN[source as keyof typeof WRITTEN]}('${of}') gives a string, but parameter ${index} is ${cure}`,
   ]
 }
 

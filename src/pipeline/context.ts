@@ -64,6 +64,11 @@ export abstract class Context {
     return Array.isArray(value) ? value.join(', ') : value
   }
 
+  /** The values of one name in the query. @internal */
+  queryValue(name: string): QueryValues[string] {
+    return this.query[name]
+  }
+
   /** The value that `set` left under a key. */
   get<T>(key: ContextKey<T>): T | undefined {
     return this.state?.get(key) as T | undefined

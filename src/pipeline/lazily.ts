@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module'
-
-const require = createRequire(import.meta.url)
+import { require } from '../declare/require.js'
 
 /**
  * A package that is loaded when it is first needed, and not at boot: most applications never send a file, sit behind

@@ -9,6 +9,7 @@ import { runIn, type Scope } from './current.js'
 import { ExchangeEnd } from './exchange-end.js'
 import type { Front } from './front.js'
 import { isClosed } from './lane.js'
+import { readQueryValue } from './query-value.js'
 
 /** What a request asked for, taken apart once. @internal */
 export interface RequestTarget {
@@ -99,6 +100,11 @@ export class RequestContext extends Context {
   get query(): QueryValues {
     this.#query ??= this.target.queryString === '' ? NO_QUERY : parseQuery(this.target.queryString)
     return this.#query
+  }
+
+  /** @internal */
+  override queryValue(name: string): QueryValues[string] {
+    return this.#query === undefined ? readQueryValue(this.target.queryString, name) : this.#query[name]
   }
 
   get headers(): Readonly<IncomingHttpHeaders> {

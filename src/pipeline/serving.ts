@@ -1,4 +1,4 @@
-import { findMethod, type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
+import { type AbstractClass, findMethod, type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
 import type { Logger } from '../logger.js'
 import { parseHost } from '../routing/host.js'
 import { parsePattern } from '../routing/pattern.js'
@@ -24,6 +24,8 @@ export interface Binding {
 export interface Serving extends Binding {
   readonly logger: Logger
   readonly resolve: Resolve
+  /** Whether there is one instance of a class, which is made before any route is compiled. */
+  readonly isMade: (token: AbstractClass) => boolean
   /** Writes what a handler answered. `fail` hears of a source that fails while it is sent. @default refuse */
   readonly reply: (context: RequestContext, value: unknown, fail?: Fail) => void
   /** Writes an error's reply, and logs what the peer may not know. Never throws. */
@@ -34,7 +36,7 @@ export interface Serving extends Binding {
 export function bindMember(
   member: { readonly route: Route; readonly name: string; readonly key: string; readonly row?: MessageRow },
   offers: {
-    readonly sources: readonly ParamSource[]
+    readonly sources: ReadonlySet<ParamSource>
     readonly connections?: readonly Token[]
     readonly connectionFirst?: boolean
   },
@@ -45,8 +47,10 @@ export function bindMember(
     name: member.name,
     length: findMethod(owner, member.key)?.length ?? 0,
     declared: member.row?.params ?? member.route.params,
-    types: paramTypes(owner, member.key),
-    sources: new Set<ParamSource>(['param', 'query', 'header', 'context', 'custom', 'token', ...offers.sources]),
+    get types() {
+      return paramTypes(owner, member.key)
+    },
+    sources: offers.sources,
     pathNames: namesOf(member.route),
     connections: offers.connections ?? [],
     connectionFirst: offers.connectionFirst ?? false,
@@ -62,10 +66,17 @@ function namesOf({ host, pattern }: Route): readonly string[] {
   return host === undefined ? inPath : [...parseHost(host).names, ...inPath]
 }
 
-/** What the handlers of requests and of openings can be given, and those of messages cannot. */
-export const ofRequests: readonly ParamSource[] = ['cookie', 'accepts']
+const everywhere: readonly ParamSource[] = ['param', 'query', 'header', 'context', 'custom', 'token']
+
+/** What the handlers of messages can be given. */
+export const ofMessages: ReadonlySet<ParamSource> = new Set([...everywhere, 'data'])
+
+/** What the handlers of requests and of openings can be given. */
+export const ofRequests: ReadonlySet<ParamSource> = new Set([...everywhere, 'cookie', 'accepts'])
+
+const ofBodies: ReadonlySet<ParamSource> = new Set([...ofRequests, 'body', 'file', 'files'])
 
 /** What parameters may ask for: of a body, where requests of this method have content to be read (RFC 9110 §9.3). */
-export function requestSources(method: string): readonly ParamSource[] {
-  return ['GET', 'HEAD', 'OPTIONS'].includes(method) ? ofRequests : [...ofRequests, 'body', 'file', 'files']
+export function requestSources(method: string): ReadonlySet<ParamSource> {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' ? ofRequests : ofBodies
 }

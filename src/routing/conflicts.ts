@@ -38,7 +38,8 @@ function pathless({ name, options }: Route): string[] {
 }
 
 function namesTwice({ name, host, pattern }: Route, names: readonly string[]): string[] {
-  const inHost = host === undefined ? [] : parseHost(host).names
+  if (host === undefined) return []
+  const inHost = parseHost(host).names
   return [...new Set(inHost.filter((each, index) => names.includes(each) || inHost.indexOf(each) < index))].map(
     twice => `${name}: ${host}${pattern}: the name ${twice} stands twice`,
   )
@@ -56,6 +57,7 @@ function conflict(route: Route, first: Route, part: Pattern | undefined): string
 
 /** A socket class takes all upgrade requests of its path, so that a handler there can never upgrade. */
 function upgradeConflicts(routes: readonly Route[]): string[] {
+  if (routes.every(route => route.options.upgrade === undefined)) return []
   const shapes = (route: Route) =>
     parsePattern(withoutClosingSlash(route.pattern ?? '/')).patterns.map(
       pattern => `${placeOf(route)} ${shapeOf(pattern)}`,

@@ -55,7 +55,7 @@ function parse(text: string): ParsedPattern {
   const optional: Segment[] = []
   const parts = splitPattern(text)
   for (const [index, part] of parts.entries()) {
-    const isOptional = /^[:*].*\?$/s.test(part)
+    const isOptional = part.endsWith('?') && (part.startsWith(':') || part.startsWith('*')) && part.length > 1
     const segment = parseSegment(isOptional ? part.slice(0, -1) : part, problems)
     if (segment.kind !== 'static') {
       if (names.includes(segment.name)) problems.push(`the name ${segment.name} stands twice`)
@@ -66,6 +66,8 @@ function parse(text: string): ParsedPattern {
       problems.push(`${part || 'a closing slash'} follows an optional segment; optional ones stand last`)
     ;(isOptional ? optional : required).push(segment)
   }
+  if (optional.length === 0)
+    return { patterns: [{ text: formatPattern(required), segments: required }], names, problems }
   const patterns = Array.from({ length: optional.length + 1 }, (_, taken) => {
     const segments = [...required, ...optional.slice(0, taken)]
     return { text: formatPattern(segments), segments }
@@ -125,6 +127,7 @@ function parseSegment(part: string, problems: string[]): Segment {
 }
 
 function decode(part: string, problems: string[]): string {
+  if (!part.includes('%')) return part
   try {
     return decodeURIComponent(part)
   } catch {

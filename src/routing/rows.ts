@@ -5,6 +5,7 @@ import {
   type Mark,
   type MemberDeclaration,
   readDeclaration,
+  type Surroundings,
 } from '../declare/metadata.js'
 import type { PlaceOptions } from '../declare/routes.js'
 import { joinPaths } from './pattern.js'
@@ -24,11 +25,12 @@ export function rowsOf(listed: Listed, placing: Placing): readonly Route[] {
   if (mark?.as === 'sse' || mark?.as === 'websocket')
     return placesOf(listed, [mark], placing).map(place => connectionRow(place, declaration, mark))
   if (mark?.as !== 'controller') return []
+  const outer = addSurroundings(listed, declaration)
   return [...declaration.members].flatMap(([member, said]) =>
     said.marks.flatMap(route => {
       if (route.as === 'on') return []
       const places = placesOf(listed, [route, mark], placing)
-      return places.map(place => methodRow(place, declaration, mark, member, said, route))
+      return places.map(place => methodRow(place, outer, mark, member, said, route))
     }),
   )
 }
@@ -41,6 +43,7 @@ interface Placed extends Listed {
 /** Where a route stands. The innermost of its marks that says a host, or versions, is the one that counts. */
 function placesOf(listed: Listed, marks: readonly Mark[], { prefix, versioning }: Placing): readonly Placed[] {
   const said: readonly PlaceOptions[] = [...marks.map(({ options }) => options ?? {}), listed]
+  if (said.every(({ host, version }) => host === undefined && version === undefined)) return [listed as Placed]
   const { version: _, host: __, ...rest } = listed
   if (marks[0]?.path === undefined) return [rest]
   const host = said.find(each => typeof each.host === 'string')?.host
@@ -97,21 +100,24 @@ function messageRows(listed: Listed, declaration: ClassDeclaration): readonly Me
   )
 }
 
+/** Written out, since spreading into a literal with as many columns costs several times as much, for each route. */
 function methodRow(
   listed: Placed,
-  declaration: ClassDeclaration,
+  outer: Surroundings,
   controller: Mark,
   member: string,
   said: MemberDeclaration,
   route: Mark,
 ): Route {
-  return freeze({
-    ...addSurroundings(addSurroundings(listed, declaration), said),
+  const { guards, interceptors, errorMappers } = addSurroundings(outer, said)
+  const row: Route = {
+    guards,
+    interceptors,
+    errorMappers,
     kind: route.as === 'sse' ? 'sse' : 'http',
     method: route.method ?? 'GET',
     pattern: joinPaths(listed.prefix, textOf(controller.path), textOf(route.path)),
     prefix: listed.prefix,
-    ...placeColumns(listed),
     name: `${listed.owner.name}.${member}`,
     owner: listed.owner,
     member,
@@ -120,7 +126,9 @@ function methodRow(
     messages: none,
     registries: none,
     options: { ...route.options },
-  })
+  }
+  const { host, version } = listed
+  return freeze(host === undefined && version === undefined ? row : { ...row, ...placeColumns(listed) })
 }
 
 const none: readonly never[] = Object.freeze([])

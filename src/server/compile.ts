@@ -11,6 +11,7 @@ import { callbacks, type Route } from '../routing/table.js'
 import { bindSse, compileSse } from '../sse/serve.js'
 import { bindMessage } from '../websocket/messages.js'
 import { bindWebSocket, compileWebSocket, type ServeUpgrade } from '../websocket/serve.js'
+import { surroundingClasses } from '../wiring/surroundings.js'
 
 /** A route, ready to run. */
 export type Served =
@@ -40,13 +41,27 @@ export async function compileRoutes(
   const compile = (route: Route): Served => {
     if (route.kind === 'sse') return { route, kind: 'sse', serve: compileSse(route, serving) }
     if (route.kind === 'http' || wire === undefined)
-      return { route, kind: 'http', serve: compileHttp(route, serving), mayUpgrade: upgradesOf(route).length > 0 }
+      return { route, kind: 'http', serve: whenAsked(route, serving), mayUpgrade: upgradesOf(route).length > 0 }
     const serveUpgrade = compileWebSocket(route, serving, options.origins, wire.makeAccept)
     upgrades.set(route.owner, serveUpgrade)
     return { route, kind: 'websocket', serveUpgrade }
   }
   const served = routes.map(route => [route, compile(route)] as const)
   return { lookup: makeLookup(served, options.closingSlash), upgrades }
+}
+
+/**
+ * Compiles a route at its first request, since most of a large table are not asked for while a process is young. All that
+ * can be wrong with it was found before; a class of which an instance is made here is an exception, as its constructor
+ * may throw.
+ */
+function whenAsked(route: Route, serving: ConnectionServing): Serve {
+  if (![route.owner, ...surroundingClasses(route)].every(serving.isMade)) return compileHttp(route, serving)
+  let serve: Serve | undefined
+  return context => {
+    serve ??= compileHttp(route, serving)
+    serve(context)
+  }
 }
 
 function upgradesOf(route: Route): readonly Class[] {

@@ -52,7 +52,9 @@ export function healthProblems(where: string, given: boolean | HealthOptions = f
 
 /** Routes that nobody would reach, since health answers there. */
 export function hiddenByHealth(routes: readonly Route[], given: boolean | HealthOptions = false): string[] {
-  const { ready, live } = settle(given) ?? {}
+  const places = settle(given)
+  if (places === undefined) return []
+  const { ready, live } = places
   return routes
     .filter(
       ({ kind, method, pattern }) =>

@@ -35,12 +35,12 @@ export const pickAny: Pick = ({ http, sse, websocket }) => [...http.values(), ..
  * @param getOffered whether middleware answers GET there
  */
 export function methodsOf(leaves: readonly Leaf<Served>[], getOffered: boolean): string[] {
+  if (leaves.length === 0 && !getOffered) return []
   const methods = new Set<string>(getOffered ? ['GET'] : [])
   for (const leaf of leaves) {
     for (const method of [...leaf.http.keys(), ...leaf.sse.keys()]) methods.add(method)
     if (leaf.websocket !== undefined) methods.add('GET')
   }
-  if (methods.size === 0) return []
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods.add('OPTIONS')].sort()
 }

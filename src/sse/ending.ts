@@ -1,6 +1,7 @@
 /** How the exchange of a stream ends: with the end of its content, or without, so that the peer knows. */
 import type { ServerResponse } from 'node:http'
 import { HttpError } from '../errors.js'
+import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 import { cut, cutBehind, type Lane } from '../pipeline/lane.js'
 import { release } from '../pipeline/lane-watch.js'
 import type { ServerSentEvent, StreamCodec } from './encode.js'
@@ -45,7 +46,7 @@ export function exchangeOf(lane: Lane, { end }: StreamCodec): Exchange {
 export function endAndClose(exchange: Exchange, { encoded }: Outlet, lane: Lane): void {
   if (encoded === undefined) exchange.end()
   else encoded.end(() => exchange.end())
-  destroyAfter(FLUSH_PATIENCE, lane, lane)
+  destroyAfter(FLUSH_PATIENCE, lane)
 }
 
 /**
@@ -57,18 +58,24 @@ export function endAndKeep(response: ServerResponse, { encoded }: Outlet, lane: 
   if (!release(lane) || isLeaving) response.once('finish', () => cutBehind(lane))
   if (encoded === undefined) response.end()
   else encoded.end(() => response.end())
-  if (!response.writableFinished) destroyAfter(FLUSH_PATIENCE, lane, response)
+  destroyAfter(FLUSH_PATIENCE, lane, response)
 }
 
 /** The end without the final chunk, or with an error code (RFC 9113 §7): the peer knows that it did not get everything. */
 export function cutAfterFlush(outlet: Outlet, lane: Lane): void {
   outlet.letOut(() => cutBehind(lane))
-  destroyAfter(FLUSH_PATIENCE, lane, lane)
+  destroyAfter(FLUSH_PATIENCE, lane)
 }
 
-/** @param ended whose `close` comes first where all goes well */
-function destroyAfter(patience: number, lane: Lane, ended: Lane | ServerResponse): void {
-  if (lane.destroyed) return
-  const timer = setTimeout(() => cut(lane), patience).unref()
-  ended.once('close', () => clearTimeout(timer))
+/**
+ * What has left with this turn of the event loop, as nearly all has, needs no timer (`generator`).
+ * @param kept what ends in place of the lane
+ */
+function destroyAfter(patience: number, lane: Lane, kept?: ServerResponse): void {
+  atEndOfTurn(() => {
+    if (lane.destroyed || kept?.writableFinished) return
+    const timer = setTimeout(() => cut(lane), patience).unref()
+    const ended = kept ?? lane
+    ended.once('close', () => clearTimeout(timer))
+  })
 }

@@ -2,16 +2,17 @@ import type { ServerResponse } from 'node:http'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../connections/close-reason.js'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
-import { corkForTurn } from '../connections/sink.js'
+import { corkForTurn, uncorkLater } from '../connections/sink.js'
 import type { SseOptions } from '../declare/routes.js'
 import type { Handshake } from '../pipeline/context.js'
-import { cut, type Lane, laneOf } from '../pipeline/lane.js'
+import { atEndOfTurn } from '../pipeline/end-of-turn.js'
+import { cut, isShared, type Lane, laneOf } from '../pipeline/lane.js'
 import { hasVanished, occupy, readOver, type Watcher, watchLane } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
 import { cutAfterFlush, drainRetry, type Exchange, endAndClose, endAndKeep, exchangeOf, failure } from './ending.js'
-import { hibernate, hibernateSoon } from './hibernate.js'
+import { hibernate } from './hibernate.js'
 import type { Outlet } from './outlet.js'
 import { StreamHead } from './stream-head.js'
 
@@ -50,7 +51,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#head = new StreamHead(response, lane, status, options as SseOptions, refuse)
     this.#outlet = this.#head.outlet
     watchLane(lane).add(this)
-    response.once('close', () => this.left())
+    response.on('close', () => this.left())
     response.on('error', () => this.end({ kind: 'lost' }))
   }
 
@@ -128,9 +129,16 @@ export class EventStream<Names extends string = string> extends Connection<Names
     } finally {
       this.#hibernateSoon()
       this.queue.takeBack()
-      if (this.#isKept) corkForTurn(this.#lane)
-      this.#lane.uncork()
+      this.#uncorkSoon()
     }
+  }
+
+  /** What a source has at once, and the place in a room that was joined, leave with the head. */
+  #uncorkSoon(): void {
+    if (this.#isKept) return uncorkLater(this.#lane)
+    // Streams of HTTP/2 leave together as it is, in what their session writes.
+    if (!isShared(this.#lane)) corkForTurn(this.#lane)
+    this.#lane.uncork()
   }
 
   /** The head, and what was queued until now. */
@@ -187,7 +195,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Whose connection is kept needs all that Node.js keeps of it. */
   #hibernateSoon(): void {
-    if (!this.#isKept) hibernateSoon(this)
+    if (!this.#isKept) atEndOfTurn(() => this.hibernate())
   }
 
   /** Lets go of request and response, where the lane does without them. @internal */

@@ -9,7 +9,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { runOutside } from '../pipeline/current.js'
 import { isShared, type Lane } from '../pipeline/lane.js'
 
 /** What Node's HTTP server leaves on a socket. */
@@ -40,20 +39,6 @@ export function hibernate(response: ServerResponse, lane: Lane): boolean {
   const { req: request } = response
   if (server === undefined || !permitted.has(server) || parser?.incoming !== request) return false
   return isOurs(request, response) && unhook(request, response, lane)
-}
-
-let opened: { hibernate(): void }[] = []
-
-/** Lets a stream that has opened hibernate when this turn of the event loop is over, if it is still there. */
-export function hibernateSoon(stream: { hibernate(): void }): void {
-  if (opened.length === 0) runOutside(() => setImmediate(hibernateAll))
-  opened.push(stream)
-}
-
-function hibernateAll(): void {
-  const streams = opened
-  opened = []
-  for (const stream of streams) stream.hibernate()
 }
 
 /** What streams listen to by themselves: `close` of the response, beside the `finish` of Node's own. */

@@ -16,6 +16,10 @@ export const streamHead = {
 
 const fields = Object.entries(streamHead).map(([name, value]) => ({ name, value, key: name.toLowerCase() }))
 
+/** The same as Node.js writes it at once, where nobody has set a field: with the end of the connection, and without. */
+const closing = fields.flatMap(({ name, value }) => [name, value])
+const kept = fields.flatMap(({ name, value }) => (name === 'Connection' ? [] : [name, value]))
+
 /** The head of one stream, as long as it is not out: what it is going to say, and where the stream goes behind it. */
 export class StreamHead {
   readonly sink: Sink
@@ -57,6 +61,10 @@ export class StreamHead {
 
   write(): void {
     const { response } = this
+    if (this.#coding === undefined && response.getHeaderNames().length === 0) {
+      response.writeHead(this.status, this.#isKept ? kept : closing)
+      return response.flushHeaders()
+    }
     for (const { name, key, value } of fields)
       if (this.#own?.has(key) !== true && (key !== 'connection' || !this.#isKept)) response.setHeader(name, value)
     if (this.#coding !== undefined) response.setHeader('Content-Encoding', this.#coding)

@@ -55,7 +55,7 @@ export function closeBothWays(stream: ServerHttp2Stream): void {
 const HALF_CLOSE_PATIENCE = 1000
 
 /** A key for `ws`, where HTTP/2 has none. Some peers send one all the same (undici does), and then wait for what answers it. */
-const ANY_KEY = Buffer.alloc(16).toString('base64')
+export const ANY_KEY = Buffer.alloc(16).toString('base64')
 
 /** Of the fields of a 101, those that HTTP/2 has, too. */
 const AGREED = /^sec-websocket-(protocol|extensions)$/i

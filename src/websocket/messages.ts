@@ -9,7 +9,7 @@ import { runIn, Scope } from '../pipeline/current.js'
 import { compileEndpoint, type Handler, Refusal } from '../pipeline/endpoint.js'
 import { MessageContext } from '../pipeline/message-context.js'
 import { Reply } from '../pipeline/reply.js'
-import { type Binding, bindMember } from '../pipeline/serving.js'
+import { type Binding, bindMember, ofMessages } from '../pipeline/serving.js'
 import { attempt, then } from '../pipeline/settle.js'
 import { readInput, readOutput } from '../pipeline/validate.js'
 import type { MessageRow, Route } from '../routing/table.js'
@@ -40,7 +40,7 @@ function handleRaw(socket: Socket, data: Buffer, binary: boolean): unknown {
 export function bindMessage(route: Route, row: MessageRow, binding: Binding): Bind {
   return bindMember(
     { route, name: row.name, key: row.member, row },
-    { sources: ['data'], connections: [Connection, Socket] },
+    { sources: ofMessages, connections: [Connection, Socket] },
     binding,
   )
 }

@@ -1,17 +1,14 @@
 /** The only file that knows tsyringe: who exists, made eagerly in the order of need, and let go in reverse. */
-import {
-  type DependencyContainer,
-  type InjectionToken,
-  inject,
-  injectable,
-  Lifecycle,
-  container as root,
-} from 'tsyringe'
+import type * as Tsyringe from 'tsyringe'
+import type { DependencyContainer, InjectionToken } from 'tsyringe'
 import { type AbstractClass, type Class, readConstructor, type Token } from '../declare/metadata.js'
+import { require } from '../declare/require.js'
 import { type Logger } from '../logger.js'
 import { type Definition, nameToken } from './definitions.js'
 import { resolveAlias } from './graph.js'
 import { settleWithin } from './settle-within.js'
+
+const { inject, injectable, Lifecycle, container: root } = require('tsyringe') as typeof Tsyringe
 
 /** Runs when the application starts, after everything it needs has started. */
 export interface OnStart {

@@ -23,15 +23,28 @@ function given(surroundings: Surroundings, written = decorators): Given[] {
   ]
 }
 
+/** Most handlers have nothing around them, and a large table asks of each of them several times. */
+function isBare({ guards, interceptors, errorMappers }: Surroundings): boolean {
+  return guards.length + interceptors.length + errorMappers.length === 0
+}
+
+const none: readonly never[] = Object.freeze([])
+
 /** The classes whose instances surround a handler: they are made with the application. */
-export function surroundingClasses(surroundings: Surroundings): AbstractClass[] {
+export function surroundingClasses(surroundings: Surroundings): readonly AbstractClass[] {
+  if (isBare(surroundings)) return none
   return given(surroundings)
     .filter(({ what, method }) => hasMethod(what, method))
     .map(({ what }) => what as AbstractClass)
 }
 
 /** `written` is what put them there, for messages. */
-export function surroundingProblems(where: string, surroundings: Surroundings, written = decorators): string[] {
+export function surroundingProblems(
+  where: string,
+  surroundings: Surroundings,
+  written = decorators,
+): readonly string[] {
+  if (isBare(surroundings)) return none
   const errors = surroundings.errorMappers
     .map(mapping => (mapping as { error: unknown }).error)
     .filter(error => typeof error !== 'function')

@@ -1,5 +1,7 @@
-/** Applies decorators as TypeScript does, so that the contestants that need them run without a compiler. */
-import 'reflect-metadata'
+/**
+ * Applies decorators as TypeScript does, so that the contestants that need them run without a compiler. As what it emits,
+ * it uses the `reflect-metadata` that the framework has loaded, and loads none of its own.
+ */
 
 /** Marks a class: its decorators, and what its constructor takes (`emitDecoratorMetadata`). */
 export function decorateClass(target, decorators, types = []) {

@@ -13,7 +13,9 @@ const LENGTH = 1_000_000
 
 const [, , log, brokerPort, ownPort] = process.argv
 const url = `redis://${HOST}:${brokerPort}`
-const door = name => import(new URL(`logs/${name}.js`, `file://${process.env.PALOMINO}`))
+/** Another build may be of a time when its modules were published as they are. */
+const rooms = process.env.PALOMINO?.includes('/dist/package/') ? '' : 'logs/'
+const door = name => import(new URL(`${rooms}${name}.js`, `file://${process.env.PALOMINO}`))
 
 /** The log of a node of Palomino; by default, that of its own process. */
 const LOGS = {

@@ -186,10 +186,11 @@ function shuffled(list) {
     .map(([, item]) => item)
 }
 
-/** The built door of a checkout. */
+/** The built door of a checkout: of an older one, whose modules were published as they are, that of those. */
 function buildOf(folder) {
-  const door = resolve(folder, 'dist/src/index.js')
-  if (!existsSync(door)) throw new Error(`${door} is not there: run npm run build in ${folder}`)
+  const doors = ['package', 'src'].map(place => resolve(folder, 'dist', place, 'index.js'))
+  const door = doors.find(existsSync)
+  if (door === undefined) throw new Error(`${doors[0]} is not there: run npm run build in ${folder}`)
   return door
 }
 

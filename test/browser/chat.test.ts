@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import { Module } from 'palomino'
 import { Assets } from '../../examples/assets.js'
 import { Chat } from '../../examples/chat/chat.js'
-import { Module } from '../../src/index.js'
 import { enter, hears } from '../support/chat-page.js'
 import { browserTest } from '../support/chromium.js'
 import { served } from '../support/examples.js'

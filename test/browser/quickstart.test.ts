@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import { Module } from 'palomino'
 import { Assets } from '../../examples/assets.js'
 import { Quickstart } from '../../examples/quickstart/quickstart.js'
-import { Module } from '../../src/index.js'
 import { browserTest } from '../support/chromium.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
 import { eventually } from '../support/eventually.js'

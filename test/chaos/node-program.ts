@@ -16,7 +16,7 @@ import {
   Sse,
   WebSocket,
 } from '../../src/index.js'
-import { openerOf } from './brokers.js'
+import { openerOf } from './log-spec.js'
 import { HEARTBEAT, LINGER } from './presence-peers.js'
 
 /** What a node is told. */

@@ -1,6 +1,7 @@
 /** Peers over plain TCP, cheap enough for hundreds in one process: they keep what they hear, and come back by themselves. */
 import { connect, type Socket } from 'node:net'
 import type { PresenceEvent } from '../../src/index.js'
+import { EventReader, FrameReader, OPCODES, UPGRADE } from '../support/wire-format.js'
 import type { Attendance } from './presence-peers.js'
 
 export interface PeerOptions {
@@ -31,7 +32,8 @@ export abstract class WirePeer {
   /** What it was sent besides ticks. */
   readonly wrong: string[] = []
   #socket: Socket | undefined
-  protected rest = ''
+  /** What was read of it, and has no end yet. */
+  #rest = ''
   #heardAt = performance.now()
   #over = false
   /** It was told to stay away for a while. */
@@ -55,7 +57,7 @@ export abstract class WirePeer {
   connect(): void {
     if (this.#over || this.resting) return
     this.here = false
-    this.rest = ''
+    this.#rest = ''
     this.retry = undefined
     this.#heardAt = performance.now()
     const { counts, port } = this.options
@@ -67,8 +69,8 @@ export abstract class WirePeer {
     socket.on('data', (text: unknown) => {
       counts.bytes += String(text).length
       this.#heardAt = performance.now()
-      this.read(`${this.rest}${text}`)
-      if (this.#slow) this.#rest(socket, String(text).length)
+      this.#rest = this.read(`${this.#rest}${text}`)
+      if (this.#slow) this.#pause(socket, String(text).length)
     })
     socket.on('error', () => {})
     socket.on('close', () => {
@@ -166,7 +168,7 @@ export abstract class WirePeer {
     return this.attendance === undefined ? '' : `as=${encodeURIComponent(this.attendance.next())}`
   }
 
-  #rest(socket: Socket, bytes: number): void {
+  #pause(socket: Socket, bytes: number): void {
     this.#sip += bytes
     if (this.#sip < SIP.bytes) return
     this.#sip = 0
@@ -178,7 +180,8 @@ export abstract class WirePeer {
   }
 
   protected abstract request(): string
-  protected abstract read(text: string): void
+  /** Answers what has no end yet. */
+  protected abstract read(text: string): string
 }
 
 /** The log could not be had for so long that the stream was cut: its peer comes back. */
@@ -186,77 +189,38 @@ function isAway(event: string, data: unknown): boolean {
   return event === 'error' && String(data).includes('"status":503')
 }
 
-/** An event stream: each event is one chunk of the body, so its lines can be told from those of the framing. */
 export class WireStream extends WirePeer {
-  #event = ''
-  #id = ''
-  #data = ''
+  readonly #reader = new EventReader(
+    ({ event, data, id }) => this.took(event, event === 'bulk' ? '' : data, id),
+    ms => {
+      this.retry = ms
+    },
+  )
 
   protected request(): string {
-    this.#event = this.#id = this.#data = ''
+    this.#reader.begin()
     const id = this.lastId === '' ? '' : `Last-Event-ID: ${this.lastId}\r\n`
     const { room } = this.options
     return `GET /rooms/${room}?${this.query()} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${id}\r\n`
   }
 
-  protected read(text: string): void {
-    let at = 0
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', at)) {
-      this.#line(text.slice(at, end))
-      at = end + 1
-    }
-    this.rest = text.slice(at)
-  }
-
-  #line(line: string): void {
-    if (line.startsWith('event: ')) this.#event = line.slice(7)
-    else if (line.startsWith('id: ')) this.#id = line.slice(4)
-    else if (line.startsWith('data: ')) this.#data = line.slice(6)
-    else if (line.startsWith('retry: ')) this.retry = Number(line.slice(7))
-    else if (line === '') {
-      this.took(this.#event, this.#event === 'bulk' ? '' : this.#data, this.#id)
-      this.#event = this.#id = this.#data = ''
-    }
+  protected read(text: string): string {
+    return this.#reader.read(text)
   }
 }
 
-const OPCODES = { text: 0x81, close: 0x88, ping: 0x89 }
-
-/** A WebSocket (RFC 6455 §5): it hears unmasked frames, answers pings, and knows why it was closed. */
+/** It answers pings, and knows why it was closed. */
 export class WireSocket extends WirePeer {
-  #open = false
+  readonly #reader = new FrameReader((opcode, payload) => this.#frame(opcode, payload))
 
   protected request(): string {
-    this.#open = false
+    this.#reader.begin()
     const query = `?${this.query()}${this.lastId === '' ? '' : `&lastEventId=${encodeURIComponent(this.lastId)}`}`
-    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
-    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-    return `GET /rooms/${this.options.room}${query} HTTP/1.1\r\nHost: localhost\r\n${upgrade}${key}\r\n`
+    return `GET /rooms/${this.options.room}${query} HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}\r\n`
   }
 
-  protected read(text: string): void {
-    let at = 0
-    if (!this.#open) {
-      at = text.indexOf('\r\n\r\n') + 4
-      // A refusal, such as that of a node that goes away, closes the connection.
-      this.#open = at >= 4 && text.startsWith('HTTP/1.1 101 ')
-      if (!this.#open) at = 0
-    }
-    if (this.#open && text.length > at) at = this.#frames(text, at)
-    this.rest = text.slice(at)
-  }
-
-  #frames(text: string, from: number): number {
-    for (let at = from; ; ) {
-      const short = text.charCodeAt(at + 1)
-      const wide = short === 126 ? 2 : short === 127 ? 8 : 0
-      const start = at + 2 + wide
-      let length = wide === 0 ? short : 0
-      for (let index = at + 2; index < start; index++) length = length * 256 + text.charCodeAt(index)
-      if (Number.isNaN(length) || text.length < start + length) return at
-      this.#frame(text.charCodeAt(at), text.slice(start, start + length))
-      at = start + length
-    }
+  protected read(text: string): string {
+    return this.#reader.read(text)
   }
 
   #frame(opcode: number, payload: string): void {

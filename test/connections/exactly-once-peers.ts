@@ -1,5 +1,6 @@
 /** The peers of the exactly-once test, in a process of their own: event streams and sockets over plain TCP. */
 import { connect, type Socket } from 'node:net'
+import { EventReader, FrameReader, OPCODES, UPGRADE } from '../support/wire-format.js'
 
 export interface Order {
   readonly port: number
@@ -27,7 +28,8 @@ abstract class Peer {
   seen = -1
   lastId = ''
   #socket: Socket | undefined
-  protected rest = ''
+  /** What was read of it, and has no end yet. */
+  #rest = ''
 
   constructor(
     readonly name: string,
@@ -35,12 +37,14 @@ abstract class Peer {
   ) {}
 
   connect(): void {
-    this.rest = ''
+    this.#rest = ''
     const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true })
     this.#socket = socket
     socket.setEncoding('latin1')
     socket.write(this.request())
-    socket.on('data', (text: unknown) => this.read(`${this.rest}${text}`))
+    socket.on('data', (text: unknown) => {
+      this.#rest = this.read(`${this.#rest}${text}`)
+    })
     socket.on('error', () => {})
     socket.on('close', () => {
       setTimeout(() => {
@@ -88,74 +92,41 @@ abstract class Peer {
   }
 
   protected abstract request(): string
-  protected abstract read(text: string): void
+  /** Answers what has no end yet. */
+  protected abstract read(text: string): string
 }
 
-/** Each event is one chunk of the body, so its lines can be told from those of the framing. */
 class StreamPeer extends Peer {
-  #event = ''
-  #id = ''
-  #data = ''
+  readonly #reader = new EventReader(({ event, data, id }) => {
+    this.took(event === 'place' ? '' : event, data === '' ? '' : JSON.parse(data), id)
+  })
 
   protected request(): string {
-    this.#event = this.#id = this.#data = ''
+    this.#reader.begin()
     const id = this.lastId === '' ? '' : `Last-Event-ID: ${this.lastId}\r\n`
     return `GET /ticks HTTP/1.1\r\nHost: localhost\r\n${id}\r\n`
   }
 
-  protected read(text: string): void {
-    let at = 0
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', at)) {
-      this.#line(text.slice(at, end))
-      at = end + 1
-    }
-    this.rest = text.slice(at)
-  }
-
-  #line(line: string): void {
-    if (line.startsWith('event: ')) this.#event = line.slice(7)
-    else if (line.startsWith('id: ')) this.#id = line.slice(4)
-    else if (line.startsWith('data: ')) this.#data = line.slice(6)
-    else if (line === '') {
-      const event = this.#event === 'place' ? '' : this.#event
-      this.took(event, this.#data === '' ? '' : JSON.parse(this.#data), this.#id)
-      this.#event = this.#id = this.#data = ''
-    }
+  protected read(text: string): string {
+    return this.#reader.read(text)
   }
 }
 
+/** What is no text, as a close frame, says nothing of interest. */
 class SocketPeer extends Peer {
-  #open = false
+  readonly #reader = new FrameReader((opcode, payload) => {
+    const { event = '', data, id = '' } = opcode === OPCODES.text ? JSON.parse(payload) : {}
+    this.took(event, data, id)
+  })
 
   protected request(): string {
-    this.#open = false
+    this.#reader.begin()
     const query = this.lastId === '' ? '' : `?lastEventId=${encodeURIComponent(this.lastId)}`
-    return `GET /ticks${query} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+    return `GET /ticks${query} HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}\r\n`
   }
 
-  protected read(text: string): void {
-    let at = 0
-    if (!this.#open) {
-      at = text.indexOf('\r\n\r\n') + 4
-      this.#open = at >= 4
-      if (!this.#open) at = 0
-    }
-    if (this.#open) at = this.#frames(text, at)
-    this.rest = text.slice(at)
-  }
-
-  /** Unmasked text frames of less than 64 KiB, one character per byte; a close frame says nothing of interest. */
-  #frames(text: string, from: number): number {
-    for (let at = from; ; ) {
-      const short = text.charCodeAt(at + 1)
-      const start = at + (short === 126 ? 4 : 2)
-      const length = short === 126 ? (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3) : short
-      if (Number.isNaN(length) || text.length < start + length) return at
-      const isText = (text.charCodeAt(at) & 15) === 1
-      const { event = '', data, id = '' } = isText ? JSON.parse(text.slice(start, start + length)) : {}
-      this.took(event, data, id)
-      at = start + length
-    }
+  protected read(text: string): string {
+    return this.#reader.read(text)
   }
 }
 

@@ -4,29 +4,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConnectionRegistry, type EventStream, Registry, type Socket, Sse, WebSocket } from '../../src/index.js'
 import { serve } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
+import { TickSocket, TickStream, Ticks } from '../support/ticks.js'
 import type { Order, Report } from './exactly-once-peers.js'
-
-@Registry('ticks', { history: { count: 5000, bytes: 10_000_000 } })
-class Ticks extends ConnectionRegistry<{ tick: number }> {}
-
-@Sse('/ticks')
-class TickStream {
-  constructor(private readonly ticks: Ticks) {}
-  open(stream: EventStream) {
-    return this.ticks.join(stream, 'all')
-  }
-}
-
-@WebSocket('/ticks', { heartbeat: 0 })
-class TickSocket {
-  constructor(private readonly ticks: Ticks) {}
-  open(socket: Socket) {
-    return this.ticks.join(socket, 'all')
-  }
-}
 
 const STREAMS = 500
 const SOCKETS = 500

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MemoryEventLog, type Page } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
-import { plenty, RemoteLog, startRegistry, TestConnection, type TestRegistry, turn } from '../support/registry-peers.js'
+import {
+  lastIdOf,
+  plenty,
+  RemoteLog,
+  startRegistry,
+  TestConnection,
+  type TestRegistry,
+  turn,
+} from '../support/registry-peers.js'
 
 async function said(registry: TestRegistry, room: string | string[], ...data: unknown[]) {
   for (const each of data) await registry.to(room).send('said', each)
@@ -402,6 +410,47 @@ describe('rooms that are joined late', () => {
     assert.deepEqual([back.data, back.gaps.length], [[2, 3], 1])
     await said(registry, 'b', 4)
     assert.deepEqual(back.data, [2, 3, 4])
+  })
+})
+
+describe('a peer that is cut anywhere behind a gap', () => {
+  /** Comes back from right behind the gap, and from behind each event after it. */
+  async function comesBack(registry: TestRegistry, { frames }: TestConnection): Promise<void> {
+    const gap = frames.findIndex(frame => frame.event === 'gap')
+    assert.deepEqual(Object.keys(frames[gap + 1] ?? {}), ['id'], 'where it goes on is said with the gap')
+    for (let end = gap + 2; end <= frames.length; end++) {
+      const back = await comeBack(registry, lastIdOf(frames.slice(0, end)))
+      assert.deepEqual(back.gaps, [], `cut behind ${JSON.stringify(frames[end - 1])}`)
+      const missed = frames.slice(end).filter(frame => frame.event === 'said')
+      assert.deepEqual(
+        back.data,
+        missed.map(frame => frame.data),
+      )
+    }
+  }
+
+  for (const [what, count] of [
+    ['all', 100],
+    ['only the newest', 2],
+  ] as const) {
+    test(`is not told of it again, where the log knows ${what}`, async () => {
+      const registry = await startRegistry({ log: new MemoryEventLog({ ...plenty, count }) })
+      await said(registry, 'a', 1, 2, 3)
+      const peer = await comeBack(registry, 'abc-1')
+      assert.deepEqual(peer.data, [1, 2, 3].slice(-count))
+      await comesBack(registry, peer)
+    })
+  }
+
+  test('… nor where the data of the log was lost', async () => {
+    const log = new RemoteLog()
+    const registry = await startRegistry({ log })
+    const peer = await comeBack(registry, undefined)
+    await said(registry, 'a', 1)
+    await log.lose()
+    await said(registry, 'a', 2, 3)
+    assert.deepEqual(peer.data, [1, 2, 3])
+    await comesBack(registry, peer)
   })
 })
 

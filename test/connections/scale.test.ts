@@ -131,6 +131,9 @@ describe('among many connections', () => {
     ['ending', (_, [peer]) => peer?.end({ kind: 'lost' })],
     ['an event for one of the rooms', registry => registry.to(room(7)).send('said', 1)],
     ['telling a room', registry => registry.tell(room(7), 'hello')],
+    ['telling one by its id', (registry, [peer]) => registry.tell(peer?.id ?? '', 'hello')],
+    ['disconnecting one by its id', (registry, [peer]) => registry.disconnect(peer?.id ?? '')],
+    ['disconnecting nobody', registry => registry.disconnect('nobody')],
   ]
   for (const [what, act] of acts) {
     test(`${what} costs what it does among few`, async () => {
@@ -142,6 +145,7 @@ describe('among many connections', () => {
   test('an event for all costs the same for each of them', async () => {
     const act = (registry: TestRegistry) => registry.to('all').send('said', 1)
     const [few, many] = [await costOf(FEW, act, 2), await costOf(MANY, act, 2)]
-    assert.ok(many / MANY < (few / FEW) * 1.1, `${few} for ${FEW}, ${many} for ${MANY}`)
+    // Past a slice of the turn it is staged before it is written.
+    assert.ok(many / MANY < (few / FEW) * 2, `${few} for ${FEW}, ${many} for ${MANY}`)
   })
 })

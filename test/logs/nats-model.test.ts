@@ -2,25 +2,16 @@
 
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { EVERYWHERE, MemoryEventLog } from '../../src/index.js'
+import { MemoryEventLog } from '../../src/index.js'
 import { natsEventLog } from '../../src/logs/nats.js'
 import { message } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { NatsServer, skip } from '../support/nats-server.js'
 import { fc } from '../support/properties.js'
+import { append, bounds, question } from './model.js'
 
 let server: Promise<NatsServer> | undefined
 after(async () => (await server)?.end())
-
-const rooms = ['a', 'b', 'c', EVERYWHERE]
-const append = fc.record({
-  rooms: fc.option(fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), { nil: undefined }),
-  size: fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constant(300)),
-})
-const question = fc.record({
-  after: fc.dictionary(fc.constantFrom(...rooms), fc.integer({ min: 0, max: 65 }), { minKeys: 1 }),
-  limit: fc.integer({ min: 1, max: 12 }),
-})
 
 describe('NatsEventLog and MemoryEventLog', { skip }, () => {
   test('answer alike', { timeout: 120_000 }, async () => {
@@ -30,10 +21,10 @@ describe('NatsEventLog and MemoryEventLog', { skip }, () => {
     let logs = 0
     const property = fc.asyncProperty(
       fc.array(append, { maxLength: 60, size: 'max' }),
-      fc.array(question, { maxLength: 8, size: 'max' }),
-      fc.record({ count: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 40, max: 400 }) }),
-      async (appends, questions, bounds) => {
-        const kept = { ...bounds, age: 3_600_000 }
+      fc.array(question(65), { maxLength: 8, size: 'max' }),
+      bounds,
+      async (appends, questions, bound) => {
+        const kept = { ...bound, age: 3_600_000 }
         const nats = await open(`model${logs++}`, kept, new LogBook())
         const memory = new MemoryEventLog(kept)
         try {

@@ -2,25 +2,16 @@
 
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { EVERYWHERE, type EventLog, type LogEntry, MemoryEventLog } from '../../src/index.js'
+import { type EventLog, type LogEntry, MemoryEventLog } from '../../src/index.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { message } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { fc } from '../support/properties.js'
 import { RedisServer, skip } from '../support/redis-server.js'
+import { append, bounds, question } from './model.js'
 
 let server: Promise<RedisServer> | undefined
 after(async () => (await server)?.end())
-
-const rooms = ['a', 'b', 'c', EVERYWHERE]
-const append = fc.record({
-  rooms: fc.option(fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }), { nil: undefined }),
-  size: fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constant(300)),
-})
-const question = fc.record({
-  after: fc.dictionary(fc.constantFrom(...rooms), fc.integer({ min: 0, max: 35 }), { minKeys: 1 }),
-  limit: fc.integer({ min: 1, max: 12 }),
-})
 
 /** All that follows, page by page, with where each page began to know. */
 async function readAll(log: EventLog, positions: Readonly<Record<string, number>>, limit: number) {
@@ -47,10 +38,10 @@ describe('RedisEventLog and MemoryEventLog', { skip }, () => {
     let logs = 0
     const property = fc.asyncProperty(
       fc.array(append, { maxLength: 30, size: 'max' }),
-      fc.array(question, { maxLength: 5, size: 'max' }),
-      fc.record({ count: fc.integer({ min: 1, max: 6 }), bytes: fc.integer({ min: 40, max: 400 }) }),
-      async (appends, questions, bounds) => {
-        const kept = { ...bounds, age: 3_600_000 }
+      fc.array(question(35), { maxLength: 5, size: 'max' }),
+      bounds,
+      async (appends, questions, bound) => {
+        const kept = { ...bound, age: 3_600_000 }
         const redis = await open(`model${logs++}`, kept, new LogBook())
         const memory = new MemoryEventLog(kept)
         try {

@@ -2,49 +2,27 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { TestContext } from 'node:test'
-import { EventLogUnavailableError, type LogEntry } from '../../src/index.js'
-import { type RedisEventLogOptions, redisEventLog } from '../../src/logs/redis.js'
-import { message, Node } from '../contract/event-log.js'
-import { LogBook } from '../support/app.js'
+import { EventLogUnavailableError } from '../../src/index.js'
+import { at, dataOf, isUnavailable, message, Node, numbers } from '../contract/event-log.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
 import { eventually } from '../support/eventually.js'
+import { openLog, redis } from '../support/log-kinds.js'
 import { RedisServer, redisTest } from '../support/redis-server.js'
-import { plenty } from '../support/registry-peers.js'
-
-async function openLog(t: TestContext, url: string, options: RedisEventLogOptions = {}) {
-  const log = await redisEventLog({ url, patience: 20_000, ...options })('r', plenty, new LogBook())
-  t.after(() => log.stop())
-  return log
-}
-
-const data = (entries: readonly LogEntry[]) => entries.map(entry => JSON.parse(entry.data))
-const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n)
-const at = (positions: Record<string, number>) => new Map(Object.entries(positions))
-
-function isAway(outcome: 'refused' | 'unknown', cause: RegExp) {
-  return (error: unknown) => {
-    assert.ok(error instanceof EventLogUnavailableError, String(error))
-    assert.equal(error.outcome, outcome)
-    assert.match(String(error.cause), cause)
-    return true
-  }
-}
 
 redisTest('a Redis that is full refuses what is sent, and says why; it is read, and nothing is lost', async t => {
   const server = await RedisServer.start(t, { 'maxmemory-policy': 'noeviction' })
-  const log = await openLog(t, server.url)
+  const log = await openLog(t, redis, server.port)
   const node = await new Node(log).start()
   for (const n of [0, 1, 2]) await log.append(message(['a'], n))
   await server.command('CONFIG', 'SET', 'maxmemory', '1')
-  await assert.rejects(log.append(message(['a'], 'lost')), isAway('refused', /OOM/))
-  await assert.rejects(log.append(message(['new'], 'lost'), 'key'), isAway('refused', /OOM/))
-  await assert.rejects(log.notify({ kind: 'tell', rooms: ['a'], data: '0' }), isAway('refused', /OOM/))
-  assert.deepEqual(data((await log.read(at({ a: 0 }), 10)).entries), [0, 1, 2])
+  await assert.rejects(log.append(message(['a'], 'lost')), isUnavailable('refused', /OOM/))
+  await assert.rejects(log.append(message(['new'], 'lost'), 'key'), isUnavailable('refused', /OOM/))
+  await assert.rejects(log.notify({ kind: 'tell', rooms: ['a'], data: '0' }), isUnavailable('refused', /OOM/))
+  assert.deepEqual(dataOf((await log.read(at({ a: 0 }), 10)).entries), [0, 1, 2])
   assert.equal(log.health.ready, true)
   await server.command('CONFIG', 'SET', 'maxmemory', '0')
   await log.append(message(['new'], 3), 'key')
-  assert.deepEqual(data(await node.hears(4)), [0, 1, 2, 3])
+  assert.deepEqual(dataOf(await node.hears(4)), [0, 1, 2, 3])
   assert.equal(node.places.length, 1)
   assert.equal(node.notices.length, 0)
 })
@@ -53,20 +31,20 @@ redisTest('a Redis that cuts who reads too much at a time is read in smaller par
   const server = await RedisServer.start(t, { 'client-output-buffer-limit': 'normal 100000 0 0' })
   const wire = await CuttableWire.to(server.port)
   t.after(() => wire.close())
-  const away = await new Node(await openLog(t, `redis://127.0.0.1:${wire.port}`)).start()
-  const other = await openLog(t, server.url)
+  const away = await new Node(await openLog(t, redis, wire.port)).start()
+  const other = await openLog(t, redis, server.port)
   const { position } = await other.append(message(['a'], 0))
   await away.hears(1)
   wire.cut()
   for (let n = 1; n < 200; n++) await other.append(message(['a'], `${n}`.padStart(5000, ' ')))
   wire.mend()
   await eventually('it has heard all', () => away.entries.length === 200, { timeout: 30_000 })
-  assert.deepEqual(data(away.entries).map(Number), numbers(0, 200))
+  assert.deepEqual(dataOf(away.entries).map(Number), numbers(0, 200))
   const read: number[] = []
   for (let from = position; from < (away.entries.at(-1)?.position ?? 0); ) {
     const page = await other.read(at({ a: from }), 256)
     assert.equal(page.gaps.size, 0)
-    read.push(...data(page.entries).map(Number))
+    read.push(...dataOf(page.entries).map(Number))
     from = page.upTo
   }
   assert.deepEqual(read, numbers(1, 200))
@@ -74,19 +52,19 @@ redisTest('a Redis that cuts who reads too much at a time is read in smaller par
 
 redisTest('a Redis that is frozen is waited for within patience, and what is sent is kept once', async t => {
   const server = await RedisServer.start(t)
-  const hasty = await openLog(t, server.url, { patience: 300 })
-  const node = await new Node(await openLog(t, server.url)).start()
+  const hasty = await openLog(t, redis, server.port, { patience: 300 })
+  const node = await new Node(await openLog(t, redis, server.port)).start()
   await hasty.append(message(['a'], 0))
   await node.log.append(message(['a'], 1))
   server.freeze()
   const patient = node.log.append(message(['a'], 2))
-  await assert.rejects(hasty.append(message(['a'], 'unknown')), isAway('unknown', /no answer from Redis/))
+  await assert.rejects(hasty.append(message(['a'], 'unknown')), isUnavailable('unknown', /no answer from Redis/))
   await assert.rejects(hasty.read(at({ a: 0 }), 10), EventLogUnavailableError)
   await eventually('the node has noticed', () => !node.log.health.ready, { timeout: 15_000 })
   server.thaw()
   const { position } = await patient
   await eventually('it is heard', () => node.entries.some(entry => entry.position === position), { timeout: 15_000 })
-  const sent = (n: unknown) => data(node.entries).filter(each => each === n).length
+  const sent = (n: unknown) => dataOf(node.entries).filter(each => each === n).length
   assert.deepEqual([0, 1, 2].map(sent), [1, 1, 1])
   assert.ok(sent('unknown') <= 1)
   assert.equal(node.places.length, 1)
@@ -99,7 +77,7 @@ redisTest(
     const program = fork(new URL('./frozen-node-program.js', import.meta.url), [server.url])
     t.after(() => program.kill('SIGKILL'))
     await once(program, 'message')
-    const other = await openLog(t, server.url, { tail: { count: 100, bytes: 2000 } })
+    const other = await openLog(t, redis, server.port, { tail: { count: 100, bytes: 2000 } })
     for (let n = 0; n < 3; n++) await other.append(message(['a'], n))
     await eventually('it hears', async () => (await report(program)).data.length === 3)
     program.kill('SIGSTOP')

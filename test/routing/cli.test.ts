@@ -49,7 +49,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }))
 
 async function palomino(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = [join(root, 'dist/src/cli.js'), ...args]
+  const command = [join(root, 'dist/package/cli.js'), ...args]
   return exec(process.execPath, command, { cwd: folder, timeout: 30_000 }).then(
     done => ({ code: 0, ...done }),
     ({ code, stdout, stderr }) => ({ code, stdout, stderr }),

@@ -1,9 +1,10 @@
 /** `/ready` and `/live`: what balancers and supervisors are told, whatever the application is made of. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { connect } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import {
   bootstrap,
@@ -175,10 +176,14 @@ describe('health', () => {
         answer = resolve
       })
     }
-    const { port } = await serve(t, [Plain], { health: { checks: { slow } } })
+    const { app } = await serve(t, [Plain], { health: { checks: { slow } }, listen: false })
+    let came = 0
+    const server = createServer(app.handler).on('request', () => came++)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
     const answers = Array.from({ length: 5 }, () => send(port, 'GET /ready'))
-    await eventually('it is asked', () => asked === 1)
-    await sleep(50)
+    await eventually('all have asked', () => came === 5 && asked > 0)
     answer()
     assert.deepEqual([...new Set((await Promise.all(answers)).map(({ status }) => status))], [200])
     assert.equal(asked, 1)

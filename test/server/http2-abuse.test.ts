@@ -1,9 +1,10 @@
 /** What a peer may do to a connection of HTTP/2, in raw frames; and what a slow one may not: hold up the others. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { type ApplicationOptions, Body, Controller, Get, Post, Sse, WebSocket } from '../../src/index.js'
+import { type ApplicationOptions, Body, Controller, Get, Post } from '../../src/index.js'
 import { start } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
+import { Echo, Events } from '../support/hello.js'
 import { block, flags, frame, frameTypes, Http2Peer, PREFACE, requestFields } from '../support/http2-frames.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
@@ -20,20 +21,6 @@ class Plain {
   }
   @Post('/') post(@Body({ as: 'text' }) body: string) {
     return body.length
-  }
-}
-
-@Sse('/events')
-class Events {
-  open() {
-    return 'hello'
-  }
-}
-
-@WebSocket('/echo')
-class Echo {
-  message(frame: string | Buffer) {
-    return frame
   }
 }
 

@@ -10,8 +10,9 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { WebSocket as Peer } from 'ws'
-import { AddressInUseError, bootstrap, Controller, Get, Sse, WebSocket } from '../../src/index.js'
+import { AddressInUseError, bootstrap, Controller, Get } from '../../src/index.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
+import { Echo, Events } from '../support/hello.js'
 import { send } from '../support/send.js'
 import { moduleOf, serve } from '../support/serve.js'
 
@@ -19,20 +20,6 @@ import { moduleOf, serve } from '../support/serve.js'
 class Hello {
   @Get() hello() {
     return 'hello'
-  }
-}
-
-@Sse('/events')
-class Events {
-  open() {
-    return 'hello'
-  }
-}
-
-@WebSocket('/echo')
-class Echo {
-  message(frame: string | Buffer) {
-    return frame
   }
 }
 

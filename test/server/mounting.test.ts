@@ -19,9 +19,8 @@ import {
   mount,
   Post,
   type RequestContext,
-  Sse,
-  WebSocket,
 } from '../../src/index.js'
+import { Echo, Events } from '../support/hello.js'
 import { RawPeer, rawRequest } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { collecting, moduleOf, serve } from '../support/serve.js'
@@ -34,20 +33,6 @@ class Things {
       Object.getPrototypeOf(request) === IncomingMessage.prototype &&
       Object.getPrototypeOf(response) === ServerResponse.prototype
     return { path, originalPath, isNodes }
-  }
-}
-
-@Sse('/events')
-class Events {
-  open() {
-    return 'hello'
-  }
-}
-
-@WebSocket('/echo')
-class Echo {
-  message(frame: string | Buffer) {
-    return frame
   }
 }
 

@@ -4,75 +4,17 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2'
 import { describe, test } from 'node:test'
 import zlib from 'node:zlib'
-import { type CloseReason, ConnectionRegistry, EventStream, Registry, Sse, stop } from '../../src/index.js'
+import { Sse, stop } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { standstill } from '../support/standstill.js'
 import { ask, openSession } from '../support/wires.js'
 import { serve } from './app.js'
-
-const reasons: CloseReason['kind'][] = []
-let produced = 0
-let finished = 0
-
-/** 8 KiB that do not compress well. */
-const noise = () => Array.from({ length: 800 }, () => Math.random().toString(36).slice(2, 12)).join('')
-
-@Registry('news')
-class News extends ConnectionRegistry<{ headline: string }> {}
-
-@Sse('/news', { compression: true })
-class Reader {
-  constructor(private readonly news: News) {}
-  async open(stream: EventStream) {
-    await this.news.join(stream, 'all')
-  }
-  close(reason: CloseReason) {
-    reasons.push(reason.kind)
-  }
-}
+import { Fails, Generated, News, Pushed, Reader, seen } from './compressed-app.js'
 
 @Sse('/ends', { compression: true })
 class Ends {
   open() {
     return ['first', 'x'.repeat(100_000), stop()]
-  }
-}
-
-@Sse('/fails', { compression: true })
-class Fails {
-  open(stream: EventStream) {
-    stream.after(1, 'fail')
-    return 'first'
-  }
-  info() {
-    throw new Error('no')
-  }
-}
-
-@Sse('/generated', { compression: true })
-class Generated {
-  async *open() {
-    try {
-      for (;;) {
-        produced++
-        yield noise()
-      }
-    } finally {
-      finished++
-    }
-  }
-}
-
-@Sse('/pushed', { compression: true, sendLimit: 1_048_576 })
-class Pushed {
-  open(stream: EventStream) {
-    stream.every(1, 'push')
-  }
-  info(_message: 'push', stream: EventStream) {
-    for (let n = 0; n < 100; n++) void stream.send(noise())
-  }
-  close(reason: CloseReason) {
-    reasons.push(reason.kind)
   }
 }
 
@@ -129,7 +71,7 @@ describe('B14: compressed event streams over HTTP/2', () => {
     }
     peers[0]?.stream.close(constants.NGHTTP2_CANCEL)
     await eventually('one has left, and the others are heard', () => news.count('all') === 2)
-    assert.equal(reasons.at(-1), 'peer')
+    assert.equal(seen.reasons.at(-1), 'peer')
     session.destroy()
     await eventually('all have left', () => app.connections === 0)
   })
@@ -170,7 +112,7 @@ describe('B14: compressed event streams over HTTP/2', () => {
     await peer.closed
     await eventually('the coding has its end', () => peer.ended)
     assert.match(peer.text, /retry: \d+\n\n$/)
-    assert.equal(reasons.at(-1), 'drain')
+    assert.equal(seen.reasons.at(-1), 'drain')
   })
 
   test('a generator is paused while its peer does not read, other streams go on, and it ends when its peer leaves', async t => {
@@ -179,14 +121,14 @@ describe('B14: compressed event streams over HTTP/2', () => {
     const slow = session.request({ ':path': '/generated', 'accept-encoding': 'gzip' })
     slow.on('error', () => {})
     await once(slow, 'response')
-    const seen = await standstill('it stands still', () => produced)
+    const before = await standstill('it stands still', () => seen.produced)
     const other = await Decoding.open(session, '/ends', 'gzip')
     await other.closed
     assert.equal(other.stream.rstCode, constants.NGHTTP2_NO_ERROR)
     slow.resume()
-    await eventually('it goes on', () => produced > seen)
+    await eventually('it goes on', () => seen.produced > before)
     slow.close(constants.NGHTTP2_CANCEL)
-    await eventually('it has ended', () => finished === 1 && app.connections === 0)
+    await eventually('it has ended', () => seen.finished === 1 && app.connections === 0)
     session.destroy()
   })
 
@@ -196,7 +138,7 @@ describe('B14: compressed event streams over HTTP/2', () => {
     const other = await Decoding.open(session, '/news', 'gzip')
     const slow = session.request({ ':path': '/pushed', 'accept-encoding': 'gzip' })
     slow.on('error', () => {})
-    await eventually('it has overflowed', () => reasons.at(-1) === 'overflow', { timeout: 20_000 })
+    await eventually('it has overflowed', () => seen.reasons.at(-1) === 'overflow', { timeout: 20_000 })
     assert.equal(app.connections, 1)
     await app.get(News).to('all').send('headline', 'still here')
     await other.hears('data: "still here"\n\n')

@@ -2,40 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import zlib from 'node:zlib'
 import compression from 'compression'
-import {
-  type CloseReason,
-  ConnectionRegistry,
-  Ctx,
-  EventStream,
-  type Middleware,
-  Registry,
-  type RequestContext,
-  Sse,
-  stop,
-} from '../../src/index.js'
+import { Ctx, EventStream, type Middleware, type RequestContext, Sse, stop } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { send } from '../support/send.js'
 import { standstill } from '../support/standstill.js'
 import { serve } from './app.js'
+import { Fails, Generated, News, Pushed, Reader, seen } from './compressed-app.js'
 
-const MIB = 1_048_576
 const hasZstd = typeof zlib.createZstdDecompress === 'function'
-const reasons: CloseReason['kind'][] = []
-
-@Registry('news')
-class News extends ConnectionRegistry<{ headline: string }> {}
-
-@Sse('/news', { compression: true })
-class Reader {
-  constructor(private readonly news: News) {}
-  async open(stream: EventStream) {
-    await this.news.join(stream, 'all')
-  }
-  close(reason: CloseReason) {
-    reasons.push(reason.kind)
-  }
-}
 
 @Sse('/plain')
 class Plain {
@@ -53,56 +28,12 @@ class Ends {
   }
 }
 
-@Sse('/fails', { compression: true })
-class Fails {
-  open(stream: EventStream) {
-    stream.after(1, 'fail')
-    return 'first'
-  }
-  info() {
-    throw new Error('no')
-  }
-}
-
 @Sse('/refuses', { compression: true })
 class Refuses {
   open() {
     return stop()
   }
 }
-
-let produced = 0
-let finished = 0
-
-@Sse('/generated', { compression: true })
-class Generated {
-  async *open() {
-    try {
-      for (;;) {
-        produced++
-        yield noise()
-      }
-    } finally {
-      finished++
-    }
-  }
-}
-
-@Sse('/pushed', { compression: true, sendLimit: MIB })
-class Pushed {
-  open(stream: EventStream) {
-    stream.every(1, 'push')
-  }
-  info(_message: 'push', stream: EventStream) {
-    for (let n = 0; n < 100; n++) void stream.send(noise())
-  }
-  close(reason: CloseReason) {
-    reasons.push(reason.kind)
-  }
-}
-
-/** 8 KiB that do not compress well. */
-const noise = () => Array.from({ length: 800 }, () => Math.random().toString(36).slice(2, 12)).join('')
 
 /** A peer that decodes what it hears. */
 class Decoding {
@@ -226,7 +157,7 @@ describe('B14: events that are compressed', () => {
     await peer.closed
     await eventually('the coding has its end', () => peer.ended)
     assert.match(peer.text, /retry: \d+\n\n$/)
-    assert.equal(reasons.at(-1), 'drain')
+    assert.equal(seen.reasons.at(-1), 'drain')
   })
 
   test('a generator is paused while its peer does not read, and ends when it leaves', async t => {
@@ -235,11 +166,11 @@ describe('B14: events that are compressed', () => {
     await peer.write('GET /generated HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
     await peer.readUntil('\r\n\r\n')
     peer.pause()
-    const before = await standstill('it stands still', () => produced)
+    const before = await standstill('it stands still', () => seen.produced)
     peer.resume()
-    await eventually('it goes on', () => produced > before)
+    await eventually('it goes on', () => seen.produced > before)
     peer.destroy()
-    await eventually('it has ended', () => finished === 1 && app.connections === 0)
+    await eventually('it has ended', () => seen.finished === 1 && app.connections === 0)
   })
 
   test('a peer that does not read is ended at its limit: the queue in front of the compressor is bounded', async t => {
@@ -248,7 +179,7 @@ describe('B14: events that are compressed', () => {
     await peer.write('GET /pushed HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
     await peer.readUntil('\r\n\r\n')
     peer.pause()
-    await eventually('it has overflowed', () => reasons.at(-1) === 'overflow', { timeout: 20_000 })
+    await eventually('it has overflowed', () => seen.reasons.at(-1) === 'overflow', { timeout: 20_000 })
     assert.equal(app.connections, 0)
     peer.destroy()
   })

@@ -1,8 +1,9 @@
 /** A stream that is fed by a source has an end, and its connection goes on behind that. */
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
-import { Controller, EventStream, Get, Sse } from '../../src/index.js'
+import { Controller, EventStream, Get, type Middleware, Sse } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { ask, requestText, serve, unchunk } from './app.js'
@@ -133,11 +134,19 @@ describe('the connection closes', () => {
   })
 
   test('behind a request that came while the stream went on: it is not answered, and the peer asks again', async t => {
-    const { port } = await serve(t, [Pages])
+    const sockets: Socket[] = []
+    const keep: Middleware = ({ socket }, _response, next) => {
+      sockets.push(socket)
+      next()
+    }
+    const { port } = await serve(t, [Pages], { use: [keep] })
     const { peer } = await ask(port, '/halting')
     await peer.readUntil('data: one\n\n')
-    await peer.write(requestText('/page'))
-    await sleep(20)
+    const [socket] = sockets as [Socket]
+    const before = socket.bytesRead
+    const asked = requestText('/page')
+    await peer.write(asked)
+    await eventually('it has come', () => socket.bytesRead === before + asked.length)
     release()
     assert.equal(await peer.closed, 'end')
     assert.match(peer.received, /0\r\n\r\n$/)

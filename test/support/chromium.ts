@@ -10,10 +10,12 @@ const CANDIDATES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-// No sandbox, since CI runs as root; the rest keeps Chromium from calling anyone but the server under test.
+// No sandbox, since CI runs as root; nothing is drawn, so that no process need draw it; the rest keeps Chromium from
+// calling anyone but the server under test.
 const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
+  '--in-process-gpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',

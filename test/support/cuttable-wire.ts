@@ -41,9 +41,14 @@ export class CuttableWire {
 
   /** Leads to another server, as an address does that a failover moved. */
   lead(port: number): void {
-    this.target = port
+    this.turn(port)
     this.cut()
     this.mend()
+  }
+
+  /** Leads new connections to another server; those that are open stay where they are. */
+  turn(port: number): void {
+    this.target = port
   }
 
   /** What peers say still arrives, but they hear no answer. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, type TestContext } from 'node:test'
-import { type AbstractClass, type Application, type ApplicationOptions, bootstrap } from '../../src/index.js'
+import { type AbstractClass, type Application, type ApplicationOptions, bootstrap } from 'palomino'
 import { root } from './paths.js'
 
 export interface Served {

@@ -1,52 +1,36 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, type TestFn, type TestOptions, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { findInstalled, LogServer, testerOf } from './log-server.js'
 import { sparePort } from './spare-port.js'
 
-const CANDIDATES = [
-  process.env.NATS_SERVER,
+const program = findInstalled('nats-server', 'NATS_SERVER', [
   '/usr/sbin/nats-server',
   '/usr/bin/nats-server',
   '/usr/local/bin/nats-server',
-]
-const executable = CANDIDATES.find(path => path !== undefined && existsSync(path))
+])
 
 /** Why tests that need NATS are skipped; false where they are not. */
-export const skip =
-  executable === undefined && 'no nats-server found: apt-get install nats-server, or set NATS_SERVER to its path'
+export const { skip } = program
 
-/** A test that starts servers of its own, or a skipped one where there are none. */
-export function natsTest(name: string, fn: TestFn, options: TestOptions = {}): void {
-  test(name, { skip, timeout: 60_000, ...options }, fn)
-}
+export const natsTest = testerOf(program)
 
-/** A NATS with JetStream of this test's own, on a spare port, with its data in a temporary folder. */
-export class NatsServer {
-  #process: ChildProcess | undefined
+/** A NATS, with JetStream unless its flags say something else. */
+export class NatsServer extends LogServer {
+  protected readonly ready = /Server is ready/
 
   private constructor(
-    readonly port: number,
-    readonly folder: string,
+    port: number,
     private readonly flags: readonly string[],
-  ) {}
+  ) {
+    super(port, program, 'nats')
+  }
 
   /** The caller ends it. */
-  static async open(flags: readonly string[] = ['--jetstream']): Promise<NatsServer> {
-    for (let attempts = 5; ; attempts--) {
-      const server = new NatsServer(await sparePort(), mkdtempSync(join(tmpdir(), 'palomino-nats-')), flags)
-      try {
-        await server.run()
-        return server
-      } catch (error) {
-        await server.end()
-        if (attempts === 1) throw error
-      }
-    }
+  static open(flags: readonly string[] = ['--jetstream']): Promise<NatsServer> {
+    return LogServer.opened(port => new NatsServer(port, flags))
   }
 
   /** Ended when the test is over. */
@@ -78,57 +62,33 @@ export class NatsServer {
     return join(this.folder, 'data')
   }
 
-  /** Runs it again, with what its last run left in its folder. */
-  async run(): Promise<void> {
-    const where = ['--addr', '127.0.0.1', '--port', `${this.port}`, '--store_dir', this.#data]
-    const child = spawn(executable ?? '', [...where, ...this.flags], { stdio: ['ignore', 'ignore', 'pipe'] })
-    this.#process = child
-    let log = ''
-    await new Promise<void>((resolve, reject) => {
-      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        log += text
-        if (/Server is ready/.test(log)) resolve()
-      })
-      child.once('error', reject)
-      child.once('exit', code => reject(new Error(`nats-server ended with ${code}:\n${log}`)))
-    })
+  protected get args(): string[] {
+    return ['--addr', '127.0.0.1', '--port', `${this.port}`, '--store_dir', this.#data, ...this.flags]
   }
 
-  /** Ends the process, and waits for that. */
-  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.#process
-    this.#process = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    child.kill(signal)
-    await once(child, 'exit')
-  }
-
-  /** Starts again without what was in it. */
-  async runEmpty(): Promise<void> {
+  protected forget(): void {
     rmSync(this.#data, { recursive: true, force: true })
-    await this.run()
   }
 
-  /** It no longer answers, and keeps its connections. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP')
+  async wipe(): Promise<void> {
+    await this.streams('delete')
   }
 
-  thaw(): void {
-    this.#process?.kill('SIGCONT')
+  /** The pin aside. */
+  async said(): Promise<number> {
+    return ((await this.streams())[0]?.last ?? 1) - 1
   }
 
-  /** Remembers what is in it now, for `rollBack`; it starts again for that. */
+  /** It starts again for that. */
   async dump(): Promise<void> {
     await this.stop('SIGTERM')
     cpSync(this.#data, join(this.folder, 'old'), { recursive: true })
     await this.run()
   }
 
-  /** Starts again with what was in it at the last `dump`. */
   async rollBack(): Promise<void> {
     await this.stop()
-    rmSync(this.#data, { recursive: true, force: true })
+    this.forget()
     cpSync(join(this.folder, 'old'), this.#data, { recursive: true })
     await this.run()
   }
@@ -158,10 +118,5 @@ export class NatsServer {
     } finally {
       await connection.close()
     }
-  }
-
-  async end(): Promise<void> {
-    await this.stop()
-    rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -5,20 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type ApplicationOptions,
   bootstrap,
-  ConnectionRegistry,
   Controller,
   createPublisher,
-  type EventStream,
   Get,
   Module,
   type OnStart,
   Post,
-  Registry,
-  type Socket,
-  Sse,
-  WebSocket,
 } from '../../src/index.js'
 import { clusterEventLog } from '../../src/logs/cluster.js'
+import { TickSocket, TickStream, Ticks } from './ticks.js'
 
 export interface Plan {
   readonly options: ApplicationOptions
@@ -40,25 +35,6 @@ export type Told =
 
 const { options, fault, patience }: Plan = JSON.parse(process.argv[2] ?? '')
 const generation = Number(process.env.GENERATION ?? 0)
-
-@Registry('ticks', { history: { count: 50_000, bytes: 100_000_000 } })
-export class Ticks extends ConnectionRegistry<{ tick: number; said: string }> {}
-
-@Sse('/ticks')
-class TickStream {
-  constructor(private readonly ticks: Ticks) {}
-  open(stream: EventStream) {
-    return this.ticks.join(stream, 'all')
-  }
-}
-
-@WebSocket('/ticks', { heartbeat: 0 })
-class TickSocket {
-  constructor(private readonly ticks: Ticks) {}
-  open(socket: Socket) {
-    return this.ticks.join(socket, 'all')
-  }
-}
 
 @Controller('/')
 class Here implements OnStart {

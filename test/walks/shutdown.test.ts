@@ -11,7 +11,9 @@ import { eventually } from '../support/eventually.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { SocketPeer, StreamPeer } from '../support/peers.js'
 import { RawPeer } from '../support/raw-peer.js'
+import { turn } from '../support/registry-peers.js'
 import { send } from '../support/send.js'
+import { withResolvers } from '../support/with-resolvers.js'
 
 /** Lets the guarded ones in. */
 let admit: (() => void) | undefined
@@ -100,20 +102,30 @@ describe('everybody hears goodbye', () => {
     const { app, port } = await serveAll(t)
     const stage = app.get(Stage)
     const log: string[] = []
+    const [info, close] = [withResolvers<void>(), withResolvers<void>()]
     stage.scripts.set('busy', {
       async info() {
-        await sleep(100)
+        await info.promise
         log.push('info ends')
       },
       async close() {
-        await sleep(20)
+        log.push('close begins')
+        await close.promise
         log.push('close ends')
       },
     })
     await SocketPeer.open(port, '/socket/busy')
-    ;(await stage.actor('busy')).connection.tell('go')
-    await app.close()
-    assert.deepEqual(log, ['info ends', 'close ends'])
+    const actor = await stage.actor('busy')
+    actor.connection.tell('go')
+    await eventually('it is busy', () => actor.heard.length === 1)
+    const closed = app.close().then(() => log.push('closed'))
+    await eventually('it drains', () => actor.connection.closeReason !== undefined)
+    assert.equal(log.length, 0)
+    info.resolve()
+    await eventually('close runs', () => log.includes('close begins'))
+    close.resolve()
+    await closed
+    assert.deepEqual(log, ['info ends', 'close begins', 'close ends', 'closed'])
   })
 
   test('P6: a request in flight is answered, on a connection that is not kept', async t => {
@@ -144,9 +156,13 @@ describe('everybody hears goodbye', () => {
       }
     }
     const { app, port } = await start([Streams], { providers: [Stage, First, Second] })
-    app.get(Stage).scripts.set('one', { close: () => sleep(20).then(() => log.push('closed')) })
+    const closing = withResolvers<void>()
+    app.get(Stage).scripts.set('one', { close: () => closing.promise.then(() => log.push('closed')) })
     await StreamPeer.open(port, '/stream/one')
-    await assert.rejects(app.close(), /second fails/)
+    const failed = assert.rejects(app.close(), /second fails/)
+    await (await app.get(Stage).actor('one')).ended()
+    closing.resolve()
+    await failed
     assert.deepEqual(log, ['closed', 'second', 'first'])
     await assert.rejects(app.close(), /second fails/)
   })
@@ -193,7 +209,7 @@ describe('nobody holds it up', () => {
       const { connection } = await stage.actor(name)
       while (connection.queue.keepsUp) {
         void connection.send('x'.repeat(100_000))
-        await sleep(1)
+        await turn()
       }
     }
     await app.close({ deadline: 500 })
@@ -208,7 +224,8 @@ describe('nobody holds it up', () => {
     const server = createServer(app.handler).on('upgrade', app.upgrade).listen(0, '127.0.0.1')
     t.after(() => server.close())
     const { port } = await eventually('it listens', () => server.address() as AddressInfo | null)
-    app.get(Stage).scripts.set('busy', { close: () => sleep(200) })
+    const closing = withResolvers<void>()
+    app.get(Stage).scripts.set('busy', { close: () => closing.promise })
     const busy = await SocketPeer.open(port, '/socket/busy')
     const opening = [await StreamPeer.ask(port, '/guarded/one')]
     const admitStream = await eventually('the guard is asked', () => admit)
@@ -226,6 +243,7 @@ describe('nobody holds it up', () => {
       const { status, closed: how } = await peer.end()
       assert.deepEqual({ status, how }, { status: 503, how: 'end' })
     }
+    closing.resolve()
     await closed
     assert.equal((await busy.closed).code, 1012)
     assert.equal(app.get(Stage).actors.length, 1)

@@ -1,24 +1,29 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type CloseReason, type Socket, WebSocket } from '../../src/index.js'
 import { serve } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
 import { closing, WebSocketPeer } from '../support/websocket-peer.js'
 
+/** A peer that reads nothing, and its socket, which takes as much as is sent. */
+async function paused(t: TestContext) {
+  const sockets: Socket[] = []
+  @WebSocket('/', { sendLimit: 100_000_000 })
+  class Big {
+    open(socket: Socket) {
+      sockets.push(socket)
+    }
+  }
+  const { port } = await serve(t, [Big])
+  const peer = await WebSocketPeer.open(port, '/')
+  peer.raw.pause()
+  return { peer, socket: sockets[0] as Socket }
+}
+
 describe('backpressure', () => {
   test('P12: send waits while the peer does not read, and goes on when it does', async t => {
-    const sockets: Socket[] = []
-    @WebSocket('/', { sendLimit: 100_000_000 })
-    class Big {
-      open(socket: Socket) {
-        sockets.push(socket)
-      }
-    }
-    const { port } = await serve(t, [Big])
-    const peer = await WebSocketPeer.open(port, '/')
-    const [socket] = sockets as [Socket]
-    peer.raw.pause()
+    const { peer, socket } = await paused(t)
     const chunk = Buffer.alloc(1_000_000)
     let sent = 0
     const sending = (async () => {
@@ -35,17 +40,7 @@ describe('backpressure', () => {
   })
 
   test('P12: a send that waits answers false when the peer leaves, and so does every later one', async t => {
-    const sockets: Socket[] = []
-    @WebSocket('/', { sendLimit: 100_000_000 })
-    class Big {
-      open(socket: Socket) {
-        sockets.push(socket)
-      }
-    }
-    const { port } = await serve(t, [Big])
-    const peer = await WebSocketPeer.open(port, '/')
-    const [socket] = sockets as [Socket]
-    peer.raw.pause()
+    const { peer, socket } = await paused(t)
     const sends = Array.from({ length: 20 }, () => socket.send(Buffer.alloc(1_000_000)))
     await eventually('something waits', () => socket.bufferedAmount > 0)
     peer.raw.reset()

@@ -106,6 +106,8 @@ describe('a rolling restart', () => {
     assert.match(ready, /Connection: close/)
     process.kill(old, 'SIGKILL')
     assert.equal(await restarted, undefined)
+    const [left = 0] = await program.pids()
+    t.after(() => process.kill(left, 'SIGKILL')) // its primary is gone by then: it would drain for as long as it was told
   })
 
   test('to code that does not start is given up, and those that were there go on', async t => {

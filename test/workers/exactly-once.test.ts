@@ -4,9 +4,9 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Order, Report } from '../connections/exactly-once-peers.js'
 import { eventually } from '../support/eventually.js'
+import { StreamPeer } from '../support/peers.js'
 import { lives, Program } from '../support/workers-program.js'
 
 const PEERS = 80
@@ -64,7 +64,9 @@ test('peers see each event once, in order, while workers are frozen for a while'
   survive(t, 3, async program => {
     const [pid = 0] = await program.pids()
     process.kill(pid, 'SIGSTOP')
-    await sleep(300)
+    const other = await StreamPeer.open(program.port, '/ticks')
+    await eventually('the other worker goes on', () => other.read().data.length >= 60)
+    other.raw.destroy()
     process.kill(pid, 'SIGCONT')
     await program.pid()
   }))

@@ -1,0 +1,124 @@
+/** What one room is sent within one turn: joined for those whom nothing else is on its way to, and in order for all. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LineCodec, startRegistry, TestConnection, turn } from '../support/registry-peers.js'
+
+async function members(count: number, options: ConstructorParameters<typeof TestConnection>[0] = {}) {
+  const registry = await startRegistry()
+  const peers = Array.from({ length: count }, () => new TestConnection(options))
+  for (const peer of peers) await registry.join(peer, 'a')
+  await turn()
+  for (const { wire } of peers) {
+    wire.frames.length = 0 // the place where it joined
+    wire.writes = 0
+  }
+  return { registry, peers: peers as [TestConnection, TestConnection, TestConnection] }
+}
+
+test('is one write for each member, and encoded once', async () => {
+  const codec = new LineCodec()
+  const { registry, peers } = await members(3, { codec })
+  codec.encoded = 0
+  for (let number = 1; number <= 10; number++) registry.to('a').send('said', number)
+  await turn()
+  for (const { wire, data } of peers) {
+    assert.equal(wire.writes, 1)
+    assert.deepEqual(data, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  }
+  assert.equal(codec.encoded, 10)
+})
+
+test('keeps its place between all else that comes to its members in the same turn', async () => {
+  const { registry, peers } = await members(3)
+  const [one, two, three] = peers
+  const room = () => registry.to('a')
+  room().send('said', 1)
+  one.send('own')
+  room().send('said', 2)
+  registry.to(['a', 'b']).send('said', 3)
+  room().send('said', 4)
+  room().except(two).send('said', 5)
+  room().volatile().send('said', 6)
+  registry.broadcast('said', 7)
+  room().send('said', 8)
+  registry.leave(one, 'a')
+  room().send('said', 9)
+  const late = new TestConnection()
+  await registry.join(late, 'a')
+  room().send('said', 10)
+  await turn(2)
+  assert.deepEqual(one.data, [1, 'own', 2, 3, 4, 5, 6, 7, 8])
+  assert.deepEqual(two.data, [1, 2, 3, 4, 6, 7, 8, 9, 10])
+  assert.deepEqual(three.data, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  assert.deepEqual(late.data, [10])
+  const places = three.frames.flatMap(({ id }) => (id === undefined ? [] : [Number(id.split('-')[1])]))
+  assert.deepEqual(places, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+  assert.deepEqual(
+    two.frames.filter(({ event, id }) => event === undefined && id !== undefined).map(({ id }) => id?.split('-')[1]),
+    ['5'],
+  )
+})
+
+test('is told of by what another registry sends behind it', async () => {
+  const { registry, peers } = await members(1)
+  const [peer] = peers
+  const other = await startRegistry({ name: 'other' })
+  await other.join(peer, 'a')
+  registry.to('a').send('said', 1)
+  other.to('a').send('said', 2)
+  await turn()
+  const [first, second] = peer.frames.filter(frame => 'data' in frame)
+  assert.equal(first?.data, 1)
+  const [told = '', ...more] = second?.id?.split(',') ?? []
+  assert.equal(told, first?.id?.split(',')[0])
+  assert.equal(more.length, 1)
+})
+
+test('waits in order in front of a member that is behind, while the others get it', async () => {
+  const { registry, peers } = await members(3)
+  const [slow, fast] = peers
+  slow.wire.pause()
+  registry.to('a').send('said', 1)
+  await turn()
+  for (const number of [2, 3]) registry.to('a').send('said', number)
+  registry.to('a').volatile().send('said', 'passing')
+  await turn()
+  assert.deepEqual(fast.data, [1, 2, 3, 'passing'])
+  assert.equal(fast.wire.writes, 2)
+  slow.wire.resume()
+  await turn()
+  assert.deepEqual(slow.data, [1, 2, 3])
+})
+
+test('ends who is full when all have it, and leaves nothing out before', async () => {
+  const { registry, peers } = await members(2, { limit: 500 })
+  const [slow, fast] = peers
+  slow.wire.pause()
+  for (let number = 1; number <= 20; number += 5) {
+    for (let more = 0; more < 5; more++) registry.to('a').send('said', number + more)
+    await turn()
+  }
+  assert.deepEqual(slow.closeReason, { kind: 'overflow' })
+  slow.wire.resume()
+  assert.deepEqual(slow.data, [1, 2, 3, 4, 5])
+  assert.deepEqual(
+    fast.data,
+    Array.from({ length: 20 }, (_, index) => index + 1),
+  )
+})
+
+test('does not come again to who has read it from the log meanwhile', async () => {
+  const { registry, peers } = await members(1)
+  const [there] = peers
+  const late = new TestConnection({ opening: true })
+  await registry.join(late, 'a')
+  registry.to('a').volatile().send('said', 'passing')
+  registry.to('a').send('said', 1)
+  late.opened()
+  await turn(2)
+  assert.deepEqual(there.data, ['passing', 1])
+  assert.deepEqual(
+    late.data.filter(data => data === 1),
+    [1],
+  )
+})
