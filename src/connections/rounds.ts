@@ -121,7 +121,8 @@ export class Rounds {
       const isOver = this.#give(round, slice)
       this.after()
       if (!isOver) return
-      this.#rounds.shift()
+      // Whom it was given may have sent so much that all that waited was given.
+      if (this.#rounds[0] === round) this.#rounds.shift()
       round.letter.given?.tell(true)
     }
   }

@@ -196,4 +196,21 @@ describe('while a message is on its way, two members at a time', () => {
     await turn()
     assert.deepEqual(last.data, [1])
   })
+
+  test('what is sent while all that waits is given at once comes to all', async () => {
+    const { registry, peers, last } = await room()
+    const nobody = new TestConnection()
+    const sendMany = () => {
+      for (let number = 0; number < 1005; number++) registry.to('a').except(nobody).send('said', number)
+    }
+    last.handlers = { info: sendMany }
+    await registry.tell('a', 'send')
+    await registry.to('a').send('said', 1005)
+    await turn(2)
+    const texts = Array.from({ length: 1006 }, (_, index) => index)
+    assert.deepEqual(
+      peers.map(({ data }) => data),
+      peers.map(() => texts),
+    )
+  })
 })
