@@ -8,7 +8,7 @@ import type { Membership } from './membership.js'
 import { type Brought, RoomTurn } from './room-turn.js'
 import { type Letter, Rounds, whenGiven } from './rounds.js'
 import type { Tracking } from './tracking.js'
-import { dealLater, dealOut, isUndealt } from './turn.js'
+import { dealLater, dealOut, undealtRoom } from './turn.js'
 
 /** What running `info`, and ending a connection, cost beside staging a message. */
 const TELLING = 4
@@ -17,8 +17,6 @@ const ENDING = 32
 /** Gives what the log of a registry brings to this node's connections. */
 export class Delivery {
   readonly rounds: Rounds
-  /** What came last to one room as a whole. */
-  #turn: RoomTurn | undefined
   #overflowed: Connection[] = []
 
   /** @param most for tests: as for `Rounds` */
@@ -41,13 +39,18 @@ export class Delivery {
     const { rooms, except } = message
     const isWhole = except.length === 0 && (rooms === undefined || rooms.length === 1)
     let turn = this.#turn
-    if (!isWhole || !isUndealt(turn) || turn.to?.[0] !== rooms?.[0]) {
+    if (!isWhole || turn === undefined || turn.to?.[0] !== rooms?.[0]) {
       turn = new RoomTurn(this.registry, rooms, this.encodings, this.rounds, this.#stage)
       dealLater(turn)
     }
-    this.#turn = turn
     const joins = turn.add({ message, id: place && formatPlace(place), position, volatile })
     if (!joins || !isWhole) dealOut()
+  }
+
+  /** What was sent to one room as a whole, and waits for the end of the turn. */
+  get #turn(): RoomTurn | undefined {
+    const room = undealtRoom()
+    return room instanceof RoomTurn && room.stage === this.#stage ? room : undefined
   }
 
   /** `false` where the connection's queue is full. */
@@ -66,7 +69,7 @@ export class Delivery {
   /** Settles when all that has come is given, where that takes more than this turn. */
   get given(): Promise<unknown> | undefined {
     const turn = this.#turn
-    return isUndealt(turn) && this.rounds.isLong(turn) ? whenGiven(turn) : this.rounds.given
+    return turn !== undefined && this.rounds.isLong(turn) ? whenGiven(turn) : this.rounds.given
   }
 
   hear(notice: Notice): void {

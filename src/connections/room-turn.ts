@@ -32,8 +32,8 @@ export class RoomTurn implements Undealt, Letter {
   #since = Number.POSITIVE_INFINITY
   #id: string | undefined
   #length = 0
-  #codec: Codec | undefined
-  #joined: Buffer | undefined
+  #passesOver = false
+  readonly #joined = new Map<Codec, Buffer>()
 
   constructor(
     private readonly registry: string,
@@ -41,7 +41,7 @@ export class RoomTurn implements Undealt, Letter {
     readonly to: readonly string[] | undefined,
     private readonly encodings: Encodings,
     private readonly rounds: Rounds,
-    private readonly stage: Stage,
+    readonly stage: Stage,
   ) {}
 
   /** `false` where there is no more to be joined: it is to be dealt out. */
@@ -50,6 +50,7 @@ export class RoomTurn implements Undealt, Letter {
     this.#since = Math.min(this.#since, brought.position)
     this.#id = brought.id ?? this.#id
     this.#length += brought.message.data.length
+    this.#passesOver ||= brought.message.except.length > 0
     return this.#length < JOIN_LIMIT
   }
 
@@ -71,17 +72,17 @@ export class RoomTurn implements Undealt, Letter {
 
   /** A member that is to have all of it, as all others have it, and takes it. */
   pass({ connection, liveAfter }: Membership): boolean {
-    if (this.#since <= liveAfter) return false
+    if (this.#passesOver || this.#since <= liveAfter) return false
     if (this.#id !== undefined && connection.noteId(this.registry, this.#id) !== this.#id) return false
     return connection.queue.pass(this.#bytes(connection.codec))
   }
 
   #bytes(codec: Codec): Buffer {
-    if (this.#joined === undefined || this.#codec !== codec) {
-      const each = this.#all.map(({ message, id }) => this.encodings.bytes(message, codec, id))
-      this.#joined = each.length === 1 ? (each[0] as Buffer) : Buffer.concat(each)
-      this.#codec = codec
-    }
-    return this.#joined
+    const known = this.#joined.get(codec)
+    if (known !== undefined) return known
+    const each = this.#all.map(({ message, id }) => this.encodings.bytes(message, codec, id))
+    const joined = each.length === 1 ? (each[0] as Buffer) : Buffer.concat(each)
+    this.#joined.set(codec, joined)
+    return joined
   }
 }

@@ -64,6 +64,11 @@ export interface Undealt {
 
 let undealt: Undealt | undefined
 
+/** What waits, where there is any. */
+export function undealtRoom(): Undealt | undefined {
+  return undealt
+}
+
 /** Leaves what a room was sent for the end of the turn, or until something else comes. */
 export function dealLater(room: Undealt): void {
   dealOut()
@@ -73,18 +78,13 @@ export function dealLater(room: Undealt): void {
 
 /**
  * Before anything else comes to a queue, and before anybody enters or leaves a room: as if each message had been brought
- * to the members when it was sent.
+ * to the members when it was sent. That may end a connection, and who hears of it may send, too.
  */
 export function dealOut(): void {
-  if (undealt === undefined) return
-  const room = undealt
-  undealt = undefined
-  room.deal()
-}
-
-/** Whether it is this that waits. */
-export function isUndealt<R extends Undealt>(room: R | undefined): room is R {
-  return room !== undefined && room === undealt
+  for (let room = undealt; room !== undefined; room = undealt) {
+    undealt = undefined
+    room.deal()
+  }
 }
 
 /** Who has a batch that is to be written. */

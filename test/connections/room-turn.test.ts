@@ -1,7 +1,7 @@
 /** What one room is sent within one turn: joined for those whom nothing else is on its way to, and in order for all. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LineCodec, startRegistry, TestConnection, turn } from '../support/registry-peers.js'
+import { LineCodec, startRegistry, TestConnection, TestRegistry, turn } from '../support/registry-peers.js'
 
 async function members(count: number, options: ConstructorParameters<typeof TestConnection>[0] = {}) {
   const registry = await startRegistry()
@@ -121,4 +121,59 @@ test('does not come again to who has read it from the log meanwhile', async () =
     late.data.filter(data => data === 1),
     [1],
   )
+})
+
+/** Tells others of who has gone. */
+class Farewells extends TestRegistry {
+  say: () => void = () => {}
+  protected override left(): void {
+    this.say()
+  }
+}
+
+test('loses nothing that another registry sends while it is brought to members', async () => {
+  const registry = await startRegistry({ registry: new Farewells() })
+  const other = await startRegistry({ name: 'other' })
+  const [slow, there, elsewhere] = [new TestConnection({ limit: 200 }), new TestConnection(), new TestConnection()]
+  await registry.join(slow, 'a')
+  await registry.join(there, 'b')
+  await other.join(elsewhere, 'a')
+  await turn()
+  slow.wire.pause()
+  registry.say = () => void other.to('a').send('said', 'gone')
+  for (const text of ['x'.repeat(100), 'y'.repeat(100)]) registry.to('a').send('said', text)
+  registry.to('b').send('said', 'here')
+  assert.equal(slow.closeReason?.kind, 'overflow')
+  await turn(2)
+  assert.deepEqual([there.data, elsewhere.data], [['here'], ['gone']])
+})
+
+test('passes over whom it is to pass over, also where it is sent while another turn is written', async () => {
+  const registry = await startRegistry({ registry: new Farewells() })
+  const [slow, one, two] = [new TestConnection({ limit: 200 }), new TestConnection(), new TestConnection()]
+  for (const peer of [slow, one, two]) await registry.join(peer, 'a')
+  await turn()
+  slow.wire.pause()
+  registry.say = () => void registry.to('a').except(one).send('said', 'gone')
+  for (const text of ['x'.repeat(100), 'y'.repeat(100)]) registry.to('a').send('said', text)
+  await turn(2)
+  assert.equal(slow.closeReason?.kind, 'overflow')
+  assert.deepEqual([one.data.at(-1), two.data.at(-1)], ['y'.repeat(100), 'gone'])
+})
+
+test('is encoded and joined once for each wire format, whoever stands beside whom', async () => {
+  const registry = await startRegistry()
+  const codecs = [new LineCodec(), new LineCodec()]
+  const peers = Array.from({ length: 6 }, (_, index) => new TestConnection({ codec: codecs[index % 2] as LineCodec }))
+  for (const peer of peers) await registry.join(peer, 'a')
+  await turn()
+  const written = new Set<Buffer>()
+  for (const { wire } of peers) {
+    const write = wire.write.bind(wire)
+    wire.write = bytes => write(written.add(bytes) && bytes)
+  }
+  for (const number of [1, 2, 3]) registry.to('a').send('said', number)
+  await turn()
+  assert.ok(peers.every(({ data }) => data.length === 3))
+  assert.equal(written.size, 2)
 })
