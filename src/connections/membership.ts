@@ -1,5 +1,5 @@
 import type { Connection } from './connection.js'
-import { formatId, formatPlace, parseId } from './cursor.js'
+import { formatId, parseId } from './cursor.js'
 import type { Encodings } from './encodings.js'
 import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js'
 import { allOf, type Few, hasOne, withOne, withoutOne } from './few.js'
@@ -138,6 +138,7 @@ export class Membership implements Ending {
   #startOver(): void {
     this.#standing.startOver(this.registry.place.position)
     this.#confirmed = 0
+    this.#ceiling = 0 // nothing more of a page of before, under an id of now
   }
 
   /** From here on it reads the log itself, from where it and the node stood. */
@@ -151,11 +152,17 @@ export class Membership implements Ending {
   async #run(): Promise<void> {
     try {
       await this.connection.gate.wait()
-      while (!this.connection.closed && !this.#arrive()) await this.#readOn()
+      while (this.#goesOn() && !this.#arrive()) await this.#readOn()
     } catch (error) {
       // The log may have stopped since the peer left: nobody waits for what was read.
       if (!this.connection.closed) this.connection.failed(error)
     }
+  }
+
+  /** What came to a room in this turn comes before; that may end connections, and who hears of it joins and leaves rooms. */
+  #goesOn(): boolean {
+    dealOut()
+    return !this.connection.closed
   }
 
   /**
@@ -209,7 +216,7 @@ export class Membership implements Ending {
     const after = new Map(Array.from(front, ({ room }) => [room, at]))
     const page = await this.registry.reads.read(after, PAGE)
     // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
-    if (this.connection.closed || front.size === 0) return
+    if (!this.#goesOn() || front.size === 0) return
     this.#standing.noteAsked(after.keys())
     if (this.#skip(page, front)) return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
@@ -238,7 +245,7 @@ export class Membership implements Ending {
     const entries = page.entries.values()
     while (!this.connection.queue.together(() => this.#pushAll(entries, front))) {
       await this.connection.drained()
-      if (this.connection.closed) return
+      if (!this.#goesOn()) return
     }
     this.#standing.fronts.advance(front, Math.min(page.upTo, this.#ceiling))
   }
@@ -255,22 +262,16 @@ export class Membership implements Ending {
     return true
   }
 
-  /** The id that the peer's next event carries. What came to a room in this turn was to come before. */
+  /** The id that the peer's next event carries. */
   #noteId(): string {
-    dealOut()
-    const { name, place } = this.registry
-    return this.connection.noteId(name, this.#id(place.epoch))
-  }
-
-  #id(epoch: string): string {
-    if (this.#progress === undefined) return formatPlace({ epoch, position: this.#from })
-    return formatId(epoch, this.#progress.cursor)
+    const cursor = this.#progress?.cursor ?? { position: this.#from, beyond: [] }
+    return this.connection.noteId(this.registry.name, formatId(this.registry.place.epoch, cursor))
   }
 
   /** `false` where the peer does not keep up. */
   #push(entry: LogEntry): boolean {
     const { connection, registry } = this
-    this.#unplaced = entry.except.includes(connection.id)
+    this.#unplaced = entry.except.length > 0 && entry.except.includes(connection.id)
     if (this.#unplaced) return true
     const id = this.#noteId()
     return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event, true)

@@ -577,3 +577,24 @@ describe('a log elsewhere', () => {
     })
   }
 })
+
+test('what was lost with the log is not given behind that: a peer that is cut then is told of the gap when it is back', async () => {
+  const log = new RemoteLog()
+  const registry = await startRegistry({ log })
+  const first = await comeBack(registry, undefined)
+  first.close()
+  await said(registry, 'a', 1, 2, 3)
+  const peer = new TestConnection({ lastEventId: first.lastId })
+  peer.wire.pause()
+  const joined = registry.join(peer, 'a')
+  await turn(3)
+  await log.lose()
+  registry.to('a').send('said', 'new')
+  peer.wire.resume()
+  await joined
+  await turn()
+  assert.deepEqual(
+    peer.frames.map(({ event, data }) => (event === 'gap' ? 'gap' : data)).filter(data => data !== undefined),
+    [1, 'gap', 'new'],
+  )
+})

@@ -1,7 +1,8 @@
 /** What one room is sent within one turn: joined for those whom nothing else is on its way to, and in order for all. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LineCodec, startRegistry, TestConnection, TestRegistry, turn } from '../support/registry-peers.js'
+import { MemoryEventLog } from '../../src/index.js'
+import { LineCodec, plenty, startRegistry, TestConnection, TestRegistry, turn } from '../support/registry-peers.js'
 
 async function members(count: number, options: ConstructorParameters<typeof TestConnection>[0] = {}) {
   const registry = await startRegistry()
@@ -176,4 +177,31 @@ test('is encoded and joined once for each wire format, whoever stands beside who
   await turn()
   assert.ok(peers.every(({ data }) => data.length === 3))
   assert.equal(written.size, 2)
+})
+
+test('comes before who catches up is live: what it brings about then is not undone', async () => {
+  const log = new MemoryEventLog(plenty)
+  const registry = await startRegistry({ log })
+  const other = await startRegistry({ name: 'other', registry: new Farewells() })
+  const [slow, late] = [new TestConnection({ limit: 200 }), new TestConnection()]
+  await other.join(slow, 's')
+  await turn()
+  slow.wire.pause()
+  const read = log.read.bind(log)
+  let reads = 0
+  log.read = async (...asked) => {
+    const page = await read(...asked)
+    reads++
+    if (reads === 1) registry.to('a').except(late).send('said', 2)
+    if (reads === 2) for (const text of ['x'.repeat(100), 'y'.repeat(100)]) other.to('s').send('said', text)
+    return page
+  }
+  other.say = () => void registry.join(late, 'b')
+  const joined = registry.join(late, 'a')
+  registry.to('a').send('said', 1)
+  await joined
+  assert.equal(slow.closeReason?.kind, 'overflow')
+  await registry.to('b').send('said', 3)
+  await turn(2)
+  assert.deepEqual(late.data, [1, 3])
 })
