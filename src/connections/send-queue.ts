@@ -48,7 +48,7 @@ export class SendQueue {
 
   constructor(
     private readonly options: QueueOptions,
-    private readonly owner: { overflowed(): void },
+    private readonly owner: { overflowed(): void; failed(error: unknown): void },
   ) {
     this.#limit = options.limit
   }
@@ -120,8 +120,8 @@ export class SendQueue {
    * they would pass the limit of a queue that is ended by that, which is left to the caller.
    */
   stage(bytes: Buffer, key?: string): boolean {
-    if (this.#dropped) return true
     if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT) this.flushStaged()
+    if (this.#dropped) return true
     if (this.options.overflow === 'disconnect' && this.#isOver(bytes)) return false
     if (this.#sink === undefined) this.#write(bytes, key)
     else if (!this.#held) {
@@ -201,13 +201,13 @@ export class SendQueue {
     if (batch === undefined) return
     this.#batch = undefined
     if (!this.#isFree(batch.size)) for (const { bytes, key } of batch.items()) this.#write(bytes, key)
-    else this.#sinkWriteLast(batch.joined)
+    else this.#sinkWrite(batch.joined, true)
   }
 
   /** Writes what a turn has brought, where nothing stands before it; else answers `false`, and does nothing. */
   pass(bytes: Buffer): boolean {
     if (this.#held || this.#dropped || this.#batch !== undefined || !this.#isFree(bytes.length)) return false
-    this.#sinkWriteLast(bytes)
+    this.#sinkWrite(bytes, true)
     return true
   }
 
@@ -226,15 +226,16 @@ export class SendQueue {
     else this.#enqueue({ bytes, key })
   }
 
-  #sinkWrite(bytes: Buffer): void {
+  /** What stands in front of the sink may throw: nobody knows what it has let out, and others wait for their turn. */
+  #sinkWrite(bytes: Buffer, isLast = false): void {
     this.writes++
-    this.#sink?.write(bytes)
-  }
-
-  #sinkWriteLast(bytes: Buffer): void {
-    if (this.#sink?.writeLast === undefined) return this.#sinkWrite(bytes)
-    this.writes++
-    this.#sink.writeLast(bytes)
+    try {
+      if (isLast && this.#sink?.writeLast !== undefined) this.#sink.writeLast(bytes)
+      else this.#sink?.write(bytes)
+    } catch (error) {
+      this.drop()
+      this.owner.failed(error)
+    }
   }
 
   #enqueue(item: Waiting): void {
@@ -264,8 +265,7 @@ export class SendQueue {
 
   #remove(line: Waiting[], index: number): void {
     if (index === -1) return
-    const [removed] = line.splice(index, 1)
-    const size = removed?.bytes.length ?? 0
+    const size = line.splice(index, 1)[0]?.bytes.length ?? 0
     if (line === this.#staged) this.#stagedBytes -= size
     else this.#waitingBytes -= size
   }

@@ -21,6 +21,7 @@ function open(overflow: Overflow, limit = 1000, highWaterMark = 100): Opened {
         overflows++
         queue.drop()
       },
+      failed() {},
     },
   )
   const wire = new Wire(highWaterMark)
@@ -162,7 +163,7 @@ describe('order', () => {
   })
 
   test('what is staged while the opening runs waits for it; what is pushed does not', async () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {} })
+    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {}, failed() {} })
     const wire = new Wire()
     queue.stage(line('before'))
     queue.open(wire)
@@ -182,7 +183,7 @@ describe('order', () => {
 
   for (const overflow of Object.keys(policies) as Overflow[]) {
     test(`what is staged while the opening runs is bounded, and the policy says what stays (${overflow})`, () => {
-      const queue = new SendQueue({ limit: 1000, overflow }, { overflowed() {} })
+      const queue = new SendQueue({ limit: 1000, overflow }, { overflowed() {}, failed() {} })
       const wire = new Wire()
       queue.open(wire)
       for (let n = 0; n < 100; n++) queue.stage(line(`n${n}`))
@@ -197,7 +198,7 @@ describe('order', () => {
   }
 
   test('what is staged while the opening runs is the latest of each name', () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'latest' }, { overflowed() {} })
+    const queue = new SendQueue({ limit: 1000, overflow: 'latest' }, { overflowed() {}, failed() {} })
     const wire = new Wire()
     queue.open(wire)
     for (let n = 0; n < 100; n++) for (const key of ['x', 'y']) queue.stage(line(`${key}${n}`), key)
@@ -209,7 +210,7 @@ describe('order', () => {
   })
 
   test('what was set aside comes back behind what was sent meanwhile', async () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {} })
+    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {}, failed() {} })
     const wire = new Wire()
     queue.push(line('n1'))
     queue.stage(line('n2'))

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
 import { constants, createGzip, gunzipSync } from 'node:zlib'
 import compression from 'compression'
-import { EventStream, type Middleware, Sse } from '../../src/index.js'
+import { type CloseReason, ConnectionRegistry, EventStream, type Middleware, Registry, Sse } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { standstill } from '../support/standstill.js'
 import { ask, serve, wholeStream } from './app.js'
@@ -138,4 +138,44 @@ describe('middleware in front', () => {
       assert.equal(complete, false)
     })
   }
+
+  test('one that throws ends the stream it stands in front of, and no other', async t => {
+    @Registry('news')
+    class News extends ConnectionRegistry<{ said: number }> {}
+    const ends: string[] = []
+    @Sse('/news')
+    class Readers {
+      constructor(private readonly news: News) {}
+      open(stream: EventStream) {
+        return this.news.join(stream, 'all')
+      }
+      close(reason: CloseReason) {
+        ends.push(reason.kind)
+      }
+    }
+    let isBroken = false
+    const brittle: Middleware = (request, response, next) => {
+      const { write } = response
+      if (request.url?.includes('brittle')) {
+        response.write = ((...args: Parameters<typeof write>) => {
+          if (isBroken) throw new Error('broken')
+          return write.apply(response, args)
+        }) as typeof write
+      }
+      next()
+    }
+    const { origin, app, errors } = await serve(t, [Readers], { use: [brittle], providers: [News] })
+    const responses = await Promise.all(['?brittle', '', '?brittle', ''].map(query => fetch(`${origin}/news${query}`)))
+    const news = app.get(News)
+    await eventually('all are there', () => news.count('all') === 4)
+    isBroken = true
+    for (const number of [1, 2, 3]) await news.to('all').send('said', number)
+    await eventually('two have failed', () => ends.length === 2)
+    isBroken = false
+    app.close()
+    const [, whole = '', , other = ''] = await Promise.all(responses.map(each => each.text().catch(() => 'cut')))
+    for (const text of [whole, other]) assert.deepEqual(text.match(/data: \d/g), ['data: 1', 'data: 2', 'data: 3'])
+    assert.deepEqual(ends, ['failed', 'failed', 'drain', 'drain'])
+    assert.equal(errors.length, 2)
+  })
 })
