@@ -38,12 +38,11 @@ export class Delivery {
     const position = place?.position ?? Number.MAX_VALUE
     const { rooms, except } = message
     const isWhole = except.length === 0 && (rooms === undefined || rooms.length === 1)
-    let turn = this.#turn
-    if (!isWhole || turn === undefined || turn.to?.[0] !== rooms?.[0]) {
-      turn = new RoomTurn(this.registry, rooms, this.encodings, this.rounds, this.#stage)
-      dealLater(turn)
-    }
+    const last = this.#turn
+    const isSame = isWhole && last !== undefined && last.to?.[0] === rooms?.[0]
+    const turn = isSame ? last : new RoomTurn(this.registry, rooms, this.encodings, this.rounds, this.#stage)
     const joins = turn.add({ message, id: place && formatPlace(place), position, volatile })
+    if (!isSame) dealLater(turn)
     if (!joins || !isWhole) dealOut()
   }
 

@@ -69,10 +69,14 @@ export function undealtRoom(): Undealt | undefined {
   return undealt
 }
 
-/** Leaves what a room was sent for the end of the turn, or until something else comes. */
+/**
+ * Leaves what a room was sent for the end of the turn, or until something else comes. It waits before the last is dealt,
+ * since who hears of that may leave the room.
+ */
 export function dealLater(room: Undealt): void {
-  dealOut()
+  const last = undealt
   undealt = room
+  last?.deal()
   flushLater()
 }
 

@@ -205,3 +205,22 @@ test('comes before who catches up is live: what it brings about then is not undo
   await turn(2)
   assert.deepEqual(late.data, [1, 3])
 })
+
+test('is had by who leaves for what is sent behind another turn', async () => {
+  const registry = await startRegistry({ registry: new Farewells() })
+  const [slow, leaver] = [new TestConnection({ limit: 200 }), new TestConnection()]
+  await registry.join(slow, 'a')
+  await registry.join(leaver, 'b')
+  await turn()
+  slow.wire.pause()
+  registry.say = () => {
+    registry.say = () => {}
+    registry.leave(leaver, 'b')
+  }
+  for (const text of ['x'.repeat(100), 'y'.repeat(100)]) registry.to('a').send('said', text)
+  registry.to('b').send('said', 'last')
+  registry.to('b').send('said', 'too late')
+  await turn(2)
+  assert.equal(slow.closeReason?.kind, 'overflow')
+  assert.deepEqual(leaver.data, ['last'])
+})
