@@ -138,6 +138,9 @@ export class DirectWire implements Wire, Sink {
     lane[wires] = undefined
     this.#ws = this.takeOver(lane)
     if (lane.isPaused()) this.#ws.pause()
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest !== undefined) lane.emit('data', rest)
     return this.#ws
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type CloseReason, type Socket, WebSocket } from '../../src/index.js'
-import { type Served, start } from '../support/app.js'
+import { type Served, serve, start } from '../support/app.js'
 import { fc } from '../support/properties.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { closing, frame, handshake, WebSocketPeer } from '../support/websocket-peer.js'
@@ -161,4 +161,23 @@ describe('what a socket reads by itself', () => {
     )
     peer.raw.destroy()
   })
+})
+
+test('half a frame that came before the server said goodbye is no beginning of another', async t => {
+  @WebSocket('/')
+  class Leaving {
+    message(_message: string, socket: Socket) {
+      setImmediate(() => socket.close())
+    }
+  }
+  const { port } = await serve(t, [Leaving])
+  const peer = await WebSocketPeer.open(port, '/')
+  // Its second half looks like the head of a frame of 65,535 bytes, for whose end `ws` would wait as long as it is patient.
+  const halved = frame('binary', Buffer.from('aa82feffff00000000', 'hex'), { mask: Buffer.alloc(4) })
+  await peer.raw.write(Buffer.concat([frame('text', 'x'), halved.subarray(0, 7)]))
+  assert.equal((await peer.readClose()).code, 1000)
+  const before = performance.now()
+  await peer.raw.write(Buffer.concat([halved.subarray(7), frame('close', closing(1000))]))
+  assert.equal(await peer.raw.closed, 'end')
+  assert.ok(performance.now() - before < 2500, 'the close frame was understood')
 })
