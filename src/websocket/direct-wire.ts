@@ -46,6 +46,8 @@ const PING = 0x89
 const PONG = 0x8a
 /** Bytes of a frame of which a part has come that are kept here: who sends larger ones is left to `ws`. */
 const KEPT = 16_384
+/** So many times may a byte be copied until its frame is whole, of those behind the first 1024: `ws` keeps drops as they are. */
+const COPIES = 16
 
 const wires = Symbol('wire')
 type WiredLane = Lane & { [wires]?: DirectWire | undefined }
@@ -138,19 +140,19 @@ export class DirectWire implements Wire, Sink {
     lane[wires] = undefined
     this.#ws = this.takeOver(lane)
     if (lane.isPaused()) this.#ws.pause()
-    const rest = this.#rest
+    if (this.#rest !== undefined) lane.emit('data', this.#rest)
     this.#rest = undefined
-    if (rest !== undefined) lane.emit('data', rest)
     return this.#ws
   }
 
   /** @internal */
   read(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
+    const most = this.#rest === undefined ? KEPT : Math.max(1024, Math.min(KEPT, COPIES * chunk.length))
     this.#rest = undefined
     for (let at = 0; at < bytes.length && !this.#isOver; ) {
       const size = this.#isLeft(bytes[at]) ? UNUSUAL : readFrame(bytes, at, this.maxPayload, this)
-      if (size === PARTIAL && bytes.length - at <= KEPT) {
+      if (size === PARTIAL && bytes.length - at <= most) {
         this.#rest = Buffer.allocUnsafeSlow(bytes.length - at)
         bytes.copy(this.#rest, 0, at)
         return

@@ -152,13 +152,15 @@ describe('what a socket reads by itself', () => {
 
   test('is whole when it comes byte by byte', async () => {
     const peer = await WebSocketPeer.open(served.port, '/own?name=bytes')
-    const bytes = Buffer.concat([frame('text', 'héllo'), frame('ping', 'p'), frame('binary', 'x'.repeat(300))])
-    for (const byte of bytes) await peer.raw.write(Buffer.from([byte]))
-    const got = [await peer.read(), await peer.read(), await peer.read()]
-    assert.deepEqual(
-      got.map(({ opcode, payload }) => `${opcode} ${payload}`),
-      ['1 héllo', '10 p', `2 ${'x'.repeat(300)}`],
-    )
+    const [small, large] = ['x'.repeat(300), 'y'.repeat(3000)]
+    const frames = [frame('text', 'héllo'), frame('ping', 'p'), frame('binary', small), frame('binary', large)]
+    for (const byte of Buffer.concat(frames)) await peer.raw.write(Buffer.from([byte]))
+    const heard: string[] = []
+    for (const _ of frames) {
+      const { opcode, payload } = await peer.read()
+      heard.push(`${opcode} ${payload}`)
+    }
+    assert.deepEqual(heard, ['1 héllo', '10 p', `2 ${small}`, `2 ${large}`])
     peer.raw.destroy()
   })
 })
