@@ -46,13 +46,16 @@ export class Standing {
   /** In front of the arguments of each script. @param insists there is no other server */
   args(insists: boolean): string[] {
     const name = randomBytes(6).toString('hex')
-    return [name, this.#place.epoch, this.#known.join(), [...this.#over].join(), insists ? '1' : '']
+    // What it was given must be there, too, where what it knows of is another server's.
+    const known = new Set([...this.#known, this.#place.position])
+    return [name, this.#place.epoch, [...known].join(), [...this.#over].join(), insists ? '1' : '']
   }
 
   /** What was said was taken. @param follows whether the node is given the log, and so learns of epochs in their order */
   took({ epoch, position }: Place, follows: boolean): void {
     if (epoch === this.#place.epoch) {
-      if (position > this.#place.position || position <= this.#whole) this.#know(position)
+      if (position > this.#place.position) this.#know(position)
+      else if (position <= this.#whole) this.#know(position, this.#whole)
     } else if (this.#over.has(epoch)) return
     else if (follows) {
       this.#elsewhere = epoch
@@ -96,9 +99,10 @@ export class Standing {
     return { place: this.#place, told: this.#known }
   }
 
-  #know(position: number): void {
-    const near = this.#known.findLastIndex(at => Math.abs(at - position) <= APART)
-    if (near === -1) this.#known = [...this.#known, position].sort((a, b) => a - b)
+  /** @param before none from here on is of the same stretch: a leap lies between */
+  #know(position: number, before = Number.POSITIVE_INFINITY): void {
+    const near = this.#known.findLastIndex(at => at < before && Math.abs(at - position) <= APART)
+    if (near === -1) this.#known = [...new Set([...this.#known, position])].sort((a, b) => a - b)
     else if ((this.#known[near] ?? 0) < position) this.#known = this.#known.with(near, position)
   }
 

@@ -1,7 +1,6 @@
 /** Two masters stand side by side for a while, as when a frozen one wakes up: what each took, who hears it, and who is told of a gap. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
 import { createSentinel } from 'redis'
 import { type RedisClient, redisEventLog } from '../../src/logs/redis.js'
 import { message, Node } from '../contract/event-log.js'
@@ -10,101 +9,7 @@ import { CuttableWire } from '../support/cuttable-wire.js'
 import { eventually } from '../support/eventually.js'
 import { RedisServer, redisTest } from '../support/redis-server.js'
 import { plenty } from '../support/registry-peers.js'
-import { sparePort } from '../support/spare-port.js'
-
-/** A node whose two connections, by which it asks and by which it hears, can be led to another server one by one. */
-class SplitNode extends Node {
-  private constructor(
-    readonly wire: CuttableWire,
-    private readonly connections: Record<'asks' | 'hears', string>,
-    log: ConstructorParameters<typeof Node>[0],
-  ) {
-    super(log)
-  }
-
-  static async at(t: TestContext, server: RedisServer): Promise<SplitNode> {
-    const wire = await CuttableWire.to(server.port)
-    t.after(() => wire.close())
-    const url = `redis://127.0.0.1:${wire.port}`
-    const log = await redisEventLog({ url, patience: 15_000 })('r', plenty, new LogBook())
-    t.after(() => log.stop())
-    const connections = { asks: '', hears: '' }
-    const before = await connectionsOf(server)
-    const node = await new SplitNode(wire, connections, log).start()
-    await eventually('it listens', async () => {
-      const mine = [...(await connectionsOf(server))].filter(([id]) => !before.has(id))
-      const idOf = (command: RegExp) => mine.find(([, last]) => command.test(last))?.[0] ?? ''
-      Object.assign(connections, { asks: idOf(/^eval/), hears: idOf(/^xread/) })
-      return connections.asks !== '' && connections.hears !== ''
-    })
-    return node
-  }
-
-  /** From here on it asks and hears another server. */
-  async lead(to: RedisServer): Promise<void> {
-    await this.#comesTo(to, () => this.wire.lead(to.port))
-    await this.log.before('a', 1)
-  }
-
-  /** From here on it asks, or hears, another server. */
-  async move(which: 'asks' | 'hears', from: RedisServer, to: RedisServer): Promise<void> {
-    this.wire.turn(to.port)
-    const end = () => from.command('CLIENT', 'KILL', 'ID', this.connections[which])
-    if (which === 'hears') await this.#comesTo(to, end)
-    else await end()
-  }
-
-  /** It hears nobody, until `hearsAt`, and asks whom it asked. */
-  async hearsNobody(from: RedisServer): Promise<void> {
-    this.wire.turn(await sparePort())
-    await from.command('CLIENT', 'KILL', 'ID', this.connections.hears)
-  }
-
-  hearsAt(to: RedisServer): Promise<void> {
-    return this.#comesTo(to, () => this.wire.turn(to.port))
-  }
-
-  async #comesTo(server: RedisServer, move: () => unknown): Promise<void> {
-    const before = await connectionsOf(server)
-    await move()
-    await eventually('it listens there', async () =>
-      [...(await connectionsOf(server))].some(([id, last]) => !before.has(id) && /^xread/.test(last)),
-    )
-  }
-
-  /** What it heard, and `reset` where it was told of another place. */
-  get story(): unknown[] {
-    const data = this.entries.map(entry => JSON.parse(entry.data) as unknown)
-    return this.heard.slice(1).map(kind => (kind === 'reset' ? 'reset' : data.shift()))
-  }
-
-  send(data: unknown) {
-    return this.log.append(message(['a'], data))
-  }
-
-  async tells(...story: unknown[]): Promise<void> {
-    await eventually(`the story is ${JSON.stringify(story)}`, () => {
-      if (isDeepStrictEqual(this.story, story)) return true
-      throw new Error(JSON.stringify(this.story))
-    })
-  }
-}
-
-/** Ids of connections of a server, and their last commands. */
-async function connectionsOf(server: RedisServer): Promise<Map<string, string>> {
-  const list = String(await server.command('CLIENT', 'LIST', 'TYPE', 'NORMAL'))
-  const lines = [...list.matchAll(/\bid=(\d+) .* cmd=(\S+)/g)].filter(([, , last]) => last !== 'client|list')
-  return new Map(lines.map(([, id = '', last = '']) => [id, last]))
-}
-
-async function replicaOf(t: TestContext, master: RedisServer): Promise<RedisServer> {
-  const replica = await RedisServer.start(t, { replicaof: `127.0.0.1 ${master.port}` })
-  const replicates = async () => /master_link_status:up/.test(String(await replica.command('INFO', 'replication')))
-  await eventually('it replicates', replicates, { timeout: 30_000 })
-  return replica
-}
-
-const promote = (replica: RedisServer) => replica.command('REPLICAOF', 'NO', 'ONE')
+import { connectionsOf, promote, replicaOf, SplitNode } from './split-node.js'
 
 /** Two nodes that have heard `before`, as the replica has, which is promoted: both servers are masters now. */
 async function startTwo(t: TestContext) {
@@ -236,16 +141,21 @@ redisTest('a master that is told so takes nothing once it has lost its replica, 
   for (const node of [one, two]) await node.tells('before', 'by the new one', 'too')
 })
 
-redisTest('two replicas that are promoted one after another give no position twice', async t => {
+/** A node that has heard `before`, as two replicas have, which are promoted: all three are masters now. */
+async function startThree(t: TestContext) {
   const old = await RedisServer.start(t, { 'repl-diskless-sync-delay': '0' })
-  const replicas = [await replicaOf(t, old), await replicaOf(t, old)]
-  const [first, second] = replicas as [RedisServer, RedisServer]
+  const [first, second] = [await replicaOf(t, old), await replicaOf(t, old)]
   const node = await SplitNode.at(t, old)
   await node.send('before')
-  for (const replica of replicas) {
+  for (const replica of [first, second]) {
     await eventually('it has it', async () => (await replica.command('XLEN', 'palomino:{r}:tail')) === 1)
     await promote(replica)
   }
+  return { old, node, first, second }
+}
+
+redisTest('two replicas that are promoted one after another give no position twice', async t => {
+  const { node, first, second } = await startThree(t)
   node.wire.lead(first.port)
   await node.send('by the first')
   await node.tells('before', 'by the first')
@@ -256,6 +166,36 @@ redisTest('two replicas that are promoted one after another give no position twi
   await node.tells('before', 'by the first', 'reset')
   await other.tells('by the second', 'reset')
 })
+
+for (const [distance, ending] of [
+  [-10_000_000, 'first'],
+  [10_000_000, 'second'],
+] as const) {
+  redisTest(`what only one of two took is a gap at the ${ending}, however close their leaps end`, async t => {
+    const { old, node, first, second } = await startThree(t)
+    const other = await SplitNode.at(t, first)
+    await other.send('by the first')
+    await leapTo(second, Number(await first.command('HGET', 'palomino:{r}:meta', 'leapt')) + distance)
+    await node.move('asks', old, second)
+    await eventually('it will ask there', async () => (await connectionsOf(second)).size > 0)
+    second.freeze()
+    const sent = node.send('by the second')
+    await node.move('hears', old, first)
+    await node.tells('before', 'by the first')
+    second.thaw()
+    await sent
+    await node.lead({ first, second }[ending])
+    await node.send('all')
+    await node.tells('before', 'by the first', 'reset', 'all')
+  })
+}
+
+/** As if its name were such that its leap ends there. */
+async function leapTo(server: RedisServer, landing: number) {
+  const [, id = ''] = /master_replid:(\w+)/.exec(String(await server.command('INFO', 'replication'))) ?? []
+  const leap = ['position', 'leapt'].flatMap(field => [field, `${landing}`])
+  await server.command('HSET', 'palomino:{r}:meta', 'server', id, ...leap, 'leaps', `1:${landing}`)
+}
 
 redisTest('what a client of a Sentinel says again by itself is kept once', async t => {
   const master = await RedisServer.start(t)
