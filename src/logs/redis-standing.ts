@@ -45,7 +45,7 @@ export class Standing {
 
   /** In front of the arguments of each script. @param insists there is no other server */
   args(insists: boolean): string[] {
-    const name = randomBytes(6).toString('hex')
+    const name = randomBytes(4).toString('hex')
     // What it was given must be there, too, where what it knows of is another server's.
     const known = new Set([...this.#known, this.#place.position])
     return [name, this.#place.epoch, [...known].join(), [...this.#over].join(), insists ? '1' : '']

@@ -22,7 +22,7 @@
  */
 
 /**
- * In front of each script. KEYS: meta, tail, rooms, tokens, keys, and the streams of rooms. ARGV: a name for a new epoch; the
+ * In front of each script. KEYS: meta, tail, rooms, tokens, keys, and the streams of rooms. ARGV: a name for a new epoch, that of the server follows; the
  * epoch that the node knows, and positions in it; epochs that it knows to be over; `1` where it insists, or nothing.
  */
 export const STATE = `
@@ -47,8 +47,9 @@ local leapt, unsure, named = number(10), number(11), number(12)
 local info = redis.pcall('INFO', 'replication')
 local server = type(info) == 'string' and string.match(info, 'master_replid:(%w+)') or ''
 
+-- Clients of Sentinels may have two servers begin for one and the same asking.
 local function begin(at)
-  epoch, leaps = ARGV[1], ''
+  epoch, leaps = ARGV[1] .. string.sub(server, 1, 4), ''
   position, last, start, forgotten, all, bytes = at, at, at, at, at, 0
   leapt, unsure, named = 0, 0, 0
   redis.call('DEL', meta, tail, rooms, tokens, keys)
@@ -93,7 +94,7 @@ if ARGV[2] == epoch then
     is_short = is_short or known > position or leap_over(known)
   end
 end
-if (is_over or is_behind) and ARGV[5] == '' then return redis.error_reply('BEHIND another server has taken over') end
+if (is_over or is_behind) and ARGV[5] == '' then return redis.error_reply('BEHIND another server has taken over from this one: connections must lead to that one') end
 if is_over or is_short then begin(position + LEAP) end
 
 -- The position up to which nothing is known of a room that has no stream.

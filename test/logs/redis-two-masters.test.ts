@@ -1,8 +1,9 @@
 /** Two masters stand side by side for a while, as when a frozen one wakes up: what each took, who hears it, and who is told of a gap. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { createSentinel } from 'redis'
+import { createClient, createSentinel } from 'redis'
 import { type RedisClient, redisEventLog } from '../../src/logs/redis.js'
+import { runScript } from '../../src/logs/redis-scripts.js'
 import { message, Node } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
@@ -196,6 +197,22 @@ async function leapTo(server: RedisServer, landing: number) {
   const leap = ['position', 'leapt'].flatMap(field => [field, `${landing}`])
   await server.command('HSET', 'palomino:{r}:meta', 'server', id, ...leap, 'leaps', `1:${landing}`)
 }
+
+redisTest(
+  'two servers that are given the same name for a new epoch, as by a client that says it again, begin two',
+  async t => {
+    const begin = async () => {
+      const client = createClient({ url: (await RedisServer.start(t)).url })
+      await client.connect()
+      const keys = ['meta', 'tail', 'rooms', 'tokens', 'keys']
+      const given = ['abcdef01', '', '0', '', '', '0']
+      const [epoch] = await runScript(client as unknown as RedisClient, 'look', keys, given)
+      client.destroy()
+      return epoch
+    }
+    assert.notEqual(await begin(), await begin())
+  },
+)
 
 redisTest('what a client of a Sentinel says again by itself is kept once', async t => {
   const master = await RedisServer.start(t)
