@@ -5,7 +5,7 @@ import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
 import { compressWhole, offeredFor } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
-import { cutBehind, isOver, laneOf } from '../pipeline/lane.js'
+import { cutBehind, giveToLane, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
@@ -121,8 +121,9 @@ export function refuse(context: RequestContext, error: unknown, logger: Logger):
 
 /** Ends the exchange behind what was sent, without the end of the reply: the peer knows that it has not got it whole. */
 function cut(response: ServerResponse): void {
-  if (response.socket === null) response.destroy()
-  else cutBehind(laneOf(response))
+  if (response.socket === null) return void response.destroy()
+  giveToLane(response)
+  cutBehind(laneOf(response))
 }
 
 const PROBLEM = 'application/problem+json'

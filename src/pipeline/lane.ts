@@ -46,6 +46,11 @@ export function wasReset(stream: ServerHttp2Stream): boolean {
   return ours.has(stream)
 }
 
+/** Has a response give its lane all that it holds: Node.js 24 keeps what one turn has written until the end of that. */
+export function giveToLane(response: ServerResponse): void {
+  while (response.writableCorked > 0) response.uncork()
+}
+
 /** Ends a lane at once, so that its peer knows that it has not got everything. What this turn has written still leaves. */
 export function cut(lane: Lane): void {
   while (lane.writableCorked > 0) lane.uncork()

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { ServerResponse } from 'node:http'
 import type { Sink } from '../connections/sink.js'
 import type { Coding } from '../declare/routes.js'
-import { isShared, type Lane } from '../pipeline/lane.js'
+import { giveToLane, isShared, type Lane } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 import { EncodedSink } from './encoded-sink.js'
 
@@ -38,7 +38,12 @@ export function chooseOutlet(response: ServerResponse, lane: Lane, coding: Codin
 
 function compressed(response: ServerResponse, coding: Coding): [Sink, Outlet] {
   const encoded = new EncodedSink(response, coding)
-  return [encoded, { codec: plainCodec, encoded, letOut: done => encoded.flush(done) }]
+  const letOut = (done: () => void) =>
+    encoded.flush(() => {
+      giveToLane(response)
+      done()
+    })
+  return [encoded, { codec: plainCodec, encoded, letOut }]
 }
 
 /** Nothing stands there: one for all streams that write to their lanes themselves. */
@@ -93,7 +98,10 @@ class ResponseSink implements Sink {
   }
 
   letOut(done: () => void): void {
-    if (this.#flush === undefined) return done()
+    if (this.#flush === undefined) {
+      giveToLane(this.response)
+      return done()
+    }
     this.#flush()
     setTimeout(done, LET_OUT).unref()
   }
