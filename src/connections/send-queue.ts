@@ -120,10 +120,11 @@ export class SendQueue {
    * they would pass the limit of a queue that is ended by that, which is left to the caller.
    */
   stage(bytes: Buffer, key?: string): boolean {
-    if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT) this.flushStaged()
+    if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT || this.#isOver(bytes)) this.flushStaged()
     if (this.#dropped) return true
-    if (this.options.overflow === 'disconnect' && this.#isOver(bytes)) return false
-    if (this.#sink === undefined) this.#write(bytes, key)
+    const isOver = this.#isOver(bytes)
+    if (isOver && this.options.overflow === 'disconnect') return false
+    if (this.#sink === undefined || (isOver && !this.#held)) this.#write(bytes, key)
     else if (!this.#held) {
       if (this.#batch === undefined) flushAtEndOfTurn(this)
       this.#add(bytes, key)
@@ -161,10 +162,9 @@ export class SendQueue {
   /** Settles when all was taken by the sink and its buffer has run empty: `true`, or `false` when the queue was dropped. */
   drained(): Promise<boolean> {
     if (this.#dropped) return Promise.resolve(false)
-    const drained = this.#drained ?? new Drained()
-    this.#drained = drained
+    this.#drained ??= new Drained()
     this.#awaitDrain()
-    return drained.promise
+    return this.#drained.promise
   }
 
   #tellDrained(taken: boolean): void {

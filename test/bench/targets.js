@@ -25,7 +25,8 @@ export const targets = {
   generator: cpu({ bare: 0.75, fastify: 0.7, 'nest-express': 0.4 }),
   ws: cpu({ bare: 0.7, 'socket.io': 0.6 }),
   'ws-burst': cpu({ bare: 0.12, 'socket.io': 0.12 }),
-  'ws-deflate': [...cpu({ bare: 0.15 }), { figure: 'rss', atMost: 12 }],
+  'ws-deflate': cpu({ bare: 0.15 }),
+  'idle-ws-deflate': [{ figure: 'rss', atMost: 12 }],
   echo: cpu({ bare: 0.42, 'socket.io': 0.2, 'nest-express': 0.12 }),
   echo1: cpu({ bare: 1 }),
   'idle-sse': [

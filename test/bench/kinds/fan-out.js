@@ -31,13 +31,12 @@ export async function round(turn, workload) {
 }
 
 /** What the connections hold, buffers of what was sent included; the most of it is the warm-up's where they are few. */
-export async function finish(turn, { connections, paused, memory, points }) {
+export async function finish(turn, { connections, paused, points }) {
   const { server, load, name, before, opening } = turn
   const after = await server.ask('memory')
   await load.ask('close', { name })
   if (paused !== undefined) return { growth: (after.rss - before.rss) / 1e6 }
   if (points !== undefined) return { opening, rss: (after.rss - before.rss) / 1024 / connections }
-  if (memory) return { rss: (after.rss - before.rss) / 1024 / connections }
 }
 
 export async function send({ server, load, name }, { bytes, times }, events) {

@@ -1,5 +1,6 @@
-/** What a connection that does nothing holds: kilobytes of RSS, and of JavaScript heap. One round is one process. */
+/** What a connection that does nothing holds, or nothing any more: kilobytes of RSS, and of JavaScript heap. One round is one process. */
 import { setTimeout as wait } from 'node:timers/promises'
+import { send } from './fan-out.js'
 
 const WARM_UP = 200
 /** Milliseconds for what was only needed at the opening to be let go. */
@@ -16,9 +17,10 @@ export async function prepare(turn, workload) {
 
 export async function round(turn, workload) {
   const { server } = turn
-  const { connections } = workload
+  const { connections, events = 0 } = workload
   const before = await server.ask('memory')
   await open(turn, workload, connections)
+  if (events > 0) await send(turn, workload, events)
   await wait(SETTLE)
   const after = await server.ask('memory')
   const each = name => (after[name] - before[name]) / 1024 / connections
