@@ -128,11 +128,11 @@ export const workloads = {
   'idle-ws': { kind: 'idle', title: 'idle sockets, 5,000', serve: 'ws', connections: 5000, alone: true },
   'idle-ws-deflate': {
     kind: 'idle',
-    title: 'idle sockets with permessage-deflate, 2,000, after three messages of 2 KB',
+    title: 'idle sockets with permessage-deflate, 5,000, after three messages of 2 KB',
     serve: 'ws',
     asks: { deflate: true },
     without: ['h3'],
-    connections: 2000,
+    connections: 5000,
     bytes: 2048,
     times: 1,
     events: 3,

@@ -11,16 +11,17 @@ export const execArgv = ['--expose-gc']
 
 export async function prepare(turn, workload) {
   await open(turn, workload, WARM_UP)
+  await use(turn, workload)
   await turn.load.ask('close', { name: turn.name })
   await wait(SETTLE)
 }
 
 export async function round(turn, workload) {
   const { server } = turn
-  const { connections, events = 0 } = workload
+  const { connections } = workload
   const before = await server.ask('memory')
   await open(turn, workload, connections)
-  if (events > 0) await send(turn, workload, events)
+  await use(turn, workload)
   await wait(SETTLE)
   const after = await server.ask('memory')
   const each = name => (after[name] - before[name]) / 1024 / connections
@@ -29,6 +30,10 @@ export async function round(turn, workload) {
 
 export async function finish({ load, name }) {
   await load.ask('close', { name })
+}
+
+async function use(turn, workload) {
+  if (workload.events > 0) await send(turn, workload, workload.events)
 }
 
 async function open({ server, load, name }, { serve: kind, asks = {} }, count) {
