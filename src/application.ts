@@ -10,7 +10,7 @@ import { ConnectionRegistry } from './connections/registry.js'
 import type { AbstractClass, Token } from './declare/metadata.js'
 import { listOf, withDefaults } from './declare/options.js'
 import { serveWith } from './exchanges.js'
-import { defaultLogger, type Logger } from './logger.js'
+import { defaultLogger, type Logger, unfailing } from './logger.js'
 import { type ApplicationOptions, dispatchOptions, optionProblems } from './options.js'
 import { compileArrivals } from './pipeline/arrival.js'
 import { openRegistryLog } from './registry-log.js'
@@ -84,7 +84,7 @@ export class Application {
     private readonly options: ApplicationOptions,
   ) {
     this.blueprint = readBlueprint(module, options, this)
-    this.logger = options.logger ?? defaultLogger
+    this.logger = unfailing(options.logger ?? defaultLogger)
     this.#container = new Container(this.blueprint.definitions, connectionTokens, this.logger)
     const failed = (error: Error) => this.logger.error('a connection could not be accepted', error)
     this.#listeners = new Listeners(options, this.#handlers(), failed)

@@ -16,6 +16,24 @@ export const defaultLogger: Logger = {
   error: (message, details) => (details === undefined ? console.error(message) : console.error(message, details)),
 }
 
+/**
+ * A logger that never throws: an application's own that does would end what was about to be told, or what comes behind
+ * it. What it could not say goes to standard error, with why.
+ */
+export function unfailing(logger: Logger): Logger {
+  const at =
+    (level: keyof Logger) =>
+    (message: string, ...details: [unknown?]) => {
+      try {
+        logger[level](message, ...details)
+      } catch (error) {
+        defaultLogger.error(message, ...details)
+        defaultLogger.error('the logger failed', error)
+      }
+    }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
 /** How an exchange is spoken of in logs: what handles it, and its id where it has one. */
 export function nameExchange(
   { name }: { readonly name: string },

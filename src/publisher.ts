@@ -4,7 +4,7 @@ import { isOfUser, type OfUser, type Outbox, outboxTo } from './connections/outb
 import type { ConnectionRegistry } from './connections/registry.js'
 import { checkRooms, type DataOf, Target } from './connections/target.js'
 import type { Class } from './declare/metadata.js'
-import { defaultLogger, type Logger } from './logger.js'
+import { defaultLogger, type Logger, unfailing } from './logger.js'
 import { openRegistryLog } from './registry-log.js'
 
 /** The events that a registry carries. */
@@ -67,6 +67,6 @@ export async function createPublisher<R extends ConnectionRegistry<never> | Conn
   { logger = defaultLogger }: PublisherOptions = {},
 ): Promise<Publisher<EventsOf<R>>> {
   const given = log instanceof EventLog
-  const opened = await openRegistryLog(registry, given ? () => log : log, logger)
+  const opened = await openRegistryLog(registry, given ? () => log : log, unfailing(logger))
   return new Publisher<EventsOf<R>>(opened.log, opened.history, !given)
 }

@@ -31,13 +31,8 @@ export interface Wire {
 }
 
 /** What a wire asks of `ws`, once that has taken over. */
-export interface Ws {
+export interface Ws extends Pick<Wire, 'ping' | 'close' | 'terminate' | 'pause' | 'resume'> {
   readonly readyState: number
-  ping(data: Buffer): void
-  close(code: number, text: string): void
-  terminate(): void
-  pause(): void
-  resume(): void
 }
 
 const OPEN = 1
