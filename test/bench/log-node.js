@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { answerQuestions } from './child.js'
 import { now } from './clock.js'
 import { decorateClass } from './decorate.js'
+import { door } from './door.js'
 import { HOST } from './fixtures.js'
 
 /** Sends that wait for the log at a time. */
@@ -13,9 +14,6 @@ const LENGTH = 1_000_000
 
 const [, , log, brokerPort, ownPort] = process.argv
 const url = `redis://${HOST}:${brokerPort}`
-/** Another build may be of a time when its modules were published as they are. */
-const rooms = process.env.PALOMINO?.includes('/dist/package/') ? '' : 'logs/'
-const door = name => import(new URL(`${rooms}${name}.js`, `file://${process.env.PALOMINO}`))
 
 /** The log of a node of Palomino; by default, that of its own process. */
 const LOGS = {

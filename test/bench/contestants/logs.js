@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import cluster from 'node:cluster'
 import { Child } from '../child.js'
+import { door } from '../door.js'
 import { sparePort, startProgram } from '../programs.js'
 
 const PROGRAM = new URL('../log-node.js', import.meta.url).pathname
@@ -15,7 +16,7 @@ const SETUPS = {
     return { start: forkNode, count: 1 }
   },
   async ipc() {
-    const { serveClusterLogs } = await import(new URL('logs/cluster.js', `file://${process.env.PALOMINO}`))
+    const { serveClusterLogs } = await door('cluster')
     serveClusterLogs()
     cluster.setupPrimary({ exec: PROGRAM })
     const start = argv => {
