@@ -35,6 +35,16 @@ describe('the packed package', () => {
     )
   })
 
+  test('shows nobody what is its own affair', async () => {
+    const types = join(consumer, 'node_modules/palomino/dist/src')
+    const files = (await readdir(types, { recursive: true })).filter(file => file.endsWith('.d.ts'))
+    const texts = await Promise.all(files.map(file => readFile(join(types, file), 'utf8')))
+    assert.deepEqual(
+      files.filter((_, index) => texts[index]?.includes('@internal')),
+      [],
+    )
+  })
+
   test('keeps the names of what it exports, and one copy of each over all of its doors', async () => {
     const doors = ['palomino', 'palomino/cluster', 'palomino/redis', 'palomino/nats', 'palomino/testing']
     const source = `

@@ -13,7 +13,7 @@ import { makeId } from './id.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
-import { type Ending, type Receiver, sendReturned } from './returned.js'
+import { type Ending, sendReturned } from './returned.js'
 import { SendQueue } from './send-queue.js'
 import { LONGEST, repeat, tie } from './timers.js'
 
@@ -23,7 +23,7 @@ export interface ConnectionHandlers {
   close?(reason: CloseReason, connection: never): unknown
 }
 
-/** @internal */
+/** How the connections of a route are run. */
 export type ConnectionPlan = Plan<Connection>
 
 /** Messages from inside that may wait for a busy handler. */
@@ -35,7 +35,7 @@ const CLOSE_PATIENCE = 5000
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
  * `close` runs once. Its type may name the values of the path: `Socket<'deck'>` has `params.deck`.
  */
-export abstract class Connection<Names extends string = string> implements Receiver {
+export abstract class Connection<Names extends string = string> {
   /** @internal */
   readonly queue: SendQueue
   /** @internal */

@@ -19,7 +19,7 @@ export interface TrackOptions<Meta = unknown> {
   readonly watch?: boolean
 }
 
-/** How presence is run. @internal */
+/** How presence is run. */
 export interface TrackingSetup {
   readonly name: string
   readonly log: EventLog

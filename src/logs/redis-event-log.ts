@@ -17,7 +17,7 @@ import { Insistence, judge, type RedisClient, type RedisLink } from './redis-lin
 import { mergePages, type RoomPage } from './redis-page.js'
 import { runScript, type ScriptName } from './redis-scripts.js'
 import { type Asked, Standing } from './redis-standing.js'
-import { type Follower, follow, headOf, type TailItem } from './redis-tail.js'
+import { follow, headOf, type TailItem } from './redis-tail.js'
 
 /** How a log is run: given to it by `redisEventLog`. @internal */
 export interface RedisLogSetup {
@@ -39,7 +39,7 @@ export interface RedisLogSetup {
 }
 
 /** The log of a registry in Redis, which all nodes share. Made by `redisEventLog`. */
-export class RedisEventLog extends EventLog implements Follower {
+export class RedisEventLog extends EventLog {
   readonly #standing = new Standing()
   readonly #asking = new Insistence()
   readonly #looking = new Insistence()

@@ -2,15 +2,17 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Route } from '../routing/table.js'
 import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
 
-/** What a context needs of its connection. @internal */
+/** What a context needs of its connection. */
 export interface ConnectionSource extends Carrier {
   readonly handshake: Handshake
 }
 
 /** The context of an open connection: what it keeps of its opening, and the state that it goes on with. */
 export class ConnectionContext extends Context {
+  /** @internal */
   constructor(
     route: Route,
+    /** @internal */
     readonly connection: ConnectionSource,
   ) {
     super(route)
@@ -56,10 +58,12 @@ export class ConnectionContext extends Context {
     return this.connection.signal
   }
 
+  /** @internal */
   get state(): State | undefined {
     return this.connection.state
   }
 
+  /** @internal */
   openState(): State {
     this.connection.state ??= new Map()
     return this.connection.state

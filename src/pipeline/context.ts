@@ -86,7 +86,7 @@ export abstract class Context {
   abstract readonly connection: unknown
 }
 
-/** What a connection carries for its exchanges. @internal */
+/** What a connection carries for its exchanges. */
 export interface Carrier {
   readonly signal: AbortSignal
   state: State | undefined

@@ -3,6 +3,7 @@ import { ConnectionContext, type ConnectionSource } from './connection-context.j
 
 /** The context of one `@On` message. `get` sees what the opening's guards left; what is `set` stays with the connection. */
 export class MessageContext extends ConnectionContext {
+  /** @internal */
   constructor(
     route: Route,
     connection: ConnectionSource,

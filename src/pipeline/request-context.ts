@@ -11,7 +11,7 @@ import type { Front } from './front.js'
 import { isClosed } from './lane.js'
 import { readQueryValue } from './query-value.js'
 
-/** What a request asked for, taken apart once. @internal */
+/** What a request asked for, taken apart once. */
 export interface RequestTarget {
   readonly path: string
   readonly queryString: string
@@ -68,6 +68,7 @@ export class RequestContext extends Context {
   /** Whether a 101 is out, which the response knows nothing of. @internal */
   switched = false
 
+  /** @internal */
   constructor(
     route: Route,
     readonly request: IncomingMessage,
@@ -167,14 +168,17 @@ export class RequestContext extends Context {
     return this.#controller.signal
   }
 
+  /** @internal */
   get connection(): Carrier | undefined {
     return this.#connection
   }
 
+  /** @internal */
   get state(): State | undefined {
     return this.#connection === undefined ? this.#state : this.#connection.state
   }
 
+  /** @internal */
   openState(): State {
     if (this.#connection !== undefined) {
       this.#connection.state ??= new Map()

@@ -7,7 +7,7 @@ import type { SseOptions } from '../declare/routes.js'
 import type { Handshake } from '../pipeline/context.js'
 import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 import { cut, isShared, type Lane, laneOf } from '../pipeline/lane.js'
-import { hasVanished, occupy, readOver, type Watcher, watchLane } from '../pipeline/lane-watch.js'
+import { hasVanished, occupy, readOver, watchLane } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
@@ -20,7 +20,7 @@ import { StreamHead } from './stream-head.js'
 export const STOPPED_ID = 'palomino-stopped'
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
-export class EventStream<Names extends string = string> extends Connection<Names> implements Watcher {
+export class EventStream<Names extends string = string> extends Connection<Names> {
   /** Undefined once it is over, and where nothing but the lane is left of the exchange. */
   #response: ServerResponse | undefined
   #hibernates = false

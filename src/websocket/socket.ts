@@ -1,7 +1,7 @@
 import { type CloseReason, closeCode, closeText, endsCleanly } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import type { Handshake } from '../pipeline/context.js'
-import type { Wire, WireEvents } from './direct-wire.js'
+import type { Wire } from './direct-wire.js'
 import { type SocketCodec, socketCodec } from './frame.js'
 
 /** What a socket class may do when its peer says something. */
@@ -21,7 +21,8 @@ const RESUME_AT = 16_384
 const FRAME = 1024
 
 /** One open WebSocket (RFC 6455): messages both ways until one side closes. */
-export class Socket<Names extends string = string> extends Connection<Names> implements WireEvents {
+export class Socket<Names extends string = string> extends Connection<Names> {
+  /** @internal */
   declare handlers: SocketHandlers | undefined
   #wire: Wire | undefined
   /** Bytes of the frames that wait for the running handler. */
