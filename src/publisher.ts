@@ -2,6 +2,7 @@ import { toJson } from './connections/codec.js'
 import { EventLog, type OpenEventLog } from './connections/event-log.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './connections/outbox.js'
 import type { ConnectionRegistry } from './connections/registry.js'
+import { Sending } from './connections/sending.js'
 import { checkRooms, type DataOf, Target } from './connections/target.js'
 import type { Class } from './declare/metadata.js'
 import { defaultLogger, type Logger, unfailing } from './logger.js'
@@ -24,8 +25,9 @@ export class Publisher<Events extends object> {
     private readonly log: EventLog,
     history: boolean,
     private readonly ownsLog: boolean,
+    private readonly unheard: (error: unknown) => void,
   ) {
-    this.#outbox = outboxTo(log, history)
+    this.#outbox = outboxTo(log, history, unheard)
   }
 
   /** The connections of a room, or of several (each once), on every node. @throws TypeError for what is no name of a room */
@@ -39,16 +41,15 @@ export class Publisher<Events extends object> {
   }
 
   /** Runs `info` with a message on each member of a room, on the connection with this id, or on those of a user; it travels as JSON. */
-  async tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
-    await this.#outbox.tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
+  tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
+    const told = async () => this.#outbox.tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
+    return new Sending(told(), this.unheard)
   }
 
   /** Ends the connections of a room, the one with this id, or those of a user. @param reason a socket's close code (@default 1008) and text */
-  async disconnect(
-    whom: string | OfUser,
-    reason: { readonly code?: number; readonly text?: string } = {},
-  ): Promise<void> {
-    await this.#outbox.disconnect(whom, reason)
+  disconnect(whom: string | OfUser, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
+    const told = async () => this.#outbox.disconnect(whom, reason)
+    return new Sending(told(), this.unheard)
   }
 
   /** Lets go of the log; of one that was given as an instance nothing is taken away. */
@@ -67,6 +68,8 @@ export async function createPublisher<R extends ConnectionRegistry<never> | Conn
   { logger = defaultLogger }: PublisherOptions = {},
 ): Promise<Publisher<EventsOf<R>>> {
   const given = log instanceof EventLog
-  const opened = await openRegistryLog(registry, given ? () => log : log, unfailing(logger))
-  return new Publisher<EventsOf<R>>(opened.log, opened.history, !given)
+  const heard = unfailing(logger)
+  const opened = await openRegistryLog(registry, given ? () => log : log, heard)
+  const unheard = (error: unknown) => heard.error(`${registry.name}: what nobody waited for failed`, error)
+  return new Publisher<EventsOf<R>>(opened.log, opened.history, !given, unheard)
 }

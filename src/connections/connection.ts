@@ -15,7 +15,8 @@ import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
 import { type Ending, sendReturned } from './returned.js'
 import { SendQueue } from './send-queue.js'
-import { LONGEST, repeat, tie } from './timers.js'
+import { unsent } from './sending.js'
+import { later, repeat, tie } from './timers.js'
 
 /** What an event source or a socket class may do when its connection hears something. */
 export interface ConnectionHandlers {
@@ -58,6 +59,7 @@ export abstract class Connection<Names extends string = string> {
 
   /** @internal */
   constructor(
+    /** What stays of the request that it was opened with. */
     readonly handshake: Handshake,
     /** @internal */
     readonly plan: ConnectionPlan,
@@ -73,10 +75,12 @@ export abstract class Connection<Names extends string = string> {
     return this.#id
   }
 
+  /** The values of the path, percent escapes undone. */
   get params(): Params<Names> {
     return this.handshake.params as Params<Names>
   }
 
+  /** The query that it was opened with; a repeated name gives an array. */
   get query(): QueryValues {
     return this.handshake.query
   }
@@ -91,6 +95,7 @@ export abstract class Connection<Names extends string = string> {
     return this.state?.get(key) as T | undefined
   }
 
+  /** Whether it has ended: what is sent now goes nowhere. */
   get closed(): boolean {
     return this.#reason !== undefined
   }
@@ -109,16 +114,15 @@ export abstract class Connection<Names extends string = string> {
 
   /**
    * Sends one value. Resolves when its bytes were accepted and the peer keeps up: `true`, or `false` when the
-   * connection has ended. What cannot be encoded rejects this call, and nothing else.
+   * connection has ended. What cannot be encoded rejects this call, and nothing else; it is logged where nobody waits.
    */
   send(value: unknown): Promise<boolean> {
     if (this.closed) return Promise.resolve(false)
     try {
       const keepsUp = this.push(value)
-      if (this.closed) return Promise.resolve(false)
-      return keepsUp || !this.started ? Promise.resolve(true) : this.queue.drained()
+      return this.closed || keepsUp || !this.started ? Promise.resolve(!this.closed) : this.queue.drained()
     } catch (error) {
-      return Promise.reject(error)
+      return unsent(error, this)
     }
   }
 
@@ -145,19 +149,15 @@ export abstract class Connection<Names extends string = string> {
    * last one still waiting is left out. Answers a function that stops it.
    */
   every(ms: number, message: unknown): () => void {
-    const inform = () => this.#inform(message)
-    return tie(repeat(ms, inform, this), this)
+    return tie(
+      repeat(ms, () => this.#inform(message), this),
+      this,
+    )
   }
 
   /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */
   after(ms: number, message: unknown): () => void {
-    const due = () => {
-      cancel()
-      if (ms > LONGEST) cancel = this.after(ms - LONGEST, message)
-      else this.tell(message)
-    }
-    let cancel = tie(setTimeout(due, Math.min(ms, LONGEST)), this)
-    return () => cancel()
+    return later(ms, () => this.tell(message), this)
   }
 
   #inform(message: unknown): unknown {

@@ -1,4 +1,4 @@
-import { type Checks, check, wrongOptions } from '../declare/options.js'
+import { type Checks, check, show, wrongOptions } from '../declare/options.js'
 import type { Connection } from './connection.js'
 import { checkTracking, type TrackOptions } from './tracking.js'
 
@@ -20,6 +20,14 @@ export function checkJoin(options: JoinOptions = NONE): { readonly history: numb
   const [wrong] = wrongOptions('join', options, checks)
   if (wrong !== undefined) throw new TypeError(wrong)
   return { history: options.history ?? 0, tracked: checkTracking(options) }
+}
+
+/** @throws TypeError for what is none */
+export function checkConnection(connection: Connection): void {
+  if (typeof connection?.onEnd === 'function') return
+  throw new TypeError(
+    `join takes a connection first, and ${show(connection)} is none: give it the EventStream or the Socket`,
+  )
 }
 
 /** Who has asked to come in, and waits for the log to say where the past begins: who leaves meanwhile does not come in. */

@@ -9,6 +9,8 @@ export interface Outbox {
   send(message: LogMessage, volatile: boolean, key: string | undefined): Promise<string | undefined>
   tell(to: Told, data: string): Promise<void>
   disconnect(target: string | OfUser, reason: { readonly code?: number; readonly text?: string }): Promise<void>
+  /** Told of what failed and nobody waits for. */
+  unheard(error: unknown): void
 }
 
 /** All connections that stand for a user. */
@@ -21,14 +23,17 @@ export type Told = readonly string[] | OfUser | undefined
 
 /**
  * @param history whether what is sent is kept in the log
+ * @param unheard told of what failed and nobody waits for
  * @param delivery what this node still gives to its own members is waited for, so that no sender runs ahead of it
  */
 export function outboxTo(
   log: EventLog,
   history: boolean,
+  unheard: (error: unknown) => void,
   delivery?: { readonly given: Promise<unknown> | undefined },
 ): Outbox {
   return {
+    unheard,
     async send(message, volatile, key) {
       if (history && !volatile) {
         const place = await log.append(message, key)

@@ -1,5 +1,5 @@
 import type { PresenceOptions, Retention } from '../declare/registry.js'
-import type { Logger } from '../logger.js'
+import { defaultLogger, type Logger } from '../logger.js'
 import { attempt } from '../pipeline/settle.js'
 import type { Clock } from './clock.js'
 import { toJson } from './codec.js'
@@ -7,12 +7,13 @@ import type { Connection } from './connection.js'
 import { Delivery } from './delivery.js'
 import { Encodings } from './encodings.js'
 import type { EventLog, LogHealth, Place } from './event-log.js'
-import { checkJoin, Joining, type JoinOptions } from './joining.js'
+import { checkConnection, checkJoin, Joining, type JoinOptions } from './joining.js'
 import { Members } from './members.js'
 import { Membership, type Surroundings } from './membership.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
 import type { Presence, PresenceDiff } from './presence.js'
 import type { Rounds } from './rounds.js'
+import { Sending } from './sending.js'
 import { SharedReads } from './shared-reads.js'
 import { checkRooms, type DataOf, Target } from './target.js'
 import { Tracking, type TrackOptions } from './tracking.js'
@@ -113,8 +114,13 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * Joined as a `user`, it makes that user present; joined again so, it gives other metadata.
    * @throws TypeError for what is no name of a room, no user, and no metadata, and for options that are not known
    */
-  async join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
+  join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
+    return new Sending(this.#join(connection, room, options), this.#unheard)
+  }
+
+  async #join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
     const running = this.#whenRunning('join')
+    checkConnection(connection)
     const rooms = checkRooms(room)
     const { history, tracked } = checkJoin(options)
     if (history === 0) for (const name of rooms) this.#enter(running, connection, name, undefined, tracked)
@@ -164,19 +170,18 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * Runs `info` with a message on each member of a room, on the connection with this id, or on the connections of a user,
    * on every node; it travels as JSON.
    */
-  async tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
-    await this.#outbox().tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
+  tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
+    const told = async () => this.#outbox().tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
+    return new Sending(told(), this.#unheard)
   }
 
   /**
    * Ends the connections of a room, the one with this id, or those of a user, on every node.
    * @param reason a socket's close code (@default 1008) and text
    */
-  async disconnect(
-    whom: string | OfUser,
-    reason: { readonly code?: number; readonly text?: string } = {},
-  ): Promise<void> {
-    await this.#whenRunning('disconnect').outbox.disconnect(whom, reason)
+  disconnect(whom: string | OfUser, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
+    const told = async () => this.#whenRunning('disconnect').outbox.disconnect(whom, reason)
+    return new Sending(told(), this.#unheard)
   }
 
   /** @internal */
@@ -191,7 +196,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     })
     const delivery = new Delivery(name, this.#members, encodings, tracking, most)
     const { rounds } = delivery
-    const outbox = outboxTo(log, setup.history, delivery)
+    const outbox = outboxTo(log, setup.history, this.#unheard, delivery)
     const reads = new SharedReads(log, () => running.place)
     const forget = (member: Membership) => this.#forget(member)
     const place = { epoch: '', position: 0 }
@@ -225,6 +230,12 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     throw new Error(
       `${this.constructor.name}: ${action} before the application has started: list the registry as a provider of a module`,
     )
+  }
+
+  /** What was sent without being waited for must not end the process. */
+  readonly #unheard = (error: unknown): void => {
+    const logger = this.#running?.logger ?? defaultLogger
+    logger.error(`${this.constructor.name}: what nobody waited for failed`, error)
   }
 
   #outbox(): Outbox {

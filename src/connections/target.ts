@@ -2,6 +2,7 @@ import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
 import { EVERYWHERE } from './event-log.js'
 import type { Outbox } from './outbox.js'
+import { Sending } from './sending.js'
 
 /** A message's data, left out where it has none. */
 export type DataOf<Data> = Data extends null | undefined ? [data?: null] : [data: Data]
@@ -47,18 +48,24 @@ export class Target<Events extends object> {
   /**
    * Sends an event; answers its id, or undefined where it is not logged. A very large room is given it over several turns
    * of the event loop: it resolves when the log has taken it and this node has given what it was giving; what a connection
-   * is sent by itself before that may come first.
+   * is sent by itself before that may come first. Where nobody waits for it, its failure is logged.
    * @throws TypeError for data that has no JSON form, and for a name that is not one line
+   * @throws EventLogUnavailableError where the log is away, and does not come back in time
    */
-  async send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
+  send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
+    return new Sending(this.#send(event, data), this.outbox.unheard)
+  }
+
+  async #send(event: string, data: readonly unknown[]): Promise<string | undefined> {
     const text = toJson(data.length === 0 ? null : data[0])
     const message = { rooms: this.rooms, event: checkEvent(event), data: text, except: [...this.#except] }
     return this.outbox.send(message, this.#volatile, this.#key)
   }
 
-  /** Runs `info` with a message on each member. */
-  async tell(message: unknown): Promise<void> {
-    await this.outbox.tell(this.rooms, toJson(message))
+  /** Runs `info` with a message on each member. @throws as `send` does */
+  tell(message: unknown): Promise<void> {
+    const told = async () => this.outbox.tell(this.rooms, toJson(message))
+    return new Sending(told(), this.outbox.unheard)
   }
 }
 

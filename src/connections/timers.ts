@@ -1,3 +1,4 @@
+import { show } from '../declare/options.js'
 import type { Task } from './mailbox.js'
 
 /** Timers that live as long as what they belong to. */
@@ -7,7 +8,7 @@ export interface Lifetime {
 }
 
 /** Milliseconds that a timer of Node.js can wait, some 24 days; asked for more it does not wait at all. */
-export const LONGEST = 2_147_483_647
+const LONGEST = 2_147_483_647
 
 /** Ties a timer to a lifetime; answers a function that stops it before. It keeps no process alive. */
 export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
@@ -20,8 +21,21 @@ export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
   }
 }
 
-/** Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. */
+/** Runs a task after `ms` milliseconds, however many; answers a function that prevents it. @throws TypeError for no time */
+export function later(ms: number, task: () => void, lifetime: Lifetime): () => void {
+  checkTime('after', ms)
+  const due = () => {
+    cancel()
+    if (ms > LONGEST) cancel = later(ms - LONGEST, task, lifetime)
+    else task()
+  }
+  let cancel = tie(setTimeout(due, Math.min(ms, LONGEST)), lifetime)
+  return () => cancel()
+}
+
+/** Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. @throws TypeError for no time */
 export function repeat(ms: number, task: Task, to: { post(task: Task): void }): NodeJS.Timeout {
+  checkTime('every', ms)
   let waiting = false
   return setInterval(
     () => {
@@ -34,4 +48,10 @@ export function repeat(ms: number, task: Task, to: { post(task: Task): void }): 
     },
     Math.min(ms, LONGEST),
   )
+}
+
+/** Node.js takes a millisecond for what is no time: `every` would flood the peer. */
+function checkTime(method: string, ms: number): void {
+  if (typeof ms === 'number' && ms >= 0) return
+  throw new TypeError(`${method} takes milliseconds first, and ${show(ms)} are none: write ${method}(1000, message)`)
 }
