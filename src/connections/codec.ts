@@ -12,7 +12,14 @@ export interface Codec {
 
 /** JSON text. @throws TypeError for what JSON has no word for: `undefined`, functions, symbols, cycles, BigInts */
 export function toJson(value: unknown): string {
-  const text: string | undefined = JSON.stringify(value)
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    const [why] = cause.message.split('\n')
+    throw new TypeError(`what is sent must have a JSON form (${why}): send a BigInt as a string, and no cycle`)
+  }
   if (text === undefined) throw new TypeError(`${typeof value} cannot be sent: what is sent must have a JSON form`)
   return text
 }

@@ -71,7 +71,14 @@ function asBytes(body: unknown): Buffer | undefined {
 }
 
 function toText(body: unknown, handler: string): string {
-  const text: string | undefined = JSON.stringify(body)
+  let text: string | undefined
+  try {
+    text = JSON.stringify(body)
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    const [why] = cause.message.split('\n')
+    throw new TypeError(`${handler} returned what has no JSON form (${why}): return a BigInt as a string, and no cycle`)
+  }
   if (text === undefined) throw new TypeError(`${handler} returned a ${typeof body}, which has no JSON form`)
   return text
 }

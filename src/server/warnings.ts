@@ -1,16 +1,45 @@
 import type { SseOptions } from '../declare/routes.js'
-import type { Route } from '../routing/table.js'
+import { callbacks, type Route } from '../routing/table.js'
 
 /** Milliseconds of silence after which most proxies cut a stream. */
 const PROXY_PATIENCE = 60_000
 
-/** What works, but not for long. */
+/** What handlers of connections are called elsewhere, and here. */
+const MEANT: Readonly<Record<string, string>> = {
+  ...{ onOpen: 'open', onConnect: 'open', handleConnection: 'open', opened: 'open' },
+  ...{ onMessage: 'message', handleMessage: 'message' },
+  ...{ onClose: 'close', onDisconnect: 'close', handleDisconnect: 'close', closed: 'close' },
+}
+
+/** What works, but not for long, and what is never called. */
 export function warningsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ kind, name, options }) => {
-    const { keepAlive = 1 } = options as SseOptions
-    if (kind !== 'sse' || (keepAlive > 0 && keepAlive < PROXY_PATIENCE)) return []
-    if (keepAlive > 0)
-      return `${name}: keepAlive is ${keepAlive}, and most proxies cut a stream after ${PROXY_PATIENCE} ms of silence`
-    return `${name}: keepAlive is off, so proxies will cut the stream when it is silent, and a lost peer is not noticed`
-  })
+  return routes.flatMap(route => [...silences(route), ...misnamed(route)])
+}
+
+function silences({ kind, name, options }: Route): string[] {
+  const { keepAlive = 1 } = options as SseOptions
+  if (kind !== 'sse' || (keepAlive > 0 && keepAlive < PROXY_PATIENCE)) return []
+  if (keepAlive > 0)
+    return [`${name}: keepAlive is ${keepAlive}, and most proxies cut a stream after ${PROXY_PATIENCE} ms of silence`]
+  return [`${name}: keepAlive is off, so proxies will cut the stream when it is silent, and a lost peer is not noticed`]
+}
+
+/** Methods of an event source or a socket class that look like handlers, where the handler that is meant is not there. */
+function misnamed({ kind, name, owner, member, messages }: Route): string[] {
+  if ((kind !== 'sse' && kind !== 'websocket') || member !== undefined) return []
+  const { prototype } = owner
+  const called: readonly string[] = callbacks[kind]
+  const wrong = Object.entries(MEANT).filter(
+    ([method, meant]) =>
+      method in prototype &&
+      called.includes(meant) &&
+      !(meant in prototype) &&
+      !messages.some(message => message.member === method),
+  )
+  const named = wrong.map(([method, meant]) => `${name}.${method} is never called: the handler is named ${meant}`)
+  if (kind === 'websocket' || !('message' in prototype)) return named
+  return [
+    ...named,
+    `${name}.message is never called: peers of an event stream say nothing, and what is inside says comes to info`,
+  ]
 }

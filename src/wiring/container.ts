@@ -3,6 +3,7 @@ import type * as Tsyringe from 'tsyringe'
 import type { DependencyContainer, InjectionToken } from 'tsyringe'
 import { type AbstractClass, type Class, readConstructor, type Token } from '../declare/metadata.js'
 import { require } from '../declare/require.js'
+import { ConfigurationError } from '../errors.js'
 import { type Logger } from '../logger.js'
 import { type Definition, nameToken } from './definitions.js'
 import { resolveAlias } from './graph.js'
@@ -46,7 +47,8 @@ export class Container {
     for (const definition of order) this.#register(definition)
     for (const definition of order) {
       if (definition.kind === 'factory') await this.#runFactory(definition)
-      if (definition.kind === 'class' && definition.scope === 'singleton') this.get(definition.token)
+      if (definition.kind === 'class' && definition.scope === 'singleton')
+        checkMade(definition, this.get(definition.token))
     }
   }
 
@@ -169,6 +171,15 @@ export class Container {
     const isNew = typeof useValue === 'object' && useValue !== null && !this.#made.includes(useValue)
     if (isNew) this.#made.push(useValue)
   }
+}
+
+/** Who needs a promise's class would be given the promise. @throws ConfigurationError */
+function checkMade({ useClass: { name } }: Definition & { kind: 'class' }, instance: unknown): void {
+  if (!(instance instanceof Promise)) return
+  instance.catch(() => {}) // whatever comes of it, the application does not start
+  throw new ConfigurationError([
+    `the constructor of ${name} answers a promise: provide { token: ${name}, useFactory: async () => … }, which is awaited`,
+  ])
 }
 
 type Made = Map<Definition, object>

@@ -149,6 +149,11 @@ const faults: [what: string, answer: () => unknown, logged: RegExp][] = [
   ['undefined', () => undefined, /Faults\.show returned nothing: return a value or noContent\(\), or mark it @Status/],
   ['a function', () => () => {}, /returned a function, which has no JSON form/],
   ['a symbol', () => Symbol('a'), /returned a symbol, which has no JSON form/],
+  [
+    'a BigInt',
+    () => ({ n: 1n }),
+    /Faults\.show returned what has no JSON form \(Do not know how to serialize a BigInt\): return a BigInt as a string/,
+  ],
   ['a cycle', cycle, /circular/],
   ['a BigInt', () => 1n, /BigInt/],
   ['an error', () => new Error('secret'), /secret/],

@@ -62,6 +62,7 @@ describe('P27: what would break out of its field is refused, and named', () => {
     ['a string as retry', { retry: '1\ndata: x' }, /retry is a whole number of milliseconds/],
     ['undefined as data', { data: undefined }, /undefined cannot be sent/],
     ['a function as data', { data: () => 1 }, /function cannot be sent/],
+    ['a BigInt as data', { data: 1n }, /must have a JSON form \(Do not .*\): send a BigInt as a string/],
     ['a symbol as data', { data: Symbol('s') }, /symbol cannot be sent/],
     ['bytes as data', { data: Buffer.from('x') }, /send bytes as base64, or over a WebSocket/],
     ['an event without a field', {}, /an event needs a field/],
