@@ -3,7 +3,7 @@ import type { Connection } from './connection.js'
 import { formatPlace } from './cursor.js'
 import type { Encodings } from './encodings.js'
 import type { LogMessage, Notice, Place } from './event-log.js'
-import type { Members } from './members.js'
+import type { Addressees, Members } from './members.js'
 import type { Membership } from './membership.js'
 import { type Brought, RoomTurn } from './room-turn.js'
 import { type Letter, Rounds, whenGiven } from './rounds.js'
@@ -82,7 +82,7 @@ export class Delivery {
         return this.#give({ to: this.#told(notice), weight: TELLING, give })
       }
       case 'disconnect': {
-        const to = 'user' in notice ? this.#ofUser(notice.user) : new Set(this.members.named(notice.target))
+        const to = 'user' in notice ? this.#ofUser(notice.user) : this.members.named([notice.target])
         const give: Letter['give'] = ({ connection }) => connection.end(withCode('disconnected', notice))
         return this.#give({ to, weight: ENDING, give })
       }
@@ -102,9 +102,9 @@ export class Delivery {
     for (const connection of overflowed) connection.end({ kind: 'overflow' })
   }
 
-  #told({ rooms, user }: Extract<Notice, { kind: 'tell' }>): ReadonlySet<Membership> {
+  #told({ rooms, user }: Extract<Notice, { kind: 'tell' }>): Addressees {
     if (user !== undefined) return this.#ofUser(user)
-    return new Set(rooms === undefined ? this.members.all : rooms.flatMap(name => this.members.named(name)))
+    return rooms && this.members.named(rooms)
   }
 
   #ofUser(user: string): ReadonlySet<Membership> {

@@ -9,6 +9,16 @@ const TURN = 100
 const DEPTH = 20
 let depth = 0
 
+/** Runs something in the midst of which no handler may run: what is posted has its turn later. */
+export function handleLater(run: () => void): void {
+  depth += DEPTH
+  try {
+    run()
+  } finally {
+    depth -= DEPTH
+  }
+}
+
 /** The tasks of all who have none: an idle connection keeps no array. */
 const NONE: Task[] = []
 

@@ -80,11 +80,17 @@ export class Members {
     return isRooms(to) ? to.some(room => member.isIn(room)) : to.has(member)
   }
 
-  /** The members of a room; where there are none, the one connection with this id. */
-  named(roomOrId: string): Membership[] {
-    const members = this.#rooms.get(roomOrId)
-    if (members !== undefined) return [...members]
-    const member = this.#members.get(ownerOf(roomOrId) as Connection)
+  /**
+   * Whom names stand for: the members of each room; where a room has none, the one connection with this id. What is for
+   * rooms alone is so by their names, since a list of a large room for each thing that waits would be very long.
+   */
+  named(names: readonly string[]): Addressees {
+    if (names.every(name => this.#rooms.has(name))) return names
+    return new Set(names.flatMap(name => [...(this.#rooms.get(name) ?? this.#withId(name))]))
+  }
+
+  #withId(id: string): Membership[] {
+    const member = this.#members.get(ownerOf(id) as Connection)
     return member === undefined ? [] : [member]
   }
 }

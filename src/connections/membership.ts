@@ -48,6 +48,8 @@ export class Membership implements Ending {
   /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
+  /** The last of the rounds that it had, or that are none of its own (`rounds.ts`). */
+  round = 0
 
   constructor(
     readonly connection: Connection,

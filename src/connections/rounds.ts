@@ -1,6 +1,7 @@
 /** What goes to many members is given in turns of the event loop, so that everybody else has theirs. */
 import { runOutside } from '../pipeline/current.js'
 import { Drained } from './drained.js'
+import { handleLater } from './mailbox.js'
 import type { Addressees, Members } from './members.js'
 import type { Membership } from './membership.js'
 import type { Slice } from './slice.js'
@@ -21,12 +22,12 @@ export interface Letter {
 /** How far a letter has come. */
 interface Round {
   readonly letter: Letter
+  /** One more than that of the round before. */
+  readonly number: number
   /** Whom it is for, since it began. */
   members: readonly Membership[] | undefined
-  /** How many of them were given it, or were found among the `done`. */
+  /** How many of them have had their turn. */
   at: number
-  /** Who was given it, or has come too late for it: known once somebody asks. */
-  done: Set<Membership> | undefined
 }
 
 /** Messages that may be staged in one turn of the event loop: two to five milliseconds, as writing may take (`slice.ts`). */
@@ -37,10 +38,14 @@ const WAITING = 1000
 /**
  * Gives what comes to whom it is for, one after the other. What is for more than the turn has left waits, and all that
  * comes behind it. So each member gets everything in order, and as if at once: who comes, goes or ends meanwhile is first
- * given what waits for it.
+ * given what waits for it. Each member knows the last round that it had, so whoever gives, and whatever the handlers do
+ * that run in between, it has each round once, and none before the last.
  */
 export class Rounds {
+  /** Those that wait, in their order. */
   readonly #rounds: Round[] = []
+  /** How many there have been. */
+  #count = 0
   /** What the turn has left. */
   #left: number
   /** It is known when the next turn begins. */
@@ -60,26 +65,32 @@ export class Rounds {
 
   /** @param slice in which it may be written at once, where nothing stands before it */
   deliver(letter: Letter, slice?: Slice): void {
-    const round: Round = { letter, members: undefined, at: 0, done: undefined }
+    const round: Round = { letter, number: ++this.#count, members: undefined, at: 0 }
     const waiting = this.#rounds.push(round)
     if (waiting === 1) this.#goOn(slice)
     else if (waiting > WAITING) this.finish()
   }
 
   /**
-   * A member is about to come into a room, to leave one, or to end: it is given what waits for it. One that ends for what
-   * it could not take gets no more.
+   * A member is about to come into a room, to leave one, or to end: it is given what waits for it, until nothing does. Its
+   * `info` runs later, so that this has an end. One that ends for what it could not take gets no more.
    */
   settle(member: Membership): void {
     dealOut()
-    if (this.#rounds.length === 0 || member.connection.closeReason?.kind === 'overflow') return
-    for (const round of this.#rounds) {
-      round.done ??= new Set(round.members?.slice(0, round.at))
-      if (round.done.has(member)) continue
-      round.done.add(member)
-      if (this.members.isReached(member, round.letter.to)) round.letter.give(member)
+    for (let round = this.#nextOf(member); round !== undefined; round = this.#nextOf(member)) {
+      member.round = round.number
+      const { letter } = round
+      const isTaken = member.connection.closeReason?.kind !== 'overflow'
+      if (isTaken && this.members.isReached(member, letter.to)) handleLater(() => letter.give(member))
+      this.after()
+      dealOut()
     }
-    this.after()
+  }
+
+  /** The first round that waits and that a member has not had. */
+  #nextOf(member: Membership): Round | undefined {
+    const [first] = this.#rounds
+    return first && this.#rounds[Math.max(0, member.round + 1 - first.number)]
   }
 
   /** Whether a letter has to wait, or is for more than the turn has left. */
@@ -87,13 +98,11 @@ export class Rounds {
     return this.#rounds.length > 0 || weight * this.members.countOf(to) > this.#left
   }
 
-  /** Gives all that waits. */
+  /** Gives all that waits, but not what comes of that. */
   finish(): void {
     dealOut()
-    if (this.#rounds.length === 0) return
-    this.#left = Number.POSITIVE_INFINITY
-    this.#goOn()
-    this.#left = 0
+    const last = this.#rounds.at(-1)
+    if (last !== undefined) this.#goOn(undefined, last)
   }
 
   /** Settles when all that has come is given; undefined where it is. */
@@ -115,10 +124,12 @@ export class Rounds {
     if (this.#rounds.length > 0) this.#goOn()
   }
 
-  #goOn(slice?: Slice): void {
+  /** @param last of those that are given whatever the turn has left */
+  #goOn(slice?: Slice, last?: Round): void {
     this.#countTurn()
     for (let round = this.#rounds[0]; round !== undefined; round = this.#rounds[0]) {
-      const isOver = this.#give(round, slice)
+      const isDue = last !== undefined && round.number <= last.number
+      const isOver = this.#give(round, slice, isDue)
       this.after()
       if (!isOver) return
       // Whom it was given may have sent so much that all that waited was given.
@@ -128,16 +139,16 @@ export class Rounds {
   }
 
   /** Gives a letter to as many as the turn has left; answers whether those are all. What is passed costs time alone. */
-  #give(round: Round, slice: Slice | undefined): boolean {
+  #give(round: Round, slice: Slice | undefined, isDue: boolean): boolean {
     const { letter } = round
     round.members ??= [...this.members.reached(letter.to)]
     const { members } = round
     let writing = letter.pass === undefined ? undefined : slice
-    while (this.#left > 0) {
+    while (this.#left > 0 || isDue) {
       const member = members[round.at++]
       if (member === undefined) return true
-      if (round.done?.has(member)) continue
-      round.done?.add(member)
+      if (member.round >= round.number) continue
+      member.round = round.number
       if (writing !== undefined && letter.pass?.(member)) {
         if (writing.isOver()) writing = undefined
       } else {

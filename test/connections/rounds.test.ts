@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { describe, test } from 'node:test'
 import { Controller, Get, Registry } from '../../src/index.js'
 import { serve } from '../support/app.js'
+import { collectGarbage } from '../support/garbage.js'
 import { startRegistry, TestConnection, TestRegistry, turn } from '../support/registry-peers.js'
 
 /** More than a turn is for, several times. */
@@ -174,6 +175,35 @@ describe('while a message is on its way, two members at a time', () => {
     assert.ok(peers.every(peer => peer.data.length === 4))
   })
 
+  test('who goes, and could not take one of those that wait, gets none of what comes behind it', async () => {
+    const { registry } = await room()
+    const slow = new TestConnection({ limit: 200, highWaterMark: 100 })
+    await registry.join(slow, 'a')
+    await turn(2)
+    slow.wire.pause()
+    slow.push('w'.repeat(40))
+    const nobody = new TestConnection()
+    for (const text of ['x'.repeat(120), 'small', 'y'.repeat(120)]) registry.to('a').except(nobody).send('said', text)
+    registry.leave(slow)
+    assert.equal(slow.closeReason?.kind, 'overflow')
+    slow.wire.resume()
+    assert.deepEqual(slow.data, ['w'.repeat(40)])
+  })
+
+  test('what waits for a large room keeps no list of it', async () => {
+    const MEMBERS = 2000
+    const { registry } = await room(MEMBERS)
+    const heap = () => {
+      collectGarbage()
+      return process.memoryUsage().heapUsed
+    }
+    await turn()
+    const before = heap()
+    for (let number = 0; number < 500; number++) registry.tell('a', number)
+    const each = (heap() - before) / 500
+    assert.ok(each < MEMBERS, `${each} bytes`)
+  })
+
   test('no more than a thousand messages wait: then the log waits, too', async () => {
     const { registry, given, all } = await room(6)
     const texts = Array.from({ length: 1001 }, (_, index) => index)
@@ -195,6 +225,53 @@ describe('while a message is on its way, two members at a time', () => {
     await registry.stop()
     await turn()
     assert.deepEqual(last.data, [1])
+  })
+
+  describe('where who is told sends more than may wait', () => {
+    const MANY = 1500
+    const numbers = Array.from({ length: MANY }, (_, number) => number)
+
+    /** The last of them is told when it goes or comes, and then sends. */
+    async function telling(to: 'a' | 'b') {
+      const { registry, last } = await room()
+      const nobody = new TestConnection()
+      const other = new TestConnection()
+      await registry.join(last, 'b')
+      await registry.join(other, 'b')
+      await turn()
+      const send = () => {
+        for (const number of numbers) registry.to(to).except(nobody).send('said', number)
+      }
+      last.handlers = { info: send }
+      const telling = registry.tell('a', 'send')
+      return { registry, last, other, telling }
+    }
+
+    test('who leaves the room has no hole in what it got', async () => {
+      const { registry, last, telling: told } = await telling('a')
+      registry.leave(last)
+      await told
+      await turn(2)
+      assert.deepEqual(last.data, numbers.slice(0, last.data.length))
+    })
+
+    test('who leaves it gets all that is sent to another, in order', async () => {
+      const { registry, last, other, telling: told } = await telling('b')
+      registry.leave(last, 'a')
+      await told
+      while (other.data.length < MANY) await turn()
+      await turn(2)
+      assert.deepEqual([other.data, last.data], [numbers, numbers])
+    })
+
+    test('who comes into one more gets all, in order', async () => {
+      const { registry, last, other, telling: told } = await telling('b')
+      registry.join(last, 'c')
+      await told
+      while (other.data.length < MANY) await turn()
+      await turn(2)
+      assert.deepEqual([other.data, last.data], [numbers, numbers])
+    })
   })
 
   test('what is sent while all that waits is given at once comes to all', async () => {
