@@ -74,6 +74,7 @@ export class SendQueue {
    */
   open(sink: Sink): void {
     this.#sink = sink
+    sink.onFailure?.(error => this.#fail(error))
     this.#limit = Math.max(this.options.limit, 2 * sink.writableHighWaterMark)
     this.#flushWaiting()
   }
@@ -233,9 +234,13 @@ export class SendQueue {
       if (isLast && this.#sink?.writeLast !== undefined) this.#sink.writeLast(bytes)
       else this.#sink?.write(bytes)
     } catch (error) {
-      this.drop()
-      this.owner.failed(error)
+      this.#fail(error)
     }
+  }
+
+  #fail(error: unknown): void {
+    this.drop()
+    this.owner.failed(error)
   }
 
   #enqueue(item: Waiting): void {

@@ -11,6 +11,8 @@ export interface Sink {
   /** Bytes that it takes before it asks to wait for `drain`. */
   readonly writableHighWaterMark: number
   once(event: 'drain', listener: () => void): unknown
+  /** Has somebody hear of what fails behind the back of a write; a lane tells by its own events. */
+  onFailure?(failed: (error: unknown) => void): void
   cork?(): void
   uncork?(): void
 }

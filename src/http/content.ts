@@ -41,6 +41,8 @@ export class Content {
   constructor(
     private readonly context: RequestContext,
     private readonly head: Head,
+    /** Hears of what fails while nobody waits for what was written. */
+    private readonly failed: (error: unknown) => void,
   ) {
     this.#response = context.response
   }
@@ -102,16 +104,21 @@ export class Content {
       this.#goesOn = true
     })
     this.#encoder = openEncoder(coding)
-    this.#encoder.stream.on('data', (bytes: Buffer) => {
-      this.#goesOn = response.write(bytes)
-      flush(response)
+    const { stream } = this.#encoder
+    stream.on('error', this.failed).on('data', (bytes: Buffer) => {
+      try {
+        this.#goesOn = response.write(bytes)
+        flush(response)
+      } catch (error) {
+        stream.destroy(error instanceof Error ? error : new Error(String(error)))
+      }
     })
   }
 
   /** Waits for what `run` has begun, then for the response, and no longer than the compressor lives. */
   #settled({ stream }: Encoder, run: (done: () => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (stream.destroyed) return resolve()
+      if (stream.destroyed) return stream.errored === null ? resolve() : reject(stream.errored)
       const settle = (then: () => void) => {
         stream.off('close', resolve).off('error', fail)
         then()

@@ -24,18 +24,22 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
     return void response.end()
   }
   const items = new Items(source)
-  const content = new Content(context, head)
+  let hasFailed = false
+  const failed = (error: unknown) => {
+    if (hasFailed) return
+    hasFailed = true
+    const hasLeft = isClosed(response)
+    leave()
+    if (hasLeft) logger.debug(`${route.name}: its source failed when the peer had left`, error)
+    else fail(error)
+  }
+  const content = new Content(context, head, failed)
   const leave = () => {
     runIn(context.scope, () => items.letGo(error => told(logger, route, error)))
     content.destroy()
   }
   response.once('close', leave)
-  pump(items, response, head, content).catch((error: unknown) => {
-    const hasLeft = isClosed(response)
-    leave()
-    if (hasLeft) logger.debug(`${route.name}: its source failed when the peer had left`, error)
-    else fail(error)
-  })
+  pump(items, response, head, content).catch(failed)
 }
 
 /** Lets a source go that is not read. */

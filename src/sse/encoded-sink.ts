@@ -14,6 +14,7 @@ export class EncodedSink implements Sink {
   #full = false
   #responseFull = false
   #toFlush = false
+  #failed: (error: unknown) => void = () => {}
 
   constructor(
     private readonly response: ServerResponse,
@@ -22,7 +23,7 @@ export class EncodedSink implements Sink {
     this.#encoder = openEncoder(coding)
     const { stream } = this.#encoder
     stream.on('data', (bytes: Buffer) => {
-      if (response.write(bytes)) return
+      if (this.#goesOn(bytes)) return
       this.#responseFull = true
       stream.pause()
     })
@@ -63,6 +64,22 @@ export class EncodedSink implements Sink {
 
   once(_event: 'drain', listener: () => void): void {
     this.#waiting.push(listener)
+  }
+
+  onFailure(failed: (error: unknown) => void): void {
+    this.#failed = failed
+  }
+
+  /** Middleware in front of the response may throw while nobody waits for what is written. There is no more to be had then. */
+  #goesOn(bytes: Buffer): boolean {
+    try {
+      return this.response.write(bytes)
+    } catch (error) {
+      this.#failed(error)
+      this.#encoder.stream.destroy()
+      this.response.destroy()
+      return false
+    }
   }
 
   /** Compresses to the end, and calls back when the response has it all. */

@@ -17,8 +17,11 @@ export interface Outlet {
   readonly encoded?: EncodedSink
 }
 
-/** Milliseconds that middleware has to let out what it holds back, before a cut: nothing tells when it has. */
-const LET_OUT = 100
+/**
+ * Nothing tells when middleware has let out what it holds back. So somebody looks, each so many milliseconds: it has when
+ * something came, and then so many looks found nothing more; or, where nothing comes at all, after the most of them.
+ */
+const LOOK = { every: 20, silent: 5, most: 50 }
 
 /**
  * The lane itself, past the response, so that one buffer, chunk framing included, serves all streams; the response,
@@ -59,8 +62,10 @@ function through(response: ServerResponse): [Sink, Outlet] {
 class ResponseSink implements Sink {
   #full = false
   #waiting: (() => void)[] = []
-  readonly #flush: (() => void) | undefined
+  /** Undefined where there is none, or none any more: one that has thrown is not called again. */
+  #flush: (() => void) | undefined
   #toFlush = false
+  #failed: (error: unknown) => void = () => {}
 
   constructor(private readonly response: ServerResponse) {
     const drained = () => {
@@ -102,8 +107,24 @@ class ResponseSink implements Sink {
       giveToLane(this.response)
       return done()
     }
+    const { socket } = this.response.req
+    const before = socket.bytesWritten
     this.#flush()
-    setTimeout(done, LET_OUT).unref()
+    let last = before
+    let silent = 0
+    let looks = 0
+    const look = () => {
+      silent = socket.bytesWritten === last ? silent + 1 : 0
+      last = socket.bytesWritten
+      if (++looks < LOOK.most && (last === before || silent < LOOK.silent)) return
+      clearInterval(timer)
+      done()
+    }
+    const timer = setInterval(look, LOOK.every).unref()
+  }
+
+  onFailure(failed: (error: unknown) => void): void {
+    this.#failed = failed
   }
 
   #flushSoon(): void {
@@ -111,7 +132,12 @@ class ResponseSink implements Sink {
     this.#toFlush = true
     setImmediate(() => {
       this.#toFlush = false
-      this.#flush?.()
+      try {
+        this.#flush?.()
+      } catch (error) {
+        this.#flush = undefined
+        this.#failed(error)
+      }
     })
   }
 }

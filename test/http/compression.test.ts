@@ -405,6 +405,27 @@ test('compression: middleware in front that compresses does not do so again', as
   }
 })
 
+for (const name of ['write', 'flush'] as const)
+  test(`compression: middleware in front whose ${name} throws has its reply cut, the source let go, and no more`, async t => {
+    const brittle: Middleware = (_request, response, next) => {
+      const { write } = response
+      const breaks = () => {
+        throw new Error('broken')
+      }
+      Object.assign(response, { write: write.bind(response), [name]: breaks })
+      next()
+    }
+    const { port, log } = await serve(t, all, { compression: true, use: [brittle] })
+    const before = ended
+    await assert.rejects(send(port, 'GET /endless', { headers: { 'Accept-Encoding': 'gzip' } }), { code: 'ECONNRESET' })
+    await eventually('the source is let go', () => ended === before + 1)
+    assert.deepEqual(
+      log.map(({ level, details }) => [level, (details as Error).message]),
+      [['error', 'broken']],
+    )
+    assert.equal((await send(port, 'GET /short')).status, 200)
+  })
+
 test('compression: what cannot be meant is told at boot', async () => {
   @Controller()
   class A {

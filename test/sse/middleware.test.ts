@@ -178,4 +178,73 @@ describe('middleware in front', () => {
     assert.deepEqual(ends, ['failed', 'failed', 'drain', 'drain'])
     assert.equal(errors.length, 2)
   })
+
+  const broken = () => {
+    throw new Error('broken')
+  }
+  for (const [title, options, breaks] of [
+    ['a flush that throws', {}, { flush: broken }],
+    ['a write that throws behind our compression', { compression: true }, { write: broken }],
+  ] as const) {
+    test(`${title} ends its stream as failed, and no other`, async t => {
+      const ends: CloseReason[] = []
+      @Sse('/', options)
+      class Ticks {
+        open(stream: EventStream) {
+          stream.every(5, 'tick')
+        }
+        info() {
+          return 'tick'
+        }
+        close(reason: CloseReason) {
+          ends.push(reason)
+        }
+      }
+      const brittle: Middleware = (request, response, next) => {
+        const { write } = response
+        if (request.url?.includes('brittle')) Object.assign(response, { write: write.bind(response), ...breaks })
+        next()
+      }
+      const { port, errors } = await serve(t, [Ticks], { use: [brittle] })
+      const asked = { headers: { 'Accept-Encoding': 'gzip' } }
+      const other = await ask(port, '/', asked)
+      const { complete } = await wholeStream((await ask(port, '/?brittle', asked)).peer)
+      assert.equal(complete, false)
+      await eventually('it is closed', () => ends.length === 1)
+      assert.equal(ends[0]?.kind, 'failed')
+      assert.deepEqual(
+        errors.map(([, error]) => (error as Error).message),
+        ['broken'],
+      )
+      const heard = other.peer.received.length
+      await eventually('the other goes on', () => other.peer.received.length > heard)
+    })
+  }
+
+  test('what middleware lets out late is heard all the same, before the cut', async t => {
+    @Sse('/')
+    class Failing {
+      open(stream: EventStream) {
+        stream.after(1, 'fail')
+      }
+      async info(_message: string, stream: EventStream) {
+        await stream.send('last')
+        throw new Error('no')
+      }
+    }
+    const slow: Middleware = (_request, response, next) => {
+      const { write } = response
+      const held: Buffer[] = []
+      const letOut = () => void write.call(response, Buffer.concat(held.splice(0)), 'utf8')
+      Object.assign(response, {
+        write: (bytes: Buffer) => held.push(bytes) > 0,
+        flush: () => void setTimeout(letOut, 400),
+      })
+      next()
+    }
+    const { port } = await serve(t, [Failing], { use: [slow] })
+    const { text, complete } = await wholeStream((await ask(port, '/')).peer)
+    assert.match(text, /^data: last\n\nevent: error\n/)
+    assert.equal(complete, false)
+  })
 })
