@@ -59,5 +59,5 @@ function upgrade(
   if (context.upgradeHead === undefined) return fail(upgradeRequired(context.request))
   if (serve === undefined)
     return fail(new Error(`${context.route.name} upgrades to ${to.name}, which it does not list`))
-  serve(context, context.upgradeHead)
+  serve(context)
 }

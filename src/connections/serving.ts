@@ -5,7 +5,7 @@ import type { Endpoint } from '../pipeline/endpoint.js'
 import { isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Serving } from '../pipeline/serving.js'
-import { isPromise, then } from '../pipeline/settle.js'
+import { isPromise } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
 import type { Connection, ConnectionHandlers, ConnectionPlan } from './connection.js'
 import type { LiveConnections } from './live.js'
@@ -36,58 +36,82 @@ export function keptHeaders(route: Route): readonly string[] {
   return [...new Set(names.filter(name => name !== '').map(name => name.toLowerCase()))]
 }
 
-/** One opening: what is done at each of its turns. */
-export interface Opening {
-  readonly context: RequestContext
+/** What is done at each turn of an opening: the same for all openings of a route, each of which costs one object. */
+export interface Openings<C extends Connection> {
   readonly endpoint: Endpoint
   /** Makes the connection, when the guards have admitted it. */
-  readonly make: () => Connection
+  make(context: RequestContext): C
   /** Commits to it and runs `open`, inside the interceptors. */
-  readonly open: (connection: Connection, args: unknown[]) => unknown
+  open(context: RequestContext, connection: C, args: unknown[]): unknown
   /** Answers in place of the connection, where nothing was committed and `open`'s result asks for it: `true` if it did. */
-  readonly answer: (connection: Connection, returned: unknown) => boolean
+  answer(context: RequestContext, connection: C, returned: unknown): boolean
   /** What is answered where the server is going away, in place of 503; undefined for that. */
-  readonly later?: () => unknown
+  later?(context: RequestContext): unknown
 }
 
 /**
- * Runs an opening: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the
+ * Runs openings: admission, then commitment. Until `begin`, a failure is an ordinary reply; afterwards it is the
  * connection's. Nothing opens for a peer that left meanwhile, nor when the server is going away.
  */
-export function runOpening(
-  { context, endpoint, make, open, answer, later }: Opening,
+export function runOpenings<C extends Connection>(
+  openings: Openings<C>,
   serving: ConnectionServing,
-): void {
-  let made: Connection | undefined
-  const settle = (returned: unknown) => {
-    context.settle()
-    if (made === undefined) return
-    made.settleOpening(answer(made, returned) ? undefined : returned)
+): (context: RequestContext) => void {
+  return context => new Opening(context, openings, serving).run()
+}
+
+class Opening<C extends Connection> {
+  #made: C | undefined
+
+  constructor(
+    private readonly context: RequestContext,
+    private readonly openings: Openings<C>,
+    private readonly serving: ConnectionServing,
+  ) {}
+
+  run(): void {
+    try {
+      const admitted = this.openings.endpoint.admit(this.context)
+      const returned = isPromise(admitted) ? admitted.then(() => this.#make()) : this.#make()
+      if (!isPromise(returned)) return this.#settle(returned)
+      Promise.resolve(returned)
+        .then(value => this.#settle(value))
+        .catch(error => this.#fail(error))
+    } catch (error) {
+      this.#fail(error)
+    }
   }
-  const fail = (error: unknown) => {
-    context.settle()
-    const mapped = endpoint.map(error, context)
-    if (made?.begun) made.failOpening(mapped)
-    else serving.refuse(context, mapped)
+
+  #make(): unknown {
+    const { context, openings } = this
+    if (isOver(context.response)) return undefined
+    const connection = openings.make(context)
+    this.#made = connection
+    context.connect(connection)
+    keepScope(context, connection)
+    return openings.endpoint.call(context, (...args) => this.#commit(connection, args))
   }
-  const commit = (connection: Connection, args: unknown[]) => {
+
+  #commit(connection: C, args: unknown[]): unknown {
+    const { context, openings, serving } = this
     if (connection.closed) return undefined
-    if (serving.live.draining) return later?.() ?? raise(goingAway())
-    return open(connection, args)
+    if (serving.live.draining) return openings.later?.(context) ?? raise(goingAway())
+    return openings.open(context, connection, args)
   }
-  try {
-    const result = then(endpoint.admit(context), () => {
-      if (isOver(context.response)) return undefined
-      const connection = make()
-      made = connection
-      context.connect(connection)
-      keepScope(context, connection)
-      return endpoint.call(context, (...args) => commit(connection, args))
-    })
-    if (isPromise(result)) Promise.resolve(result).then(settle).catch(fail)
-    else settle(result)
-  } catch (error) {
-    fail(error)
+
+  #settle(returned: unknown): void {
+    const { context, openings } = this
+    context.settle()
+    const made = this.#made
+    if (made !== undefined) made.settleOpening(openings.answer(context, made, returned) ? undefined : returned)
+  }
+
+  #fail(error: unknown): void {
+    const { context, openings, serving } = this
+    context.settle()
+    const mapped = openings.endpoint.map(error, context)
+    if (this.#made?.begun) this.#made.failOpening(mapped)
+    else serving.refuse(context, mapped)
   }
 }
 

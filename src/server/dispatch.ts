@@ -128,9 +128,9 @@ export class Dispatcher {
     this.#open(arrival)
   }
 
-  #open(arrival: Arrival & { readonly upgradeHead: Buffer }): void {
+  #open(arrival: Arrival): void {
     if (this.#isTurnedAway(arrival)) return
-    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival, arrival.upgradeHead))
+    this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival))
   }
 
   #isTurnedAway(arrival: Arrival): boolean {
@@ -175,7 +175,7 @@ export class Dispatcher {
     }
   }
 
-  #upgrade(arrival: Arrival, head: Buffer): void {
+  #upgrade(arrival: Arrival): void {
     try {
       const target = targetOf(arrival)
       const { path } = target
@@ -188,7 +188,7 @@ export class Dispatcher {
       const { endpoint, params } = match
       const context = this.#context(endpoint.route, arrival, target, params)
       runIn(context.scope, () => {
-        if (endpoint.kind === 'websocket') endpoint.serveUpgrade(context, head)
+        if (endpoint.kind === 'websocket') endpoint.serveUpgrade(context)
         else endpoint.serve(context)
       })
     } catch (error) {

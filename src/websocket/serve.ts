@@ -1,6 +1,6 @@
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import { Pulse } from '../connections/pulse.js'
-import { type ConnectionServing, keptHeaders, planConnections, runOpening } from '../connections/serving.js'
+import { type ConnectionServing, keptHeaders, planConnections, runOpenings } from '../connections/serving.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
@@ -12,11 +12,12 @@ import { Socket, type SocketHandlers } from './socket.js'
 import { checkHandshake, checkOrigin } from './upgrade.js'
 import type { makeAccept as MakeAccept } from './wire.js'
 
+const NOTHING = Buffer.alloc(0)
 /** Milliseconds between pings. */
 const HEARTBEAT = 30_000
 
-/** Runs one opening handshake; `head` is what came right behind it. */
-export type ServeUpgrade = (context: RequestContext, head: Buffer) => void
+/** Runs one opening handshake. */
+export type ServeUpgrade = (context: RequestContext) => void
 
 export function bindWebSocket(route: Route, binding: Binding): Bind {
   const offers = { sources: ofRequests, connections: [Connection, Socket], connectionFirst: true }
@@ -38,46 +39,45 @@ export function compileWebSocket(
   const handleFrame = compileMessages(route, serving)
   const accept = makeAccept(options)
   const allowed = options.origins ?? origins
-  return (context, head) => {
-    const { request, response } = context
+  const run = runOpenings<Socket>(
+    {
+      endpoint,
+      make(context) {
+        const socket = new Socket(context.handshake(keep), plan, handleFrame)
+        // What was refused, or left before the 101, ends with its response: what belongs to it must not outlive it.
+        context.response.once('close', () => {
+          if (!socket.started) socket.end({ kind: 'lost' })
+        })
+        return socket
+      },
+      open(context, socket, args) {
+        const { response, upgradeHead } = context
+        if (response.headersSent) return undefined
+        const instance = construct(socket) as SocketHandlers & { open?: Handler }
+        const wire = accept(response, upgradeHead ?? NOTHING, socket)
+        if (wire === undefined) return undefined
+        context.switched = true
+        socket.attach(wire)
+        if (socket.closed) return undefined
+        socket.begin(instance)
+        return instance.open?.(...args)
+      },
+      answer(context, socket, returned) {
+        if (socket.started) return false
+        serving.reply(context, returned)
+        return true
+      },
+    },
+    serving,
+  )
+  return context => {
     try {
-      checkHandshake(request)
+      checkHandshake(context.request)
       checkOrigin(context, allowed)
     } catch (error) {
       return serving.refuse(context, endpoint.map(error, context))
     }
-    runOpening(
-      {
-        context,
-        endpoint,
-        make() {
-          const socket = new Socket(context.handshake(keep), plan, handleFrame)
-          // What was refused, or left before the 101, ends with its response: what belongs to it must not outlive it.
-          response.once('close', () => {
-            if (!socket.started) socket.end({ kind: 'lost' })
-          })
-          return socket
-        },
-        open(connection, args) {
-          if (response.headersSent) return undefined
-          const socket = connection as Socket
-          const instance = construct(socket) as SocketHandlers & { open?: Handler }
-          const wire = accept(response, head, socket)
-          if (wire === undefined) return undefined
-          context.switched = true
-          socket.attach(wire)
-          if (socket.closed) return undefined
-          socket.begin(instance)
-          return instance.open?.(...args)
-        },
-        answer(socket, returned) {
-          if (socket.started) return false
-          serving.reply(context, returned)
-          return true
-        },
-      },
-      serving,
-    )
+    run(context)
   }
 }
 
