@@ -12,6 +12,9 @@ import { windowOf } from './deflate.js'
 import { DeflatedWire } from './deflated-wire.js'
 import { DirectWire, type Wire, type WireEvents, type Ws } from './direct-wire.js'
 
+/** The peer's side, for tests. */
+export { WebSocket }
+
 /**
  * Answers the opening handshake with 101, or 200 on HTTP/2, and takes the lane over from the response; `head` is what
  * the peer sent right behind its request. Undefined where the peer has gone meanwhile.

@@ -19,7 +19,8 @@ export type Drive = (module: SnippetModule, t: TestContext) => void | Promise<vo
 /**
  * Compiles every ```ts snippet of a markdown page with the project's own strictness, and runs each one.
  * A snippet says its file in its first line, `// file: name.ts`; snippets of one file are joined, in their order.
- * Each file has an entry in `drives`, by its name, and is loaded with PORT=0 in the environment.
+ * Each file has an entry in `drives`, by its name, and is loaded with PORT=0 in the environment; one that ends in
+ * `-test.ts` is a test by itself.
  * @param skips why a file is compiled, and not run
  */
 export function testSnippets(
@@ -39,9 +40,11 @@ export function testSnippets(
 
   for (const file of snippets.keys()) {
     test(`the snippet ${file} does what the text says`, { skip: skips[file] ?? false }, async t => {
+      const built = join(folder, 'out', file.replace(/\.ts$/, '.js'))
+      if (file.endsWith('-test.ts')) return passes(built)
       const drive = drives[file]
       assert.ok(drive, `no test drives the snippet ${file}`)
-      const module: SnippetModule = await import(pathToFileURL(join(folder, 'out', file.replace(/\.ts$/, '.js'))).href)
+      const module: SnippetModule = await import(pathToFileURL(built).href)
       t.after(() => module.app?.close())
       await drive(module, t)
     })
@@ -53,6 +56,13 @@ export function testSnippets(
       [],
     )
   })
+}
+
+/** Runs a file of tests by itself: each passes, and there are some. */
+async function passes(file: string): Promise<void> {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const { stdout } = await promisify(execFile)(process.execPath, ['--test-reporter=tap', file], { env })
+  assert.match(stdout, /^# pass [1-9]\d*$/m)
 }
 
 /** File name to source. Each line keeps the number it has on the page, so that a compiler's message points there. */
