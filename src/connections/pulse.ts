@@ -1,5 +1,5 @@
 import { runOutside } from '../pipeline/current.js'
-import { Slice } from './slice.js'
+import { inSlices } from './slice.js'
 
 /**
  * One timer for all connections of a route, in place of one for each: it runs while there are any. A beat of very many
@@ -8,8 +8,7 @@ import { Slice } from './slice.js'
 export class Pulse<C> {
   readonly #members = new Set<C>()
   #timer: NodeJS.Timeout | undefined
-  /** Who is left of a beat that has begun. */
-  #left: Iterator<C> | undefined
+  #isBeating = false
 
   /** @param period milliseconds; 0 or less never beats */
   constructor(
@@ -23,19 +22,11 @@ export class Pulse<C> {
     this.#timer ??= runOutside(() => setInterval(() => this.#beat(), this.period).unref())
   }
 
-  #beat(): void {
-    if (this.#left !== undefined) return
-    this.#left = this.#members.values()
-    this.#goOn(this.#left)
-  }
-
-  #goOn(left: Iterator<C>): void {
-    const slice = new Slice()
-    for (let next = left.next(); !next.done; next = left.next()) {
-      this.beat(next.value)
-      if (slice.isOver()) return void setImmediate(() => this.#goOn(left))
-    }
-    this.#left = undefined
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return
+    this.#isBeating = true
+    await inSlices(this.#members, this.beat)
+    this.#isBeating = false
   }
 
   delete(member: C): void {

@@ -190,9 +190,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const { heartbeat = HEARTBEAT, linger = LINGER } = setup.presence ?? {}
     const encodings = new Encodings()
     const tracking = new Tracking({
-      ...{ name, log, encodings, clock, heartbeat, linger },
+      ...{ name, log, clock, heartbeat, linger, most },
       count: room => (room === undefined ? this.size : this.count(room)),
-      changed: this.#listens ? (room, diff) => this.#tellUsers(room, diff) : undefined,
+      changed: this.#listens ? (...change) => this.#tellUser(...change) : undefined,
     })
     const delivery = new Delivery(name, this.#members, encodings, tracking, most)
     const { rounds } = delivery
@@ -283,10 +283,9 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return [this.userJoined, this.userChanged, this.userLeft].some(hook => hook !== undefined)
   }
 
-  #tellUsers(room: string, { joined = [], changed = [], left = [] }: PresenceDiff): void {
-    for (const user of joined) this.#tellHook(() => this.userJoined?.(user as Presence<Meta>, room))
-    for (const user of changed) this.#tellHook(() => this.userChanged?.(user as Presence<Meta>, room))
-    for (const user of left) this.#tellHook(() => this.userLeft?.(user as Presence<Meta>, room))
+  #tellUser(how: keyof PresenceDiff, user: Presence, room: string): void {
+    const hook = { joined: this.userJoined, changed: this.userChanged, left: this.userLeft }[how]
+    this.#tellHook(() => hook?.call(this, user as Presence<Meta>, room))
   }
 
   #tellHook(run: () => void | Promise<unknown>): void {

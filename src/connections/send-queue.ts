@@ -145,7 +145,7 @@ export class SendQueue {
     dealOut()
     this.flushStaged()
     if (this.#dropped || this.#held || !this.keepsUp) return false
-    this.#sinkWrite(bytes)
+    this.#sinkWrite(bytes, true)
     return true
   }
 

@@ -3,11 +3,10 @@ import { type Clock, processClock, Timers } from './clock.js'
 import type { CloseReason } from './close-reason.js'
 import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
-import type { Encodings } from './encodings.js'
 import type { EventLog } from './event-log.js'
 import { Nodes } from './nodes.js'
-import { checkUser, type Presence, type PresenceDiff, Roster, type Stay } from './presence.js'
-import { Watchers } from './watchers.js'
+import { checkUser, type Presence, Roster, type Stay } from './presence.js'
+import { Watchers, type WatchersSetup } from './watchers.js'
 
 /** What a connection says of itself when it joins a room. */
 export interface TrackOptions<Meta = unknown> {
@@ -23,12 +22,12 @@ export interface TrackOptions<Meta = unknown> {
 export interface TrackingSetup {
   readonly name: string
   readonly log: EventLog
-  readonly encodings: Encodings
   readonly heartbeat: number
   readonly linger: number
   readonly clock?: Clock | undefined
   readonly count: (room: string | undefined) => number
-  readonly changed: ((room: string, diff: PresenceDiff) => void) | undefined
+  readonly changed: WatchersSetup['changed']
+  readonly most?: number | undefined
 }
 
 /** Bytes of one connection's metadata: it goes to all nodes, and to all who watch. */
@@ -49,10 +48,10 @@ export class Tracking {
   readonly #users = new Map<string, Set<Tracked>>()
 
   constructor(private readonly setup: TrackingSetup) {
-    const { name, log, encodings, heartbeat, count, changed } = setup
+    const { name, log, heartbeat, count, changed, most } = setup
     this.#timers = new Timers(setup.clock ?? processClock)
     this.#roster = new Roster((room, user) => this.#watchers.changing(room, user))
-    this.#watchers = new Watchers({ registry: name, encodings, roster: this.#roster, changed })
+    this.#watchers = new Watchers({ registry: name, roster: this.#roster, changed, most })
     this.nodes = new Nodes({
       roster: this.#roster,
       timers: this.#timers,

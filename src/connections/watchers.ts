@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { runOutside } from '../pipeline/current.js'
+import type { Codec } from './codec.js'
 import type { Connection } from './connection.js'
-import type { Encodings } from './encodings.js'
-import type { LogMessage } from './event-log.js'
 import type { Presence, PresenceDiff, PresenceEvent, Roster } from './presence.js'
+import { inSlices } from './slice.js'
 
 /** A connection that is told who is in a room. */
 interface Watcher {
@@ -18,15 +18,43 @@ interface Watcher {
 /** What watchers need of their registry. */
 export interface WatchersSetup {
   readonly registry: string
-  readonly encodings: Encodings
   readonly roster: Pick<Roster, 'users' | 'metas'>
-  /** Told of what has changed in a room; undefined where nobody on this node wants to know. */
-  readonly changed: ((room: string, diff: PresenceDiff) => void) | undefined
+  /** Told of each user that has changed in a room; undefined where nobody on this node wants to know. */
+  readonly changed: ((how: keyof PresenceDiff, user: Presence, room: string) => void) | undefined
+  /** For tests: as for `Slice`. */
+  readonly most?: number | undefined
+}
+
+/** What has changed in a room until a turn of the event loop. */
+interface Told {
+  readonly room: string
+  readonly diff: PresenceDiff
+}
+
+/** One thing that watchers are told: encoded once for each wire format, however many turns that takes. */
+class News {
+  readonly #bytes = new Map<Codec, Buffer>()
+
+  constructor(private readonly event: PresenceEvent) {}
+
+  bytes(codec: Codec): Buffer {
+    const known = this.#bytes.get(codec)
+    if (known !== undefined) return known
+    const bytes = codec.encode({ event: 'presence', data: JSON.stringify(this.event) })
+    this.#bytes.set(codec, bytes)
+    return bytes
+  }
+}
+
+interface Telling {
+  readonly watcher: Watcher
+  readonly news: News
 }
 
 /**
  * Tells those who watch a room who is there: first all, then what has changed, once for each turn of the event loop in
- * which something did. A watcher that does not keep up gets no changes, and all anew when it does.
+ * which something did. A watcher that does not keep up gets no changes, and all anew when it does. Telling very many takes
+ * several turns: what changes meanwhile is told behind that, so that each hears everything in order, and once.
  */
 export class Watchers {
   readonly #rooms = new Map<string, Map<Connection, Watcher>>()
@@ -34,6 +62,7 @@ export class Watchers {
   /** Who has changed in this turn, with the metadata that was told before; undefined of those who were not there. */
   readonly #changing = new Map<string, Map<string, readonly unknown[] | undefined>>()
   #isDue = false
+  #isTelling = false
 
   constructor(private readonly setup: WatchersSetup) {}
 
@@ -67,20 +96,35 @@ export class Watchers {
   #tellSoon(): void {
     if (this.#isDue) return
     this.#isDue = true
+    if (!this.#isTelling) this.#tellNextTurn()
+  }
+
+  #tellNextTurn(): void {
+    this.#isTelling = true
     runOutside(() => setImmediate(() => this.#tell()))
   }
 
-  #tell(): void {
+  /** All that is told is of the moment in which this begins. */
+  async #tell(): Promise<void> {
     this.#isDue = false
+    const { changed, most } = this.setup
+    const told = this.#takeChanges()
+    const all = this.#allThatIsKnown()
+    await inSlices(this.#changes(told), telling => this.#give(telling), most)
+    const isBehind = ({ watcher }: Telling) => this.#behind.has(watcher)
+    await inSlices(all, telling => isBehind(telling) && this.#give(telling), most)
+    if (changed !== undefined) await inSlices(eachUser(told), each => changed(...each), most)
+    this.#isTelling = false
+    if (this.#isDue) this.#tellNextTurn()
+  }
+
+  #takeChanges(): Told[] {
     const changing = [...this.#changing]
     this.#changing.clear()
-    const told = changing.flatMap(([room, before]) => {
+    return changing.flatMap(([room, before]) => {
       const diff = this.#diff(room, before)
       return diff === undefined ? [] : [{ room, diff }]
     })
-    for (const { room, diff } of told) this.#tellDiff(room, diff)
-    this.#tellAll()
-    for (const { room, diff } of told) this.setup.changed?.(room, diff)
   }
 
   #diff(room: string, before: ReadonlyMap<string, readonly unknown[] | undefined>): PresenceDiff | undefined {
@@ -102,30 +146,40 @@ export class Watchers {
     }
   }
 
-  #tellDiff(room: string, diff: PresenceDiff): void {
-    const message = this.#message({ registry: this.setup.registry, room, ...diff })
-    for (const watcher of this.#rooms.get(room)?.values() ?? []) {
-      if (!watcher.isCurrent || this.#give(watcher, message)) continue
-      watcher.isCurrent = false
-      this.#behind.add(watcher)
+  /** For those who know all until now. */
+  *#changes(told: readonly Told[]): Generator<Telling> {
+    for (const { room, diff } of told) {
+      const news = new News({ registry: this.setup.registry, room, ...diff })
+      for (const watcher of this.#rooms.get(room)?.values() ?? []) if (watcher.isCurrent) yield { watcher, news }
     }
   }
 
-  /** Tells those who are behind all that is known, as soon as they keep up. */
-  #tellAll(): void {
-    const messages = new Map<string, LogMessage>()
+  /** For those who are behind, and keep up by now. */
+  #allThatIsKnown(): Telling[] {
+    const { registry, roster } = this.setup
+    const rooms = new Map<string, News>()
+    const telling: Telling[] = []
     for (const watcher of this.#behind) {
       const { room, connection } = watcher
       if (!connection.queue.keepsUp || !connection.gate.passed) {
         this.#await(watcher)
         continue
       }
-      const { registry, roster } = this.setup
-      const message = messages.get(room) ?? this.#message({ registry, room, users: roster.users(room) })
-      messages.set(room, message)
-      watcher.isCurrent = this.#give(watcher, message)
-      if (watcher.isCurrent) this.#behind.delete(watcher)
-      else this.#await(watcher)
+      const news = rooms.get(room) ?? new News({ registry, room, users: roster.users(room) })
+      rooms.set(room, news)
+      telling.push({ watcher, news })
+    }
+    return telling
+  }
+
+  /** One that does not take it is told all, as soon as it keeps up. */
+  #give({ watcher, news }: Telling): void {
+    const { codec, queue } = watcher.connection
+    watcher.isCurrent = queue.offer(news.bytes(codec))
+    if (watcher.isCurrent) this.#behind.delete(watcher)
+    else {
+      this.#behind.add(watcher)
+      this.#await(watcher)
     }
   }
 
@@ -137,12 +191,10 @@ export class Watchers {
     watcher.isAwaited = false
     if (this.#behind.has(watcher)) this.#tellSoon()
   }
+}
 
-  #message(event: PresenceEvent): LogMessage {
-    return { rooms: [event.room], event: 'presence', data: JSON.stringify(event), except: [] }
-  }
-
-  #give({ connection }: Watcher, message: LogMessage): boolean {
-    return connection.queue.offer(this.setup.encodings.bytes(message, connection.codec, undefined))
-  }
+function* eachUser(told: readonly Told[]): Generator<[how: keyof PresenceDiff, user: Presence, room: string]> {
+  for (const { room, diff } of told)
+    for (const how of ['joined', 'changed', 'left'] as const)
+      for (const user of diff[how] ?? []) yield [how, user, room]
 }

@@ -31,6 +31,6 @@ export async function leave(
   await drainConnections(live, deadline, late.signal)
   await Promise.race([Promise.all([stopped, live.emptied()]), forced])
   clearTimeout(timer)
-  listeners.destroy()
+  await listeners.destroy()
   await stopped
 }

@@ -1,6 +1,7 @@
 import { createServer as createHttp, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
+import { inSlices } from '../connections/slice.js'
 import { AddressInUseError } from '../errors.js'
 import { permitHibernation } from '../sse/hibernate.js'
 import { asksForWebSocket } from '../websocket/upgrade.js'
@@ -142,8 +143,8 @@ export class Listener {
   }
 
   /** Ends every connection now. */
-  destroy(): void {
-    for (const socket of this.#sockets.keys()) socket.destroy()
+  async destroy(): Promise<void> {
+    await inSlices(this.#sockets.keys(), socket => socket.destroy())
   }
 
   #watch(perAddress: number): void {

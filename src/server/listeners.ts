@@ -59,8 +59,8 @@ export class Listeners {
   }
 
   /** Ends every connection now. */
-  destroy(): void {
-    for (const listener of this.#open) listener.destroy()
+  async destroy(): Promise<void> {
+    await Promise.all(this.#open.map(listener => listener.destroy()))
   }
 }
 

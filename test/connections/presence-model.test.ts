@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { CloseReason, PresenceEvent } from '../../src/index.js'
 import { Bus, type BusNode, startBusNode, TestClock } from '../support/node-bus.js'
 import { fc } from '../support/properties.js'
-import { TestConnection } from '../support/registry-peers.js'
+import { TestConnection, turn } from '../support/registry-peers.js'
 import { inOrder, WatchingPeer } from '../support/watching-peer.js'
 
 const HEARTBEAT = 1000
@@ -50,6 +50,9 @@ class World {
   visitors: Visitor[] = []
   watching: Watching[] = []
 
+  /** @param most watchers that are told in one turn */
+  constructor(private readonly most: number | undefined) {}
+
   async begin(): Promise<void> {
     for (let at = 0; at < NODES; at++) await this.start(at)
     for (const at of this.nodes.keys()) {
@@ -60,7 +63,7 @@ class World {
   }
 
   async start(at: number, cut = false): Promise<void> {
-    this.nodes[at] ??= await startBusNode(this.bus, { heartbeat: HEARTBEAT, linger: LINGER }, cut)
+    this.nodes[at] ??= await startBusNode(this.bus, { heartbeat: HEARTBEAT, linger: LINGER }, cut, this.most)
   }
 
   async visit(at: number, user: string, room: string, meta: unknown): Promise<void> {
@@ -153,6 +156,7 @@ class World {
 
   /** All agree, with each other and with what is so. */
   async check(): Promise<void> {
+    await turn(200)
     this.look()
     for (const room of ROOMS) {
       const truth = this.truth(room)
@@ -209,8 +213,8 @@ const watches = fc.oneof(
   ),
 )
 const passes = fc
-  .constantFrom(1, 15, 200, 600, 1100, 2500)
-  .map((ms): Named => [`${ms} ms`, world => world.clock.pass(ms)])
+  .constantFrom(0, 0, 0, 1, 15, 200, 600, 1100, 2500)
+  .map((ms): Named => (ms === 0 ? ['a turn', () => turn()] : [`${ms} ms`, world => world.clock.pass(ms)]))
 
 const onNode = (name: string, run: (world: World, n: number) => void | Promise<void>, which = at) =>
   which.map((n): Named => [`${name} ${n}`, world => run(world, n)])
@@ -241,8 +245,14 @@ const ends = fc.oneof(
   onNode('start, cut off,', (world, n) => world.start(n, true)),
 )
 
-async function play(script: readonly Named[], check: (world: World) => void | Promise<void>): Promise<void> {
-  const world = new World()
+const most = fc.constantFrom(undefined, 1, 2)
+
+async function play(
+  script: readonly Named[],
+  most: number | undefined,
+  check: (world: World) => void | Promise<void>,
+): Promise<void> {
+  const world = new World(most)
   try {
     await world.begin()
     for (const [, command] of script) {
@@ -251,7 +261,7 @@ async function play(script: readonly Named[], check: (world: World) => void | Pr
     }
     await check(world)
   } catch (error) {
-    throw new Error(script.map(([name]) => name).join('\n'), { cause: error })
+    throw new Error(`${most} at a time\n${script.map(([name]) => name).join('\n')}`, { cause: error })
   } finally {
     await world.stop()
   }
@@ -262,8 +272,8 @@ test('when all is whole again, all nodes agree on what is so, and every watcher 
     weight: 2,
     arbitrary: disturbances(),
   })
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), script =>
-    play(script, async world => {
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), most, (script, most) =>
+    play(script, most, async world => {
       world.heal()
       await world.clock.pass(5 * HEARTBEAT + LINGER)
       await world.check()
@@ -279,8 +289,8 @@ test('a node that is frozen, cut off or behind takes nobody for gone who is ther
     ([n, who, where, what]): Named => [`${who} joins ${where} on ${n}`, world => world.visit(n, who, where, what)],
   )
   const step = fc.oneof(onOthers, { weight: 2, arbitrary: disturbances(first) }, { weight: 3, arbitrary: passes })
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), script =>
-    play(script, world => {
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), most, (script, most) =>
+    play(script, most, world => {
       world.heal()
       const left = world.watching.flatMap(({ node, peer }) =>
         node === world.nodes[0] ? peer.seen.filter(seen => seen.startsWith('left')) : [],

@@ -192,11 +192,20 @@ export interface BusNode {
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** @param cut it cannot speak or hear from the beginning */
-export async function startBusNode(bus: Bus, presence: PresenceOptions = {}, cut = false): Promise<BusNode> {
+/**
+ * @param cut it cannot speak or hear from the beginning
+ * @param most watchers that are told in one turn
+ */
+export async function startBusNode(
+  bus: Bus,
+  presence: PresenceOptions = {},
+  cut = false,
+  most?: number,
+): Promise<BusNode> {
   const log = new BusLog(bus)
   if (cut) log.cut()
   const registry = new BusRegistry()
-  await registry.start({ name: 'bus', log, history: false, logger: silent, presence, clock: log.clock })
+  const setup = { name: 'bus', log, history: false, logger: silent, presence, clock: log.clock }
+  await registry.start(most === undefined ? setup : { ...setup, most })
   return { registry, log }
 }
