@@ -74,7 +74,6 @@ export class SendQueue {
    */
   open(sink: Sink): void {
     this.#sink = sink
-    sink.onFailure?.(error => this.#fail(error))
     this.#limit = Math.max(this.options.limit, 2 * sink.writableHighWaterMark)
     this.#flushWaiting()
   }
@@ -234,13 +233,9 @@ export class SendQueue {
       if (isLast && this.#sink?.writeLast !== undefined) this.#sink.writeLast(bytes)
       else this.#sink?.write(bytes)
     } catch (error) {
-      this.#fail(error)
+      this.drop()
+      this.owner.failed(error)
     }
-  }
-
-  #fail(error: unknown): void {
-    this.drop()
-    this.owner.failed(error)
   }
 
   #enqueue(item: Waiting): void {

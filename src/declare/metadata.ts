@@ -125,23 +125,27 @@ export function openDeclaration(target: AbstractClass): OpenDeclaration {
  */
 export function openMember(target: object, key: string | symbol): OpenMember {
   refuseStandard(key)
-  const made = { marks: [], params: new Map(), ...surroundings() }
   const name = String(key)
   if (typeof target === 'function') {
     openDeclaration(target as AbstractClass).problems.push(
       `${target.name}.${name} is static: decorate instance methods`,
     )
-    return made
+    return newMember()
   }
   const declaration = openDeclaration(target.constructor as AbstractClass)
   if (typeof key === 'symbol') {
     declaration.problems.push(`${target.constructor.name}: ${name} has no name: decorate methods named by a string`)
-    return made
+    return newMember()
   }
   const known = declaration.members.get(name)
   if (known !== undefined) return known
+  const made = newMember()
   declaration.members.set(name, made)
   return made
+}
+
+function newMember(): OpenMember {
+  return { marks: [], params: new Map(), ...surroundings() }
 }
 
 /**

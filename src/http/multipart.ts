@@ -5,7 +5,7 @@ import { MIMEType } from 'node:util'
 import busboy, { type Busboy } from 'busboy'
 import { badRequest, unsupportedMediaType } from '../errors.js'
 import { PartHeads } from './part-heads.js'
-import type { UploadHead } from './upload.js'
+import { AHEAD, type UploadHead } from './upload.js'
 import { checkTotal, exceeds, type UploadLimits } from './upload-limits.js'
 
 /** Takes the parts, as they come. What it throws ends the reading. */
@@ -57,6 +57,7 @@ export class PartReader {
     const parser = busboy({
       headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
       defParamCharset: 'utf8',
+      highWaterMark: AHEAD,
       // What reaches these limits is not past them yet: busboy does not tell the two apart.
       limits: { fieldSize: fieldSize + 1, fields, files },
     })

@@ -3,6 +3,7 @@ import { exceeds, type UploadLimits } from './upload-limits.js'
 const CR = 0x0d
 const LF = 0x0a
 const DASH = 0x2d
+const NOTHING = Buffer.alloc(0)
 
 /**
  * Counts the parts of a multipart body and the bytes of each part's header section, ahead of the parser: busboy allows
@@ -44,15 +45,19 @@ export class PartHeads {
   /** Answers where the content ends in this chunk. */
   #skipContent(chunk: Buffer, from: number): number {
     const { length } = this.#delimiter
-    const seam = Buffer.concat([this.#tail, chunk.subarray(from, from + length - 1)])
+    const beginning = chunk.subarray(from, from + length - 1)
+    const seam = this.#tail.length === 0 ? beginning : Buffer.concat([this.#tail, beginning])
     const across = this.#tail.length === 0 ? -1 : seam.indexOf(this.#delimiter)
     const found = across === -1 ? chunk.indexOf(this.#delimiter, from) : across - this.#tail.length + from
     if (found === -1) {
       const end = chunk.length - from < length ? seam : chunk
-      this.#tail = Buffer.from(end.subarray(-(length - 1)))
+      const last = end.subarray(-(length - 1))
+      // A delimiter has one CR, at its beginning.
+      const begun = last.lastIndexOf(CR)
+      this.#tail = begun === -1 ? NOTHING : Buffer.from(last.subarray(begun))
       return chunk.length
     }
-    this.#tail = Buffer.alloc(0)
+    this.#tail = NOTHING
     this.#in = 'delimiter'
     this.#behind = 0
     return found + length

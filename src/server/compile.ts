@@ -8,6 +8,7 @@ import { bindHttp, compileHttp } from '../http/serve.js'
 import type { Binding, Serve } from '../pipeline/serving.js'
 import { type Lookup, makeLookup } from '../routing/lookup.js'
 import { callbacks, type Route } from '../routing/table.js'
+import { tryHibernation } from '../sse/hibernate.js'
 import { bindSse, compileSse } from '../sse/serve.js'
 import { bindMessage } from '../websocket/messages.js'
 import { bindWebSocket, compileWebSocket, type ServeUpgrade } from '../websocket/serve.js'
@@ -38,6 +39,7 @@ export async function compileRoutes(
   const upgrades = new Map<unknown, ServeUpgrade>()
   // `ws` takes as long to load as a third of all the rest: it is for those who have sockets.
   const wire = routes.some(({ kind }) => kind === 'websocket') ? await import('../websocket/wire.js') : undefined
+  if (routes.some(({ kind }) => kind === 'sse')) await tryHibernation()
   const compile = (route: Route): Served => {
     if (route.kind === 'sse') return { route, kind: 'sse', serve: compileSse(route, serving) }
     if (route.kind === 'http' || wire === undefined)

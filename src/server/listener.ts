@@ -1,8 +1,9 @@
 import { createServer as createHttp, type Server, type ServerResponse } from 'node:http'
-import { createServer as createHttps } from 'node:https'
+import type * as Https from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { inSlices } from '../connections/slice.js'
 import { AddressInUseError } from '../errors.js'
+import { lazily } from '../pipeline/lazily.js'
 import { permitHibernation } from '../sse/hibernate.js'
 import { asksForWebSocket } from '../websocket/upgrade.js'
 import { attachHandlers, bounded, type Handlers } from './handlers.js'
@@ -11,6 +12,8 @@ import { divert, type ListenerProtocols } from './protocols.js'
 import { isShared } from './shared-address.js'
 import { type TlsOptions, tlsDefaults } from './tls.js'
 import { removeStaleSocket } from './unix-socket.js'
+
+const https = lazily<typeof Https>('node:https')
 
 /** How a listener treats those who connect. */
 export interface ListenerLimits {
@@ -83,7 +86,7 @@ export class Listener {
       listener.#http2 = serveHttp2(guarded, http2 === true ? {} : http2, settled)
       divert(server, listener.#http2, settled.headersTimeout)
     }
-    await permitHibernation(server)
+    permitHibernation(server)
     listener.#watch(limits.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)
     if (where.path !== undefined && !isShared) await removeStaleSocket(where.path)
     await listen(server, { ...where, backlog: limits.backlog ?? 511 })
@@ -103,7 +106,7 @@ export class Listener {
   /** From now on, connections get another certificate; those that are open go on. */
   renew(tls: TlsOptions): void {
     this.#tls = tls
-    ;(this.server as ReturnType<typeof createHttps>).setSecureContext({ ...tlsDefaults, ...tls })
+    ;(this.server as Https.Server).setSecureContext({ ...tlsDefaults, ...tls })
   }
 
   /**
@@ -197,7 +200,7 @@ function createServer(limits: ReturnType<typeof settle>, tls: TlsOptions | undef
   const options = { ...timeouts, ...declining, connectionsCheckingInterval: 1000 }
   if (tls === undefined) return createHttp(options)
   const alpn = { ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'], handshakeTimeout: limits.headersTimeout }
-  return createHttps({ ...options, noDelay: true, ...alpn, ...tlsDefaults, ...tls })
+  return https().createServer({ ...options, noDelay: true, ...alpn, ...tlsDefaults, ...tls })
 }
 
 /** Since Node.js 22.21: requests that offer to upgrade to anything but a WebSocket are requests like any other. */

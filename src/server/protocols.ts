@@ -1,10 +1,9 @@
 /** What a listener speaks: which options it takes, and, with two protocols on one port, who speaks which. */
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { type Checks, check, wrongOptions } from '../declare/options.js'
 import type { Http2Options, Http2Side } from './http2.js'
-import { type TlsOptions, tlsProblems } from './tls.js'
+import { nodeTls, type TlsOptions, tlsProblems } from './tls.js'
 
 /** Which protocols a listener speaks besides HTTP/1.1. */
 export interface ListenerProtocols {
@@ -45,6 +44,7 @@ export function divert(server: Server, http2: Http2Side, patience: number): void
   const serve = (socket: Socket) => {
     for (const listener of own) listener.call(server, socket)
   }
+  const { TLSSocket } = nodeTls()
   const sniffed = new WeakSet<Socket>()
   server.removeAllListeners(event)
   server.on(event, (socket: Socket) => {

@@ -1,5 +1,8 @@
-import { createSecureContext, type TlsOptions as NodeTlsOptions } from 'node:tls'
+import type { TlsOptions as NodeTlsOptions } from 'node:tls'
 import { type Check, type Checks, wrongOptions } from '../declare/options.js'
+import { lazily } from '../pipeline/lazily.js'
+
+export const nodeTls = lazily<typeof import('node:tls')>('node:tls')
 
 type Given = Required<NodeTlsOptions>
 
@@ -70,7 +73,7 @@ export function tlsProblems(where: string, tls: TlsOptions): string[] {
     if (cert === undefined) return [`${where}: tls has no cert: give the certificate of its key, in PEM`]
   }
   try {
-    createSecureContext({ ...tlsDefaults, ...tls })
+    nodeTls().createSecureContext({ ...tlsDefaults, ...tls })
     return []
   } catch (error) {
     return [`${where}: ${describe(error as NodeJS.ErrnoException)}`]

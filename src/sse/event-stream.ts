@@ -150,6 +150,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#started = true
     this.#head = undefined
     if (retry !== undefined) head.sink.write(this.codec.frame(encodeEvent({ retry })))
+    head.sink.onFailure?.(error => this.failed(error))
     this.queue.open(head.sink)
   }
 

@@ -4,7 +4,8 @@
  *
  * No public call does this. What Node.js does for an upgrade is what is wanted: a request that is marked as one makes it
  * take its listeners off the socket and free the parser, the next time it looks, and it is made to look by an empty
- * chunk. That is tried out once, at boot, and where it does not work streams keep what they have.
+ * chunk. That is tried out once, when the first application with event streams boots, and where it does not work streams
+ * keep what they have.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -21,12 +22,18 @@ interface ServedSocket {
 const NOTHING = Buffer.from('x').subarray(0, 0)
 
 const permitted = new WeakSet<Server>()
-let works: Promise<boolean> | undefined
+let trial: Promise<boolean> | undefined
+let works = false
+
+/** Finds out whether streams can hibernate; until it has, none does. */
+export async function tryHibernation(): Promise<void> {
+  trial ??= tryOut()
+  works = await trial
+}
 
 /** The streams of a server may hibernate: it tells nobody but this application of upgrades, and closes sockets by itself. */
-export async function permitHibernation(server: Server): Promise<void> {
-  works ??= tryOut()
-  if (await works) permitted.add(server)
+export function permitHibernation(server: Server): void {
+  permitted.add(server)
 }
 
 /**
@@ -37,7 +44,7 @@ export function hibernate(response: ServerResponse, lane: Lane): boolean {
   if (isShared(lane) || lane.destroyed || response.socket !== lane) return false
   const { server, parser } = lane as ServedSocket
   const { req: request } = response
-  if (server === undefined || !permitted.has(server) || parser?.incoming !== request) return false
+  if (!works || server === undefined || !permitted.has(server) || parser?.incoming !== request) return false
   return isOurs(request, response) && unhook(request, response, lane)
 }
 
