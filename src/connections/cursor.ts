@@ -37,9 +37,13 @@ const LONGEST = 4096
 
 const FORM = /^([A-Za-z0-9]+)-(\d{1,16})((?:~[^~:,]*(?::\d{1,16}){1,2})*)$/
 
+/** The last id: that of all who come to a room between two events, each of which keeps it. */
+let last = { epoch: '', position: -1, id: '' }
+
 /** The id of an event that reaches a peer which has seen all before it. */
 export function formatPlace({ epoch, position }: Place): string {
-  return `${epoch}-${position}`
+  if (last.position !== position || last.epoch !== epoch) last = { epoch, position, id: `${epoch}-${position}` }
+  return last.id
 }
 
 /**

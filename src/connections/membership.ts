@@ -1,29 +1,17 @@
 import type { Connection } from './connection.js'
 import { formatId, parseId } from './cursor.js'
-import type { Encodings } from './encodings.js'
 import { EVERYWHERE, type LogEntry, type Page, type Place } from './event-log.js'
 import { allOf, type Few, hasOne, withOne, withoutOne } from './few.js'
 import type { Front } from './fronts.js'
 import { Progress } from './progress.js'
 import type { Ending } from './returned.js'
-import type { SharedReads } from './shared-reads.js'
+import type { Surroundings } from './surroundings.js'
 import { dealOut } from './turn.js'
-
-/** What a membership needs of its registry. */
-export interface Surroundings {
-  readonly name: string
-  readonly reads: SharedReads
-  /** Whether what is sent is kept in the log. */
-  readonly history: boolean
-  /** How far this node has been given the log. */
-  readonly place: Place
-  readonly encodings: Encodings
-  /** The connection of a member has ended. */
-  forget(member: Membership): void
-}
 
 /** Entries that are read at a time. */
 const PAGE = 256
+/** In place of catching up, until `open` has settled. */
+const OPENING = Promise.resolve()
 
 /**
  * One connection in one registry. It is either live, and given each entry as it comes, or it catches up: reads the log
@@ -53,7 +41,7 @@ export class Membership implements Ending {
 
   constructor(
     readonly connection: Connection,
-    private readonly registry: Surroundings,
+    private readonly registry: Surroundings<Membership>,
   ) {
     const id = connection.lastEventId ?? ''
     const cursor = id === '' ? undefined : (parseId(id, registry.place.epoch) ?? 'foreign')
@@ -122,8 +110,16 @@ export class Membership implements Ending {
    * one sequence. Never rejects: where the log fails, the connection does.
    */
   catchUp(): Promise<void> {
-    this.#catchingUp ??= this.#run()
+    this.#catchingUp ??= this.connection.gate.passed ? this.#run() : this.#runBehindOpening()
     return this.#catchingUp
+  }
+
+  /** Who has missed nothing is live as soon as `open` has settled, without a promise (`scale-sse`). */
+  #runBehindOpening(): Promise<void> {
+    this.connection.gate.behind(() => {
+      if (!this.#isDone()) this.#catchingUp = this.#run()
+    })
+    return OPENING
   }
 
   /**
@@ -153,12 +149,16 @@ export class Membership implements Ending {
 
   async #run(): Promise<void> {
     try {
-      await this.connection.gate.wait()
-      while (this.#goesOn() && !this.#arrive()) await this.#readOn()
+      await OPENING // what else is joined in this turn is read with it
+      while (!this.#isDone()) await this.#readOn()
     } catch (error) {
       // The log may have stopped since the peer left: nobody waits for what was read.
       if (!this.connection.closed) this.connection.failed(error)
     }
+  }
+
+  #isDone(): boolean {
+    return !this.#goesOn() || this.#arrive()
   }
 
   /** What came to a room in this turn comes before; that may end connections, and who hears of it joins and leaves rooms. */

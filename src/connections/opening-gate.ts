@@ -43,9 +43,14 @@ export class OpeningGate {
 
   /** Settles when `open` has, or the connection has ended. */
   wait(): Promise<void> {
-    if (this.#passed) return Promise.resolve()
-    if (this.#waiting === NOBODY) this.#waiting = []
-    return new Promise(resolve => this.#waiting.push(resolve))
+    return new Promise(resolve => this.behind(resolve))
+  }
+
+  /** Runs something as soon as `open` has settled, or the connection has ended: now, where it has. It must not throw. */
+  behind(run: () => void): void {
+    if (this.#passed) return run()
+    if (this.#waiting === NOBODY) this.#waiting = [run]
+    else this.#waiting.push(run)
   }
 
   pass(): void {
@@ -53,7 +58,7 @@ export class OpeningGate {
     this.released.release()
     const waiting = this.#waiting
     this.#waiting = NOBODY
-    for (const resolve of waiting) resolve()
+    for (const run of waiting) run()
   }
 }
 

@@ -9,12 +9,13 @@ import { Encodings } from './encodings.js'
 import type { EventLog, LogHealth, Place } from './event-log.js'
 import { checkConnection, checkJoin, Joining, type JoinOptions } from './joining.js'
 import { Members } from './members.js'
-import { Membership, type Surroundings } from './membership.js'
+import { Membership } from './membership.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
 import type { Presence, PresenceDiff } from './presence.js'
 import type { Rounds } from './rounds.js'
 import { Sending } from './sending.js'
 import { SharedReads } from './shared-reads.js'
+import type { Surroundings } from './surroundings.js'
 import { checkRooms, type DataOf, Target } from './target.js'
 import { Tracking, type TrackOptions } from './tracking.js'
 
@@ -31,7 +32,7 @@ export interface RegistrySetup {
   readonly most?: number
 }
 
-interface Running extends RegistrySetup, Surroundings {
+interface Running extends RegistrySetup, Surroundings<Membership> {
   place: Place
   readonly outbox: Outbox
   readonly tracking: Tracking
@@ -123,18 +124,31 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     checkConnection(connection)
     const rooms = checkRooms(room)
     const { history, tracked } = checkJoin(options)
-    if (history === 0) for (const name of rooms) this.#enter(running, connection, name, undefined, tracked)
-    else
-      await this.#joining.during(connection, rooms, async coming => {
-        for (const name of coming) {
-          const past = await this.#past(running, connection, name, history)
-          if (coming.has(name)) this.#enter(running, connection, name, past, tracked)
-        }
-      })
+    if (history > 0) await this.#joinWithPast(running, connection, rooms, history, tracked)
+    else this.#enterAll(running, connection, rooms, tracked)
     const member = this.#members.get(connection)
     if (member === undefined || member.live) return
     const live = member.catchUp()
     if (connection.gate.passed) await live
+  }
+
+  #enterAll(running: Running, connection: Connection, rooms: readonly string[], tracked: TrackOptions): void {
+    for (const name of rooms) this.#enter(running, connection, name, undefined, tracked)
+  }
+
+  #joinWithPast(
+    running: Running,
+    connection: Connection,
+    rooms: readonly string[],
+    history: number,
+    tracked: TrackOptions,
+  ): Promise<void> {
+    return this.#joining.during(connection, rooms, async coming => {
+      for (const name of coming) {
+        const past = await this.#past(running, connection, name, history)
+        if (coming.has(name)) this.#enter(running, connection, name, past, tracked)
+      }
+    })
   }
 
   /** Where the last events of a room begin; undefined where they are not to be had. */
@@ -261,7 +275,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     if (connection.closed) return
     const isNew = this.#members.enter(member, room, past)
     running.tracking.enter(connection, room, tracked)
-    if (isNew) this.#tellHook(() => this.joined?.(connection, room))
+    if (isNew && this.joined !== undefined) this.#tellHook(() => this.joined?.(connection, room))
   }
 
   #exit(member: Membership, room: string): void {
