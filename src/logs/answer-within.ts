@@ -3,7 +3,7 @@ export async function answerWithin<T>(promise: Promise<T>, ms: number, who: stri
   if (ms === Number.POSITIVE_INFINITY) return promise
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer from ${who} in ${Math.ceil(ms)} ms`)), Math.max(0, ms)).unref()
+    timer = setTimeout(() => reject(new Error(`no answer from ${who} in ${Math.ceil(ms)} ms`)), Math.max(0, ms))
   })
   try {
     return await Promise.race([promise, late])

@@ -25,7 +25,7 @@ export interface Connector<C> {
 /** Milliseconds that what is on its way has to be answered when a link closes. */
 const CLOSING = 1000
 /** Milliseconds until the first attempt to connect again, and at the most; a connection that lasted is a new beginning. */
-const BACKOFF = { first: 50, longest: 2000, lasted: 250 }
+const BACKOFF = { first: 50, longest: 1000, lasted: 250 }
 
 /**
  * One connection to a server that is made again for as long as it is wanted, after waits that grow and are spread. A lost

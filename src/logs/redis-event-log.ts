@@ -41,8 +41,7 @@ export interface RedisLogSetup {
 /** The log of a registry in Redis, which all nodes share. Made by `redisEventLog`. */
 export class RedisEventLog extends EventLog {
   readonly #standing = new Standing()
-  readonly #asking = new Insistence()
-  readonly #looking = new Insistence()
+  readonly #insistence = new Insistence()
   #listener: LogListener | undefined
   #following: Promise<void> | undefined
   #follows = false
@@ -142,6 +141,7 @@ export class RedisEventLog extends EventLog {
   hear(item: TailItem): void {
     const { message } = item
     this.#standing.hear(item)
+    this.#insistence.answered()
     if ('position' in message) this.#listener?.entry(message)
     else this.#listener?.notice(message)
   }
@@ -162,7 +162,7 @@ export class RedisEventLog extends EventLog {
     const asked = this.#standing.asked
     const look = (insists: boolean) =>
       runScript(client, 'look', this.#keys(), [...this.#standing.args(insists), `${asked.place.position}`])
-    this.#place(asked, await this.#looking.ask(client, look))
+    this.#place(asked, await this.#insistence.ask(this.setup.reader, client, look))
   }
 
   /** As `look`, where the node itself has reason to doubt its place. */
@@ -177,11 +177,14 @@ export class RedisEventLog extends EventLog {
     if (this.#standing.found(asked, { epoch, position }, from)) this.#listener?.reset(this.stand)
   }
 
-  /** Asks until the answer is of the epoch that the listener knows. */
+  /** Asks until the answer is of the epoch that the listener knows. Peers are given what it says: so the node knows it, too. */
   async #askInEpoch(ask: () => Promise<unknown[]>): Promise<unknown[]> {
     for (;;) {
       const reply = await ask()
-      if (reply[0] === this.stand.epoch) return reply
+      if (reply[0] === this.stand.epoch) {
+        this.#standing.reaches(Number(reply[1]))
+        return reply
+      }
       await this.#refresh()
     }
   }
@@ -215,7 +218,7 @@ export class RedisEventLog extends EventLog {
     const run = (client: RedisClient, ms: number, isRepeated: boolean) => {
       const ask = (insists: boolean) =>
         runScript(client, name, keys, [...this.#standing.args(insists), ...args(isRepeated)])
-      return link.ask(client, () => this.#asking.ask(client, ask), ms)
+      return link.ask(client, () => this.#insistence.ask(link, client, ask), ms)
     }
     return patience.ask(link, run, judge)
   }

@@ -48,23 +48,54 @@ export class RedisLink extends Link<RedisClient> {
  */
 const DOUBT = 3000
 
-/** Asks on one connection after another, and insists on an answer where all lead to a server that was left behind. */
-export class Insistence {
-  #refusal: { readonly client: RedisClient; readonly at: number } | undefined
+/** Milliseconds after which a refusal says nothing any more, unless others followed: longer than it takes to connect. */
+const REMEMBERED = 10_000
 
-  async ask<T>(client: RedisClient, run: (insists: boolean) => Promise<T>): Promise<T> {
-    const refusal = this.#refusal
-    const insists = refusal !== undefined && refusal.client !== client && performance.now() - refusal.at >= DOUBT
+/** When connections were first refused since one was answered, and when last. */
+interface Refusals {
+  readonly client: RedisClient
+  readonly since: number
+  last: number
+}
+
+/** Insists on an answer where one connection of a log after another leads to a server that was left behind, and none elsewhere. */
+export class Insistence {
+  readonly #refusals = new Map<RedisLink, Refusals>()
+
+  /** @param times milliseconds */
+  constructor(private readonly times = { doubt: DOUBT, remembered: REMEMBERED }) {}
+
+  async ask<T>(link: RedisLink, client: RedisClient, run: (insists: boolean) => Promise<T>): Promise<T> {
+    const refusals = this.#refusalsOf(link)
+    const insists = refusals !== undefined && refusals.client !== client && now() - refusals.since >= this.times.doubt
     try {
       const answer = await run(insists)
-      this.#refusal = undefined
+      this.answered()
       return answer
     } catch (error) {
-      if (/\bBEHIND\b/.test(String(error))) this.#refusal ??= { client, at: performance.now() }
+      if (/\bBEHIND\b/.test(String(error))) this.#refused(link, client)
       throw error
     }
   }
+
+  /** By a server that was not left behind. */
+  answered(): void {
+    this.#refusals.clear()
+  }
+
+  #refusalsOf(link: RedisLink): Refusals | undefined {
+    const refusals = this.#refusals.get(link)
+    return refusals !== undefined && now() - refusals.last < this.times.remembered ? refusals : undefined
+  }
+
+  #refused(link: RedisLink, client: RedisClient): void {
+    const refusals = this.#refusalsOf(link)
+    if (refusals === undefined) this.#refusals.set(link, { client, since: now(), last: now() })
+    else refusals.last = now()
+  }
 }
+
+const now = () => performance.now()
 
 async function connect(make: () => Promise<RedisClient>, { lose, note, signal }: Fate): Promise<RedisClient> {
   const client = await make()

@@ -12,6 +12,10 @@ local token, since_epoch, since = ARGV[6], ARGV[7], tonumber(ARGV[8])
 local head, data, size = ARGV[9], ARGV[10], tonumber(ARGV[11])
 local count, most, age, key = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[17]
 
+-- Redis 6 does not hold scripts to min-replicas-to-write.
+if string.find(info, 'min_slaves_good_slaves:0', 1, true) then
+  return redis.error_reply('NOREPLICAS Not enough good replicas to write.')
+end
 if key ~= '' then
   local at = redis.call('ZSCORE', keys, key)
   if at then return { 'kept', epoch, int(tonumber(at)) } end

@@ -53,14 +53,18 @@ export class Standing {
 
   /** What was said was taken. @param follows whether the node is given the log, and so learns of epochs in their order */
   took({ epoch, position }: Place, follows: boolean): void {
-    if (epoch === this.#place.epoch) {
-      if (position > this.#place.position) this.#know(position)
-      else if (position <= this.#whole) this.#know(position, this.#whole)
-    } else if (this.#over.has(epoch)) return
+    if (epoch === this.#place.epoch) this.reaches(position)
+    else if (this.#over.has(epoch)) return
     else if (follows) {
       this.#elsewhere = epoch
       this.#end(this.#place.epoch)
     } else this.#adopt(epoch, position)
+  }
+
+  /** A server said how far the log reaches in this epoch: it must reach as far on every one. */
+  reaches(position: number): void {
+    if (position > this.#place.position) this.#know(position)
+    else if (position <= this.#whole) this.#know(position, this.#whole)
   }
 
   /** It was given what comes next. */

@@ -45,7 +45,8 @@ local position, last, start, forgotten, all, bytes = number(4), number(5), numbe
 local leapt, unsure, named = number(10), number(11), number(12)
 
 local info = redis.pcall('INFO', 'replication')
-local server = type(info) == 'string' and string.match(info, 'master_replid:(%w+)') or ''
+if type(info) ~= 'string' then info = '' end
+local server = string.match(info, 'master_replid:(%w+)') or ''
 
 -- Clients of Sentinels may have two servers begin for one and the same asking.
 local function begin(at)

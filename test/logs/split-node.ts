@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
+import type { LogHealth } from '../../src/index.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { message, Node } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
@@ -14,20 +15,24 @@ export class SplitNode extends Node {
   private constructor(
     readonly wire: CuttableWire,
     private readonly connections: Record<'asks' | 'hears', string>,
+    private readonly changes: readonly LogHealth[],
     log: ConstructorParameters<typeof Node>[0],
   ) {
     super(log)
   }
 
-  static async at(t: TestContext, server: RedisServer): Promise<SplitNode> {
+  /** @param patience milliseconds */
+  static async at(t: TestContext, server: RedisServer, patience = 15_000): Promise<SplitNode> {
     const wire = await CuttableWire.to(server.port)
     t.after(() => wire.close())
     const url = `redis://127.0.0.1:${wire.port}`
-    const log = await redisEventLog({ url, patience: 15_000 })('r', plenty, new LogBook())
+    const changes: LogHealth[] = []
+    const onHealth = (_: string, health: LogHealth) => changes.push(health)
+    const log = await redisEventLog({ url, patience, onHealth })('r', plenty, new LogBook())
     t.after(() => log.stop())
     const connections = { asks: '', hears: '' }
     const before = await connectionsOf(server)
-    const node = await new SplitNode(wire, connections, log).start()
+    const node = await new SplitNode(wire, connections, changes, log).start()
     await eventually('it listens', async () => {
       const mine = [...(await connectionsOf(server))].filter(([id]) => !before.has(id))
       const idOf = (command: RegExp) => mine.find(([, last]) => command.test(last))?.[0] ?? ''
@@ -47,8 +52,10 @@ export class SplitNode extends Node {
   async move(which: 'asks' | 'hears', from: RedisServer, to: RedisServer): Promise<void> {
     this.wire.turn(to.port)
     const end = () => from.command('CLIENT', 'KILL', 'ID', this.connections[which])
-    if (which === 'hears') await this.#comesTo(to, end)
-    else await end()
+    if (which === 'hears') return this.#comesTo(to, end)
+    const before = this.changes.length
+    await end()
+    await eventually('it has lost it, and can ask there', () => this.changes.length >= before + 2)
   }
 
   /** It hears nobody, until `hearsAt`, and asks whom it asked. */
@@ -90,7 +97,7 @@ export class SplitNode extends Node {
 /** Ids of connections of a server, and their last commands. */
 export async function connectionsOf(server: RedisServer): Promise<Map<string, string>> {
   const list = String(await server.command('CLIENT', 'LIST', 'TYPE', 'NORMAL'))
-  const lines = [...list.matchAll(/\bid=(\d+) .* cmd=(\S+)/g)].filter(([, , last]) => last !== 'client|list')
+  const lines = [...list.matchAll(/\bid=(\d+) .* cmd=(\S+)/g)].filter(([, , last]) => !last?.startsWith('client'))
   return new Map(lines.map(([, id = '', last = '']) => [id, last]))
 }
 

@@ -209,7 +209,7 @@ export async function turn(times = 1): Promise<void> {
  * see what the node has not heard yet, the data may be lost, and the node may lose its place.
  */
 export class RemoteLog extends EventLog {
-  #inner: MemoryEventLog
+  #inner: EventLog | undefined
   #listener: LogListener | undefined
   readonly #unheard: (LogEntry | Notice)[] = []
   #head: Place = { epoch: '', position: 0 }
@@ -217,9 +217,12 @@ export class RemoteLog extends EventLog {
   #delay = 0
   #down = false
 
-  constructor(private readonly retention: Required<LogRetention> = plenty) {
+  /** @param open makes the log that it stands in front of: another one where all data is gone */
+  constructor(
+    retention: Required<LogRetention> = plenty,
+    private readonly open: () => EventLog | Promise<EventLog> = () => new MemoryEventLog(retention),
+  ) {
     super()
-    this.#inner = new MemoryEventLog(retention)
   }
 
   async start(listener: LogListener): Promise<void> {
@@ -228,6 +231,7 @@ export class RemoteLog extends EventLog {
   }
 
   async #startInner(): Promise<void> {
+    this.#inner = await this.open()
     await this.#inner.start({
       entry: entry => {
         this.#head = { ...this.#head, position: entry.position }
@@ -240,13 +244,19 @@ export class RemoteLog extends EventLog {
       },
       reset: place => {
         this.#head = place
+        this.#unheard.length = 0
         this.#listener?.reset(place)
       },
     })
   }
 
-  stop(): Promise<void> {
-    return this.#inner.stop()
+  async stop(): Promise<void> {
+    await this.#inner?.stop()
+  }
+
+  get #running(): EventLog {
+    if (this.#inner === undefined) throw new Error('the log has not started')
+    return this.#inner
   }
 
   /** From here on entries wait for `hear`, or no longer. */
@@ -280,23 +290,21 @@ export class RemoteLog extends EventLog {
 
   /** All data is gone. */
   async lose(): Promise<void> {
-    await this.#inner.stop()
-    this.#unheard.length = 0
-    this.#inner = new MemoryEventLog(this.retention)
+    await this.#inner?.stop()
     await this.#startInner()
   }
 
   async append(message: LogMessage, key?: string): Promise<Place> {
     if (this.#down) throw new Error('the log is away')
-    return this.#inner.append(message, key)
+    return this.#running.append(message, key)
   }
 
   notify(notice: Notice): Promise<void> {
-    return this.#inner.notify(notice)
+    return this.#running.notify(notice)
   }
 
   async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
-    const inner = this.#inner
+    const inner = this.#running
     await turn(this.#delay)
     if (this.#down) throw new Error('the log is away')
     const page = await inner.read(after, limit, bytes)
@@ -306,6 +314,6 @@ export class RemoteLog extends EventLog {
 
   before(room: string, count: number): Promise<number> {
     if (this.#down) return Promise.reject(new Error('the log is away'))
-    return this.#inner.before(room, count)
+    return this.#running.before(room, count)
   }
 }
