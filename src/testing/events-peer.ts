@@ -1,5 +1,6 @@
 import { type Addressed, addressOf, Inbox, type PeerOptions, type Received, readData } from './inbox.js'
 
+/** What an `EventsPeer` asks with. */
 export interface EventsPeerOptions extends PeerOptions {
   /** The request's method. @default 'GET', and with a body 'POST' */
   readonly method?: string

@@ -2,6 +2,7 @@ import { HttpError } from '../errors.js'
 import { WebSocket } from '../websocket/wire.js'
 import { type Addressed, addressOf, Inbox, type PeerOptions, type Received, readData } from './inbox.js'
 
+/** What a `SocketPeer` asks with. */
 export interface SocketPeerOptions extends PeerOptions {
   /** Subprotocols that it offers (RFC 6455 §1.9). @default none */
   readonly protocols?: readonly string[]
