@@ -2,13 +2,18 @@ import { STATUS_CODES } from 'node:http'
 
 /** The body of an error reply: a problem detail (RFC 9457 §3.1). */
 export interface Problem {
+  /** A URI that identifies the kind of problem (RFC 9457 §3.1.1). */
   readonly type: string
+  /** The kind of problem, in short (RFC 9457 §3.1.3). */
   readonly title: string
+  /** The status of the reply (RFC 9457 §3.1.2). */
   readonly status: number
+  /** What this one is about (RFC 9457 §3.1.4). */
   readonly detail?: string
   readonly [extension: string]: unknown
 }
 
+/** What an `HttpError` says besides its status and its detail. */
 export interface HttpErrorOptions {
   /** Header fields of the reply, such as `WWW-Authenticate`. @default none */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
@@ -16,7 +21,7 @@ export interface HttpErrorOptions {
   readonly extensions?: Readonly<Record<string, unknown>>
   /** A URI that identifies the kind of problem (RFC 9457 §3.1.1). @default 'about:blank' */
   readonly type?: string
-  /** What went wrong inside: logged, never sent. */
+  /** What went wrong inside: logged, never sent. @default none */
   readonly cause?: unknown
 }
 
@@ -29,11 +34,15 @@ const NONE = Object.freeze({})
  */
 export class HttpError extends Error {
   override readonly name: string = 'HttpError'
+  /** Header fields of the reply. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>
+  /** Members that the problem detail has besides (RFC 9457 §3.2). */
   readonly extensions: Readonly<Record<string, unknown>>
+  /** A URI that identifies the kind of problem (RFC 9457 §3.1.1). */
   readonly type: string
 
   constructor(
+    /** The status of the reply, from 400 to 599. */
     readonly status: number,
     detail = '',
     options: HttpErrorOptions = {},
@@ -47,6 +56,7 @@ export class HttpError extends Error {
     this.type = options.type ?? 'about:blank'
   }
 
+  /** What the peer is sent (RFC 9457 §3.1). */
   get problem(): Problem {
     const title = STATUS_CODES[this.status] ?? 'Error'
     const detail = this.message === '' ? {} : { detail: this.message }
@@ -73,7 +83,9 @@ export function withoutStack<E extends Error>(make: () => E): E {
 export interface Issue {
   /** `param`, `query`, `header`, `body`, `file` or `data`. */
   readonly in: string
+  /** Where in it, from the outside in. */
   readonly path: readonly (string | number)[]
+  /** What the schema says. */
   readonly message: string
 }
 
@@ -83,7 +95,10 @@ const CONTENT: ReadonlySet<string> = new Set(['body', 'file', 'data'])
 export class ValidationError extends HttpError {
   override readonly name = 'ValidationError'
 
-  constructor(readonly issues: readonly Issue[]) {
+  constructor(
+    /** What was refused, all of it. */
+    readonly issues: readonly Issue[],
+  ) {
     const content = issues.every(issue => CONTENT.has(issue.in))
     super(content ? 422 : 400, issues.map(describeIssue).join('; '), { extensions: { issues } })
   }
@@ -100,17 +115,29 @@ const shorthand =
   (detail, options) =>
     new HttpError(status, detail, options)
 
+/** 400. (RFC 9110 §15.5.1) */
 export const badRequest: Shorthand = shorthand(400)
+/** 401; say how to sign in, by `{ headers: { 'WWW-Authenticate': … } }`. (RFC 9110 §15.5.2) */
 export const unauthorized: Shorthand = shorthand(401)
+/** 403. (RFC 9110 §15.5.4) */
 export const forbidden: Shorthand = shorthand(403)
+/** 404. (RFC 9110 §15.5.5) */
 export const notFound: Shorthand = shorthand(404)
+/** 406. (RFC 9110 §15.5.7) */
 export const notAcceptable: Shorthand = shorthand(406)
+/** 409. (RFC 9110 §15.5.10) */
 export const conflict: Shorthand = shorthand(409)
+/** 410. (RFC 9110 §15.5.11) */
 export const gone: Shorthand = shorthand(410)
+/** 413. (RFC 9110 §15.5.14) */
 export const contentTooLarge: Shorthand = shorthand(413)
+/** 415. (RFC 9110 §15.5.16) */
 export const unsupportedMediaType: Shorthand = shorthand(415)
+/** 422. (RFC 9110 §15.5.21) */
 export const unprocessable: Shorthand = shorthand(422)
+/** 429; say when to come back, by `{ headers: { 'Retry-After': … } }`. (RFC 6585 §4) */
 export const tooManyRequests: Shorthand = shorthand(429)
+/** 503. (RFC 9110 §15.6.4) */
 export const unavailable: Shorthand = shorthand(503)
 
 /** 405 with the `Allow` field that RFC 9110 §15.5.6 asks for. */
@@ -134,6 +161,7 @@ export class OutputError extends Error {
 
   constructor(
     handler: string,
+    /** What the schema refused. */
     readonly issues: readonly Issue[],
   ) {
     super(`what ${handler} returned does not fit its output schema: ${issues.map(describeIssue).join('; ')}`)
@@ -172,6 +200,7 @@ export class AddressInUseError extends Error {
   override readonly name = 'AddressInUseError'
 
   constructor(
+    /** `port 3000`, or the path of the socket. */
     readonly address: string,
     options: { readonly cause: unknown },
   ) {
@@ -187,7 +216,9 @@ export class EventLogUnavailableError extends HttpError {
   override readonly name = 'EventLogUnavailableError'
 
   constructor(
+    /** The name of the registry. */
     readonly registry: string,
+    /** Whether it was not taken, or that nobody knows. */
     readonly outcome: 'refused' | 'unknown',
     options: { readonly cause?: unknown } = {},
   ) {

@@ -1,8 +1,12 @@
 /** Where the framework says what it noticed. Any logger with these methods fits: `console`, pino, winston. */
 export interface Logger {
+  /** What helps to find out. Not told by the default logger. */
   debug(message: string, details?: unknown): void
+  /** What is good to know. Not told by the default logger. */
   info(message: string, details?: unknown): void
+  /** What works, but not for long. */
   warn(message: string, details?: unknown): void
+  /** What failed; the error is in the details. */
   error(message: string, details?: unknown): void
 }
 

@@ -15,6 +15,7 @@ import type { ListenerLimits } from './server/listener.js'
 import type { Middleware } from './server/middleware.js'
 import { type ListenerProtocols, protocolProblems } from './server/protocols.js'
 
+/** What `bootstrap` is told. What it does not know is refused. */
 export interface ApplicationOptions extends ListenerLimits, ListenerProtocols, ArrivalOptions {
   /** The TCP port; 0 takes a spare one. A string of digits, as from the environment, is fine. @default 3000 */
   readonly port?: number | string

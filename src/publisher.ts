@@ -11,6 +11,7 @@ import { openRegistryLog } from './registry-log.js'
 /** The events that a registry carries. */
 export type EventsOf<R> = R extends ConnectionRegistry<infer Events> ? Events : never
 
+/** What `createPublisher` is told. */
 export interface PublisherOptions {
   /** @default warnings and errors to standard error */
   readonly logger?: Logger

@@ -23,6 +23,7 @@ export type CloseReason =
   /** The server is going away; the peer finds another. */
   | { readonly kind: 'drain' }
 
+/** How a connection is ended. */
 export interface StopOptions {
   /** The close code of a socket: 1000, or 3000 to 4999 (RFC 6455 §7.4.2). @default 1000 */
   readonly code?: number
@@ -40,7 +41,10 @@ const TEXT_LIMIT = 123
 
 /** What a handler returns to end its connection. */
 export class Stop {
-  constructor(readonly options: StopOptions) {
+  constructor(
+    /** How it is ended. */
+    readonly options: StopOptions,
+  ) {
     checkClose(options)
   }
 }

@@ -8,12 +8,15 @@ export const EVERYWHERE = '\u0000'
 export interface LogMessage {
   /** Undefined reaches every room. */
   readonly rooms: readonly string[] | undefined
+  /** Its name: one line. */
   readonly event: string
+  /** What it says, as JSON text. */
   readonly data: string
   /** Ids of connections that are passed over. */
   readonly except: readonly string[]
 }
 
+/** A message that a log has kept. */
 export interface LogEntry extends LogMessage {
   /** The place in the registry's one order: a whole number above 0, higher than that of every entry before it. */
   readonly position: number
@@ -38,12 +41,15 @@ export type Notice =
 export interface Place {
   /** Names the log's data, and no other data: another one when it was lost. Letters and digits only. */
   readonly epoch: string
+  /** The position of the last entry before it; 0 before the first. */
   readonly position: number
 }
 
 /** What a node hears. None of these throws. */
 export interface LogListener {
+  /** A message that was kept, in the order of the positions. */
   entry(entry: LogEntry): void
+  /** What was said and is kept nowhere. */
   notice(notice: Notice): void
   /**
    * Where the node stands: told first of all, and again where it goes on from another place than that of the last
@@ -53,6 +59,7 @@ export interface LogListener {
   reset(place: Place): void
 }
 
+/** What was read of a log. */
 export interface Page {
   /** What was missed and is still known, in order; each entry once. */
   readonly entries: readonly LogEntry[]
@@ -103,6 +110,7 @@ export abstract class EventLog {
   /** The position after which the last `count` entries of a room lie, what was sent to all included. */
   abstract before(room: string, count: number): Promise<number>
 
+  /** Whether it can be had right now. A log that is never away need not say. */
   get health(): LogHealth {
     return { ready: true }
   }
@@ -117,7 +125,9 @@ export type OpenEventLog = (
 
 /** What a log remembers of each room. */
 export interface LogRetention {
+  /** Entries of a room. */
   readonly count?: number
+  /** Bytes of a room's entries. */
   readonly bytes?: number
   /** Milliseconds. */
   readonly age?: number

@@ -1,5 +1,6 @@
 /** One who is in a room: a user, however many connections stand for it, on whatever nodes. */
 export interface Presence<Meta = unknown> {
+  /** Who is there, as `join` was told. */
   readonly user: string
   /** The metadata of each of its connections there; `null` where one gave none. */
   readonly metas: readonly Meta[]
@@ -15,8 +16,11 @@ export type PresenceEvent<Meta = unknown> =
 
 /** Who has come, who has other metadata now, and who has gone, with the metadata that was last known. */
 export interface PresenceDiff<Meta = unknown> {
+  /** Users who were not there before. */
   readonly joined?: readonly Presence<Meta>[]
+  /** Users whose metadata are other ones. */
   readonly changed?: readonly Presence<Meta>[]
+  /** Users who are there no more. */
   readonly left?: readonly Presence<Meta>[]
 }
 

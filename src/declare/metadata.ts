@@ -10,7 +10,9 @@ import { require } from './require.js'
 
 require('reflect-metadata')
 
+/** A class that can be made. */
 export type Class<T = object> = new (...args: never[]) => T
+/** A class, abstract or not. */
 export type AbstractClass<T = object> = abstract new (...args: never[]) => T
 /** What a dependency is asked for by: a class, an abstract class, a string or a symbol. */
 export type Token<T = unknown> = AbstractClass<T & object> | string | symbol

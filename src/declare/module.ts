@@ -22,6 +22,7 @@ export type Provider<T = unknown> =
 
 /** A module under a path that its importer chooses. */
 export interface PlacedModule {
+  /** The module that is placed. */
   readonly module: AbstractClass
   /** A path in front of all paths of the module, its own prefix included. @default none */
   readonly prefix?: string
@@ -44,6 +45,7 @@ export function Module(options: ModuleOptions): (target: AbstractClass) => void 
   return markClass({ as: 'module', written: '@Module()', options })
 }
 
+/** What `@Injectable` is told. */
 export interface InjectableOptions {
   /** @default 'singleton' */
   readonly scope?: Scope

@@ -58,6 +58,7 @@ export function Header(nameOrSchema?: string | Schema, schema?: Schema): Decorat
   return named('header', typeof nameOrSchema === 'string' ? nameOrSchema.toLowerCase() : nameOrSchema, schema)
 }
 
+/** How `@Cookie` reads. */
 export interface ReadCookieOptions {
   /** Whether the cookie was set with `signed`: one that was not, or was forged, is not there. @default false */
   readonly signed?: boolean
@@ -81,6 +82,7 @@ export function Cookie(
   return named('cookie', nameOrSchema, schema, given)
 }
 
+/** How `@Body` reads. */
 export interface BodyOptions {
   /**
    * What the body is read as, whatever its `Content-Type`: `raw` gives a `Buffer`, `text` a string.

@@ -22,9 +22,11 @@ export interface PresenceOptions {
   readonly linger?: number
 }
 
+/** What `@Registry` is told. */
 export interface RegistryOptions {
   /** How much of each room is remembered; a number is `{ count }`, `false` nothing. @default 100 events, 1 MiB, five minutes */
   readonly history?: number | Retention | false
+  /** How presence is kept. @default a heartbeat every 5 s, and 5 s to linger */
   readonly presence?: PresenceOptions
 }
 

@@ -5,6 +5,7 @@ import type { UploadOptions } from './uploads.js'
 /** How a body is encoded on its way out (RFC 9110 §8.4.1). `zstd` is there since Node.js 22.15. */
 export type Coding = 'zstd' | 'br' | 'gzip'
 
+/** How replies are compressed. */
 export interface CompressionOptions {
   /** Bytes of a whole body from which it is compressed; what is sent item by item always is. @default 1024 */
   readonly threshold?: number
@@ -23,8 +24,10 @@ export interface PlaceOptions {
   readonly version?: string | readonly string[]
 }
 
+/** What `@Controller` is told. */
 export interface ControllerOptions extends PlaceOptions {}
 
+/** What `@Get` and its kin are told. */
 export interface HttpOptions extends PlaceOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
   readonly output?: StandardSchemaV1
@@ -39,6 +42,7 @@ export interface HttpOptions extends PlaceOptions {
 /** What happens to what a slow peer has not taken, once its send queue is full. */
 export type Overflow = 'disconnect' | 'drop-oldest' | 'drop-newest' | 'latest'
 
+/** What event sources and socket classes have in common. */
 export interface ConnectionOptions extends PlaceOptions {
   /**
    * Bytes that may wait for a slow peer, at the most. It is at least twice what the socket buffers
@@ -54,6 +58,7 @@ export interface ConnectionOptions extends PlaceOptions {
   readonly keepHeaders?: readonly string[]
 }
 
+/** What `@Sse` is told. */
 export interface SseOptions extends ConnectionOptions {
   /** The request method. @default 'GET' */
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -74,6 +79,7 @@ export interface SseOptions extends ConnectionOptions {
   readonly compression?: boolean
 }
 
+/** What `@WebSocket` is told. */
 export interface WebSocketOptions extends ConnectionOptions {
   /** Subprotocols that are spoken here, the preferred one first (RFC 6455 §1.9). @default none */
   readonly protocols?: readonly string[]
@@ -89,6 +95,7 @@ export interface WebSocketOptions extends ConnectionOptions {
   readonly idleTimeout?: number
 }
 
+/** What `@On` is told. */
 export interface OnOptions {
   /** Checks, and may transform, what acknowledges the message. @default none */
   readonly output?: StandardSchemaV1
@@ -130,12 +137,19 @@ function verb(name: string, method: string): Verb {
   return (path = '/', options = {}) => markMember({ as: 'http', written: written(name, path), method, path, options })
 }
 
+/** A route for GET; HEAD is answered by it, too, unless it has a route of its own. (RFC 9110 §9.3.1) */
 export const Get: Verb = verb('Get', 'GET')
+/** A route for POST. (RFC 9110 §9.3.3) */
 export const Post: Verb = verb('Post', 'POST')
+/** A route for PUT. (RFC 9110 §9.3.4) */
 export const Put: Verb = verb('Put', 'PUT')
+/** A route for PATCH. (RFC 5789) */
 export const Patch: Verb = verb('Patch', 'PATCH')
+/** A route for DELETE. (RFC 9110 §9.3.5) */
 export const Delete: Verb = verb('Delete', 'DELETE')
+/** A route for HEAD alone, where what GET says would be dear to make. (RFC 9110 §9.3.2) */
 export const Head: Verb = verb('Head', 'HEAD')
+/** A route for OPTIONS, in place of the answer that each path has by itself. (RFC 9110 §9.3.7) */
 export const Options: Verb = verb('Options', 'OPTIONS')
 /** Every method that has no route of its own on the same path. */
 export const All: Verb = verb('All', '*')

@@ -1,6 +1,7 @@
 /** Small Standard Schemas for strings from the request line and the header fields; for more, bring a schema library. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
+/** What reads an input: a Standard Schema. */
 export type Schema<Output = unknown> = StandardSchemaV1<unknown, Output>
 
 export function schema<Output>(read: (value: unknown) => Output | undefined, expected: string): Schema<Output> {
@@ -16,6 +17,7 @@ export function schema<Output>(read: (value: unknown) => Output | undefined, exp
   }
 }
 
+/** What a number may be. */
 export interface Range {
   /** @default none */
   readonly min?: number

@@ -25,6 +25,7 @@ export interface UploadOptions {
   readonly directory?: string
 }
 
+/** What `@Files` is told. */
 export interface FilesOptions {
   /**
    * Where the bytes go: `file`, a temporary file that is removed when the exchange ends; `memory`; `stream`, to the handler
@@ -39,6 +40,7 @@ export interface FilesOptions {
   readonly maxCount?: number
 }
 
+/** What `@File` is told. */
 export interface FileOptions extends Omit<FilesOptions, 'maxCount'> {
   /** Whether the upload may be missing; if not, that is 422. @default false */
   readonly optional?: boolean

@@ -5,19 +5,25 @@ import { type Route, verbOf } from '../routing/table.js'
 export interface RouteDescription {
   /** `GET`, `POST` …, `ALL`, `SSE` or `WS`. */
   readonly verb: string
+  /** The whole path, prefixes included; undefined where it is reached only by `upgrade`. */
   readonly path: string
   /** Absent where it answers on any host. */
   readonly host?: string
   /** The version that a header field asks for; absent where it has none, or has it in its path. */
   readonly version?: string
+  /** `Users.show`, or the name of the class. */
   readonly handler: string
   /** Whether a request answers with an event stream, under a verb of its own. */
   readonly stream: boolean
+  /** Names of the registries that the class is given. */
   readonly registries: readonly string[]
+  /** Names of its guards, the outermost first. */
   readonly guards: readonly string[]
+  /** Names of the events that have an `@On` handler. */
   readonly events: readonly string[]
 }
 
+/** A route as tables, pages and tools tell it: plain, and with a JSON form. */
 export function describeRoute(route: Route): RouteDescription {
   return {
     verb: verbOf(route),

@@ -19,6 +19,7 @@ export interface FilePolicy {
   readonly immutable?: boolean
 }
 
+/** How `file` answers. */
 export interface FileReplyOptions extends FilePolicy, ReplyOptions {
   /** The folder that the file is in: the path, which a peer may have named, leads nowhere else. @default none: any path */
   readonly root?: string | URL

@@ -9,6 +9,7 @@ import { PrimaryLink } from './primary-link.js'
 
 export { ClusterEventLog }
 
+/** What `clusterEventLog` is told. */
 export interface ClusterEventLogOptions {
   /**
    * Milliseconds that a send, or a peer that comes back, waits for a primary that does not answer; then it fails with an
@@ -19,6 +20,7 @@ export interface ClusterEventLogOptions {
   readonly waiting?: number
 }
 
+/** What `serveClusterLogs` is told. */
 export interface ServeClusterLogsOptions {
   /**
    * How far a worker may fall behind and still be given each message as it came; behind that its peers read on from

@@ -12,6 +12,7 @@ import { shareable } from './shared-link.js'
 
 export { NatsEventLog }
 
+/** What `natsEventLog` is told. */
 export interface NatsEventLogOptions {
   /** Where NATS is: `host[:port]`, or several servers of one cluster. @default 'localhost:4222' */
   readonly servers?: string | readonly string[]

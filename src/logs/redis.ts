@@ -10,6 +10,7 @@ import { shareable } from './shared-link.js'
 
 export { type RedisClient, RedisEventLog }
 
+/** What `redisEventLog` is told. */
 export interface RedisEventLogOptions {
   /** Where Redis is: `redis[s]://[user:password@]host[:port][/database]`. @default 'redis://localhost:6379' */
   readonly url?: string

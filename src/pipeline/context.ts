@@ -4,25 +4,37 @@ import type { Route } from '../routing/table.js'
 
 /** The typed name of a value that a guard or an interceptor leaves for those after it. */
 export class ContextKey<T> {
+  /** For the compiler alone: the type of what is kept under it. */
   declare readonly type: T
 
-  constructor(readonly name: string) {}
+  constructor(
+    /** What it is called where it is missed. */
+    readonly name: string,
+  ) {}
 }
 
+/** The values of a path's parameters. */
 export type Params<Names extends string = string> = Readonly<Record<Names, string>>
+/** The values of a query: a name that is repeated has an array. */
 export type QueryValues = Readonly<ParsedUrlQuery>
 
 /** What stays of a request for as long as its connection lives: small and frozen. */
 export interface Handshake {
+  /** The request method. */
   readonly method: string
   /** The path that was asked for, without the application's and the modules' prefixes. */
   readonly path: string
+  /** The values of the path, percent escapes undone. */
   readonly params: Params
+  /** The query; a repeated name gives an array. */
   readonly query: QueryValues
   /** The header fields that the route keeps, by their names in lower case. */
   readonly headers: Readonly<IncomingHttpHeaders>
+  /** The peer's address, past trusted proxies; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined
+  /** What the peer spoke: TLS or not. */
   readonly protocol: 'http' | 'https'
+  /** The host that it asked for, with its port where it said one. */
   readonly host: string | undefined
   /** Names the opening in logs; absent without `requestId`. */
   readonly id?: string
@@ -33,10 +45,13 @@ export type State = Map<ContextKey<unknown>, unknown>
 
 /** One exchange: a request, the opening of a stream or a socket, or a message. What guards and interceptors see. */
 export abstract class Context {
+  /** The request method; of a connection, that of its opening. */
   abstract readonly method: string
   /** The path that was asked for, percent escapes and all, without the prefixes of the application and the modules. */
   abstract readonly path: string
+  /** The values of the path, percent escapes undone. */
   abstract readonly params: Params
+  /** The query; a repeated name gives an array. */
   abstract readonly query: QueryValues
   /** The peer's address: past the proxies that `trustProxy` trusts. Undefined where one of them hides it, and on a Unix socket. */
   abstract readonly remoteAddress: string | undefined
@@ -48,9 +63,13 @@ export abstract class Context {
   abstract readonly id: string | undefined
   /** Aborts when the peer leaves or the connection ends. */
   abstract readonly signal: AbortSignal
+  /** Header fields by their names in lower case; of a connection, those that its route keeps. */
   abstract readonly headers: Readonly<IncomingHttpHeaders>
 
-  constructor(readonly route: Route) {}
+  constructor(
+    /** The row of the route table that it was matched to. */
+    readonly route: Route,
+  ) {}
 
   /** Whether the peer speaks TLS. */
   get secure(): boolean {
@@ -74,6 +93,7 @@ export abstract class Context {
     return this.state?.get(key) as T | undefined
   }
 
+  /** Leaves a value for those who come after; on a connection it stays for as long as that lives. */
   set<T>(key: ContextKey<T>, value: T): void {
     this.openState().set(key, value)
   }

@@ -5,6 +5,7 @@ import { lazily } from './lazily.js'
 
 const cookie = lazily<typeof Cookie>('cookie')
 
+/** What a browser is told of a cookie (RFC 6265 §4.1.2). */
 export interface CookieOptions {
   /** Whether the pages' scripts are kept from it. @default true */
   readonly httpOnly?: boolean
@@ -29,7 +30,9 @@ export interface CookieOptions {
 
 /** A cookie to be set. */
 export interface SetCookie extends CookieOptions {
+  /** A token (RFC 6265 §4.1.1). */
   readonly name: string
+  /** Text of any kind: what cookies cannot carry is escaped. */
   readonly value: string
 }
 

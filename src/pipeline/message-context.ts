@@ -7,6 +7,7 @@ export class MessageContext extends ConnectionContext {
   constructor(
     route: Route,
     connection: ConnectionSource,
+    /** The name of the event. */
     readonly event: string,
     /** As the peer sent it, for guards; then as the schema of `@On` read it. */
     public data: unknown,

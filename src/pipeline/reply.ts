@@ -2,8 +2,10 @@
 import type { Class } from '../declare/metadata.js'
 import { checkCookie, type SetCookie } from './cookies.js'
 
+/** The value of a header field; several make several lines. */
 export type HeaderValue = string | number | readonly string[]
 
+/** What a reply says besides its body. */
 export interface ReplyOptions {
   /** @default that of the handler's `@Status`, or 200 */
   readonly status?: number
@@ -13,12 +15,17 @@ export interface ReplyOptions {
   readonly cookies?: readonly SetCookie[]
 }
 
+/** An answer with its status and its fields. Made by `reply` and its kin. */
 export class Reply {
+  /** Its status; undefined leaves it to the route. */
   readonly status: number | undefined
+  /** Its header fields. */
   readonly headers: Readonly<Record<string, HeaderValue>>
+  /** The cookies that it sets. */
   readonly cookies: readonly SetCookie[]
 
   constructor(
+    /** What is sent, of any kind that a handler may return. */
     readonly body: unknown,
     options: ReplyOptions = {},
   ) {
@@ -52,10 +59,12 @@ export function redirect(location: string, status: 301 | 302 | 303 | 307 | 308 =
   return new Reply(undefined, { status, headers: { Location: encodeLocation(location) } })
 }
 
+/** A reply of HTML. */
 export function html(body: string, options: ReplyOptions = {}): Reply {
   return withType(body, 'text/html; charset=utf-8', options)
 }
 
+/** A reply of plain text. */
 export function text(body: string, options: ReplyOptions = {}): Reply {
   return withType(body, 'text/plain; charset=utf-8', options)
 }

@@ -42,6 +42,7 @@ function pickHeaders(headers: IncomingHttpHeaders, names: readonly string[]): Re
 
 /** How much of a body has come. */
 export interface Progress {
+  /** Bytes that have come so far. */
   readonly received: number
   /** What the peer said in `Content-Length`; undefined where it did not. */
   readonly total: number | undefined
@@ -71,7 +72,9 @@ export class RequestContext extends Context {
   /** @internal */
   constructor(
     route: Route,
+    /** Node's own request. Its body is read by the parameters; do not read it, too. */
     readonly request: IncomingMessage,
+    /** Node's own response. What a handler returns is written by the framework. */
     readonly response: ServerResponse,
     readonly params: Params,
     private readonly target: RequestTarget,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type Checks, check, wrongOptions } from '../declare/options.js'
 
+/** How exchanges are named. */
 export interface RequestIdOptions {
   /** The header field that brings an id, and takes it back to the peer. @default 'X-Request-Id' */
   readonly header?: string

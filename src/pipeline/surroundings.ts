@@ -10,25 +10,32 @@ export type Admission = boolean | HttpError | Reply
 
 /** Decides, before anything is committed, whether an exchange may go on. It may throw an `HttpError`, too. */
 export interface Guard {
+  /** `true` admits; `false`, an `HttpError` or a reply refuses. */
   admit(context: Context): Admission | Promise<Admission>
 }
 
 /** Wraps one call of a handler: a request, an opening, or a message. What it returns takes the place of the result. */
 export interface Interceptor {
+  /** Runs around the call, which `next` makes, once. */
   intercept(context: Context, next: () => Promise<unknown>): unknown
 }
 
 /** Turns an error into what the peer is told: an `HttpError` or a reply. `undefined` passes it on. */
 export interface ErrorMapper<E = unknown> {
+  /** Answers what the peer is told; `undefined` leaves the error to the next mapper. */
   map(error: E, context: Context): HttpError | Reply | undefined
 }
 
+/** A guard: a function, or a class with dependencies. */
 export type GuardLike = Class<Guard> | Guard['admit']
+/** An interceptor: a function, or a class with dependencies. */
 export type InterceptorLike = Class<Interceptor> | Interceptor['intercept']
+/** An error mapper: a function, or a class with dependencies. */
 export type ErrorMapperLike<E = unknown> = Class<ErrorMapper<E>> | ErrorMapper<E>['map']
 
 /** A mapper and the class of errors it is for: `{ error: NoSuchThing, mapper: error => notFound(error.message) }`. */
 export interface ErrorMapping {
+  /** The class of the errors that it maps, subclasses included. */
   readonly error: AbstractClass
   /** Gets instances of `error`; a parameter without a type is taken for an `Error`, since a list cannot say more. */
   readonly mapper: ErrorMapperLike<Error>

@@ -1,20 +1,28 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AbstractClass, MemberDeclaration, ParamDeclaration, Surroundings } from '../declare/metadata.js'
 
+/** Requests, an event stream by a class or by a method, or a socket. */
 export type RouteKind = 'http' | 'sse' | 'websocket'
 
 /** A message handler of a socket class: what `@On` declared. */
 export interface MessageRow extends Surroundings {
+  /** The name of the event. */
   readonly event: string
+  /** The handler's name. */
   readonly member: string
+  /** `Board.stroke`. */
   readonly name: string
+  /** What reads the data. */
   readonly schema?: StandardSchemaV1
+  /** What checks the acknowledgement. */
   readonly output?: StandardSchemaV1
+  /** How each parameter is filled, by its index. */
   readonly params: ReadonlyMap<number, ParamDeclaration>
 }
 
 /** One row of the route table: frozen, and all that is known of a route. */
 export interface Route extends Surroundings {
+  /** What it serves. */
   readonly kind: RouteKind
   /** The request method; `*` for all. */
   readonly method: string
@@ -28,14 +36,19 @@ export interface Route extends Surroundings {
   readonly version?: string
   /** `Users.show`, or the name of the class. */
   readonly name: string
+  /** The class that declares it. */
   readonly owner: AbstractClass
   /** The handler's name; undefined for event sources and socket classes. */
   readonly member: string | undefined
+  /** What `@Status` says. */
   readonly status: number | undefined
+  /** How each parameter is filled, by its index. */
   readonly params: ReadonlyMap<number, ParamDeclaration>
+  /** The `@On` handlers of a socket class. */
   readonly messages: readonly MessageRow[]
   /** Names of the registries that the owner is given. */
   readonly registries: readonly string[]
+  /** What its decorator was told. */
   readonly options: Readonly<Record<string, unknown>>
 }
 

@@ -12,6 +12,7 @@ import { settleWithin } from '../wiring/settle-within.js'
 /** Asks for one thing that requests need. It is not well where this throws, rejects, takes too long, or answers `false`. */
 export type HealthCheck = (get: <T>(token: Token<T>) => T) => unknown
 
+/** Where `/ready` and `/live` are, and what else is checked. */
 export interface HealthOptions {
   /** The path that says whether to send requests here: 200, or 503 with the reasons. @default '/ready' */
   readonly ready?: string

@@ -4,10 +4,11 @@ import { drainConnections } from '../connections/drain.js'
 import type { LiveConnections } from '../connections/live.js'
 import type { Listeners } from './listeners.js'
 
+/** How an application stops. */
 export interface LeaveOptions {
-  /** Milliseconds until what is left is cut, from when the listeners close. */
+  /** Milliseconds until what is left is cut, from when the listeners close. @default 10_000 */
   readonly deadline: number
-  /** Milliseconds in which balancers hear that they should turn away, and all goes on, before the listeners close. */
+  /** Milliseconds in which balancers hear that they should turn away, and all goes on, before the listeners close. @default 0 */
   readonly drainDelay: number
   /** Whether another process has taken over at the same address, so that balancers need not turn away. @default false */
   readonly replaced?: boolean

@@ -37,8 +37,11 @@ export interface ListenerLimits {
 
 /** Where a listener listens, a port and a host, or the path of a Unix socket; and what it speaks there. */
 export interface ListenAddress extends ListenerProtocols {
+  /** The TCP port; 0 takes a spare one. */
   readonly port?: number
+  /** The address. @default all addresses */
   readonly host?: string
+  /** The path of a Unix socket, in place of a port. */
   readonly path?: string
 }
 

@@ -88,6 +88,7 @@ function readFailure(error: unknown): unknown {
   return isMeant && !(error instanceof HttpError) ? new HttpError(status, String(message)) : error
 }
 
+/** What `mount` is told. */
 export interface MountOptions {
   /**
    * Takes the upgrade requests under the path, as a listener of `upgrade` does: for the WebSockets of the other application.

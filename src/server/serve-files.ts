@@ -15,6 +15,7 @@ import { asksForWebSocket } from '../websocket/upgrade.js'
 import type { Middleware } from './middleware.js'
 import { offerGet } from './offers.js'
 
+/** What `serveFiles` is told. */
 export interface ServeFilesOptions extends FilePolicy {
   /** The file that stands for its folder; `false` where none does. @default 'index.html' */
   readonly index?: string | false

@@ -112,6 +112,11 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.end({ kind: 'stopped' })
   }
 
+  override send(value: unknown): Promise<boolean> {
+    if (this.#head?.isOverdue === true) tellOverdue(this.plan)
+    return super.send(value)
+  }
+
   /** Sends a comment, which peers read over. */
   comment(text: string): Promise<boolean> {
     return this.send({ comment: text })
@@ -255,4 +260,17 @@ export class EventStream<Names extends string = string> extends Connection<Names
     if (this.#isKept && this.#response !== undefined) endAndKeep(this.#response, this.#outlet, this.#lane, live.leaving)
     else endAndClose(exchange, this.#outlet, this.#lane)
   }
+}
+
+/** Plans of routes that were told of already. */
+const told = new WeakSet<ConnectionPlan>()
+
+/** Who sends in a loop before the head goes out would wait for nothing, and not know why. */
+function tellOverdue(plan: ConnectionPlan): void {
+  if (told.has(plan)) return
+  told.add(plan)
+  const { name, member = 'open' } = plan.route
+  plan.logger.warn(
+    `${name} sends, and nothing goes out before ${member} has settled: call stream.start() first, yield from a generator, or return and send by stream.every`,
+  )
 }

@@ -1,5 +1,6 @@
 import { type Addressed, addressOf, Inbox, type PeerOptions, type Received, readData } from './inbox.js'
 
+/** What an `EventsPeer` asks with. */
 export interface EventsPeerOptions extends PeerOptions {
   /** The request's method. @default 'GET', and with a body 'POST' */
   readonly method?: string
@@ -17,7 +18,8 @@ export class EventsPeer implements AsyncDisposable {
   readonly #inbox: Inbox
   readonly #leave: AbortController
 
-  private constructor(response: Response, inbox: Inbox, leave: AbortController) {
+  /** @internal */
+  constructor(response: Response, inbox: Inbox, leave: AbortController) {
     this.#inbox = inbox
     this.#leave = leave
     this.ended = this.#read(response).then(
@@ -25,28 +27,6 @@ export class EventsPeer implements AsyncDisposable {
       () => 'cut' as const,
     )
     void this.ended.then(how => inbox.end(how === 'whole' ? 'the stream ended' : 'the stream was cut'))
-  }
-
-  /** @throws Error for an answer that is no event stream, with its status and what it says */
-  static async open(app: Addressed, path: string, options: EventsPeerOptions = {}): Promise<EventsPeer> {
-    const { headers = {}, lastEventId, patience = 5000, body, method = body === undefined ? 'GET' : 'POST' } = options
-    const leave = new AbortController()
-    const raw = typeof body === 'string' || body instanceof Uint8Array
-    const response = await fetch(addressOf(app, path), {
-      method,
-      signal: leave.signal,
-      headers: {
-        Accept: 'text/event-stream',
-        ...(lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }),
-        ...(body === undefined || raw ? {} : { 'Content-Type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
-    })
-    const type = response.headers.get('content-type') ?? ''
-    if (!type.startsWith('text/event-stream'))
-      throw new Error(`${method} ${path} answered ${response.status}, no event stream: ${await response.text()}`)
-    return new EventsPeer(response, new Inbox(`the stream of ${path}`, patience), leave)
   }
 
   /** The id of the last event that carried one: for `lastEventId`, when it comes back. */
@@ -84,6 +64,31 @@ export class EventsPeer implements AsyncDisposable {
     if (data !== undefined && data !== '') this.#inbox.add({ event, data: readData(data), id })
     return {}
   }
+}
+
+/**
+ * Opens an event stream of an application.
+ * @throws Error for an answer that is no event stream, with its status and what it says
+ */
+export async function openEvents(app: Addressed, path: string, options: EventsPeerOptions = {}): Promise<EventsPeer> {
+  const { headers = {}, lastEventId, patience = 5000, body, method = body === undefined ? 'GET' : 'POST' } = options
+  const leave = new AbortController()
+  const raw = typeof body === 'string' || body instanceof Uint8Array
+  const response = await fetch(addressOf(app, path), {
+    method,
+    signal: leave.signal,
+    headers: {
+      Accept: 'text/event-stream',
+      ...(lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }),
+      ...(body === undefined || raw ? {} : { 'Content-Type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+  })
+  const type = response.headers.get('content-type') ?? ''
+  if (!type.startsWith('text/event-stream'))
+    throw new Error(`${method} ${path} answered ${response.status}, no event stream: ${await response.text()}`)
+  return new EventsPeer(response, new Inbox(`the stream of ${path}`, patience), leave)
 }
 
 function split(line: string): string[] {

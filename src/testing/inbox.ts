@@ -22,6 +22,7 @@ export interface PeerOptions {
 
 /** What an application, or whatever else has an address, is to a peer of a test. */
 export interface Addressed {
+  /** Where it is. */
   readonly url: string | undefined
 }
 

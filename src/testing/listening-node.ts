@@ -6,16 +6,23 @@ const PAGES = 1000
 
 /** A node that starts a log, and keeps what it hears. */
 export class ListeningNode {
+  /** What it heard that is kept, in order. */
   readonly entries: LogEntry[] = []
+  /** What it heard that is kept nowhere, in order. */
   readonly notices: Notice[] = []
+  /** Where it was told that it stands, in order. */
   readonly places: Place[] = []
   /** All of it by kind, as it came. */
   readonly heard: ('entry' | 'notice' | 'reset')[] = []
   /** All entries and notices, as they came. */
   readonly messages: (LogEntry | Notice)[] = []
 
-  constructor(readonly log: EventLog) {}
+  constructor(
+    /** The log that it listens to. */
+    readonly log: EventLog,
+  ) {}
 
+  /** Begins to listen. */
   async start(): Promise<this> {
     await this.log.start({
       entry: entry => {

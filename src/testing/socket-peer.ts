@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http'
 import { HttpError } from '../errors.js'
-import { WebSocket } from '../websocket/wire.js'
+import { connectPeer, type PeerSocket } from '../websocket/wire.js'
 import { type Addressed, addressOf, Inbox, type PeerOptions, type Received, readData } from './inbox.js'
 
+/** What a `SocketPeer` asks with. */
 export interface SocketPeerOptions extends PeerOptions {
   /** Subprotocols that it offers (RFC 6455 §1.9). @default none */
   readonly protocols?: readonly string[]
@@ -16,46 +18,24 @@ interface Waiting {
 export class SocketPeer implements AsyncDisposable {
   /** The close code and text that it heard; 1006 where it heard none (RFC 6455 §7.1.5). */
   readonly closed: Promise<{ readonly code: number; readonly text: string }>
-  readonly #socket: WebSocket
+  readonly #socket: PeerSocket
   readonly #inbox: Inbox
   readonly #waiting = new Map<number, Waiting>()
   #asked = 0
 
-  private constructor(socket: WebSocket, inbox: Inbox) {
+  /** @internal */
+  constructor(socket: PeerSocket, inbox: Inbox) {
     this.#socket = socket
     this.#inbox = inbox
-    socket.on('message', (data, isBinary) => this.#hear(data as Buffer, isBinary))
+    socket.on('message', (data: Buffer, isBinary: boolean) => this.#hear(data, isBinary))
     socket.on('error', () => {}) // it closes, too
     this.closed = new Promise(resolve => {
-      socket.on('close', (code, text) => {
+      socket.on('close', (code: number, text: Buffer) => {
         inbox.end(`the socket was closed (${code})`)
         for (const { reject } of this.#waiting.values()) reject(new Error(`the socket was closed (${code}) unanswered`))
         resolve({ code, text: String(text) })
       })
     })
-  }
-
-  /** @throws Error where the handshake is refused, with its status and what it says */
-  static async open(app: Addressed, path: string, options: SocketPeerOptions = {}): Promise<SocketPeer> {
-    const { headers = {}, lastEventId, patience = 5000, protocols = [] } = options
-    const address = addressOf(app, path)
-    address.protocol = address.protocol.replace('http', 'ws')
-    if (lastEventId !== undefined) address.searchParams.set('lastEventId', lastEventId)
-    const socket = new WebSocket(address, [...protocols], { headers })
-    const peer = new SocketPeer(socket, new Inbox(`the socket of ${path}`, patience))
-    await new Promise<void>((resolve, reject) => {
-      socket.on('open', resolve).on('error', reject)
-      socket.on('unexpected-response', (_, response) => {
-        let said = ''
-        response.setEncoding('utf8').on('data', text => {
-          said += text
-        })
-        response.on('close', () =>
-          reject(new Error(`the socket of ${path} was refused: ${response.statusCode} ${said}`)),
-        )
-      })
-    })
-    return peer
   }
 
   /** The id of the last message that carried one: for `lastEventId`, when it comes back. */
@@ -128,4 +108,28 @@ export class SocketPeer implements AsyncDisposable {
     } = error as { status: number; title: string; detail?: string; type: string }
     reject(new HttpError(status, detail ?? title, { extensions }))
   }
+}
+
+/**
+ * Opens a socket of an application.
+ * @throws Error where the handshake is refused, with its status and what it says
+ */
+export async function openSocket(app: Addressed, path: string, options: SocketPeerOptions = {}): Promise<SocketPeer> {
+  const { headers = {}, lastEventId, patience = 5000, protocols = [] } = options
+  const address = addressOf(app, path)
+  address.protocol = address.protocol.replace('http', 'ws')
+  if (lastEventId !== undefined) address.searchParams.set('lastEventId', lastEventId)
+  const socket = connectPeer(address, protocols, headers)
+  const peer = new SocketPeer(socket, new Inbox(`the socket of ${path}`, patience))
+  await new Promise<void>((resolve, reject) => {
+    socket.on('open', resolve).on('error', reject)
+    socket.on('unexpected-response', (_: unknown, response: IncomingMessage) => {
+      let said = ''
+      response.setEncoding('utf8').on('data', (text: string) => {
+        said += text
+      })
+      response.on('close', () => reject(new Error(`the socket of ${path} was refused: ${response.statusCode} ${said}`)))
+    })
+  })
+  return peer
 }

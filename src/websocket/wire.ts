@@ -12,8 +12,22 @@ import { windowOf } from './deflate.js'
 import { DeflatedWire } from './deflated-wire.js'
 import { DirectWire, type Wire, type WireEvents, type Ws } from './direct-wire.js'
 
-/** The peer's side, for tests. */
-export { WebSocket }
+/** The peer's side, for tests: as much of it as they need. */
+export interface PeerSocket {
+  readonly protocol: string
+  on(event: string, listener: (...args: never[]) => void): this
+  send(frame: string | Uint8Array): void
+  close(code: number, text: string): void
+  terminate(): void
+}
+
+export function connectPeer(
+  address: URL,
+  protocols: readonly string[],
+  headers: Readonly<Record<string, string>>,
+): PeerSocket {
+  return new WebSocket(address, [...protocols], { headers })
+}
 
 /**
  * Answers the opening handshake with 101, or 200 on HTTP/2, and takes the lane over from the response; `head` is what

@@ -13,11 +13,13 @@ const { inject, injectable, Lifecycle, container: root } = require('tsyringe') a
 
 /** Runs when the application starts, after everything it needs has started. */
 export interface OnStart {
+  /** Awaited, before anything that needs it starts. */
   onStart(): void | Promise<void>
 }
 
 /** Runs when the application stops, before anything it needs has stopped. */
 export interface OnStop {
+  /** Awaited, after everything that needs it has stopped. */
   onStop(): void | Promise<void>
 }
 

@@ -20,7 +20,7 @@ import {
   stop,
   WebSocket,
 } from '../../src/index.js'
-import { EventsPeer, SocketPeer } from '../../src/testing/index.js'
+import { openEvents, openSocket } from '../../src/testing/index.js'
 import { serveSuite } from '../support/serve.js'
 
 @Registry('rooms')
@@ -88,7 +88,7 @@ describe('the peers of palomino/testing', () => {
   const rooms = () => served.app.get(Rooms)
 
   test('a stream is read event by event, by name, and resumed where it was left', async () => {
-    const peer = await EventsPeer.open(served.app, '/rooms/a')
+    const peer = await openEvents(served.app, '/rooms/a')
     await rooms().to('a').send('left')
     await rooms().to('a').send('said', 'one')
     const said = await peer.next('said')
@@ -96,28 +96,28 @@ describe('the peers of palomino/testing', () => {
     assert.equal(said.id, peer.lastEventId)
     await peer.close()
     await rooms().to('a').send('said', 'while away')
-    await using back = await EventsPeer.open(served.app, '/rooms/a', { lastEventId: peer.lastEventId })
+    await using back = await openEvents(served.app, '/rooms/a', { lastEventId: peer.lastEventId })
     assert.equal((await back.next()).data, 'while away')
     assert.ok(reasons.includes('peer') || reasons.includes('lost'), String(reasons))
   })
 
   test('a stream that is posted to ends whole, and is cut where it fails', async () => {
-    const whole = await EventsPeer.open(served.app, '/tokens', { body: { prompt: 'a b' } })
+    const whole = await openEvents(served.app, '/tokens', { body: { prompt: 'a b' } })
     assert.deepEqual([(await whole.next()).data, (await whole.next()).data], ['a', 'b'])
     assert.deepEqual(await whole.next(), { event: 'lines', data: 'one\ntwo', id: undefined })
     assert.equal(await whole.ended, 'whole')
-    const cut = await EventsPeer.open(served.app, '/tokens?fail=1', { body: { prompt: 'a' } })
+    const cut = await openEvents(served.app, '/tokens?fail=1', { body: { prompt: 'a' } })
     assert.deepEqual((await cut.next('error')).data, { title: 'Internal Server Error', status: 500 })
     assert.equal(await cut.ended, 'cut')
   })
 
   test('what does not come is told with what came instead', async () => {
-    await using peer = await EventsPeer.open(served.app, '/rooms/b', { patience: 200 })
+    await using peer = await openEvents(served.app, '/rooms/b', { patience: 200 })
     await rooms().to('b').send('left')
     await assert.rejects(peer.next('said'), {
       message: 'the stream of /rooms/b waited for the event said: it did not come within 200 ms; left came instead',
     })
-    const ending = await EventsPeer.open(served.app, '/tokens', { body: { prompt: 'a' } })
+    const ending = await openEvents(served.app, '/tokens', { body: { prompt: 'a' } })
     await assert.rejects(ending.next('never'), {
       message:
         'the stream of /tokens waited for the event never: the stream ended before it came; one without a name, lines came instead',
@@ -125,18 +125,15 @@ describe('the peers of palomino/testing', () => {
   })
 
   test('a refusal is told with its status and its text', async () => {
-    await assert.rejects(
-      EventsPeer.open(served.app, '/tokens'),
-      /^Error: GET \/tokens answered 405, no event stream: \{/,
-    )
-    await assert.rejects(SocketPeer.open(served.app, '/rooms/a?banned=1'), {
+    await assert.rejects(openEvents(served.app, '/tokens'), /^Error: GET \/tokens answered 405, no event stream: \{/)
+    await assert.rejects(openSocket(served.app, '/rooms/a?banned=1'), {
       message: /^the socket of \/rooms\/a\?banned=1 was refused: 403 \{.*you are banned/,
     })
-    await assert.rejects(SocketPeer.open({ url: undefined }, '/'), /the application has no url/)
+    await assert.rejects(openSocket({ url: undefined }, '/'), /the application has no url/)
   })
 
   test('a socket asks, hears, is refused, resumes, and is closed', async () => {
-    const peer = await SocketPeer.open(served.app, '/rooms/c', { protocols: ['chat'] })
+    const peer = await openSocket(served.app, '/rooms/c', { protocols: ['chat'] })
     assert.equal(peer.protocol, 'chat')
     const answer = (await peer.ask('say', 'hello')) as { id: string }
     assert.deepEqual(await peer.next('said'), { event: 'said', data: 'hello', id: answer.id })
@@ -149,7 +146,7 @@ describe('the peers of palomino/testing', () => {
     await peer.vanish()
     assert.equal((await peer.closed).code, 1006)
     await rooms().to('c').send('said', 'while away')
-    await using back = await SocketPeer.open(served.app, '/rooms/c', { lastEventId: peer.lastEventId })
+    await using back = await openSocket(served.app, '/rooms/c', { lastEventId: peer.lastEventId })
     assert.equal((await back.next()).data, 'while away')
     back.send(Buffer.alloc(0))
     assert.deepEqual(await back.closed, { code: 4000, text: 'nothing' })
@@ -157,7 +154,7 @@ describe('the peers of palomino/testing', () => {
   })
 
   test('what waits for an answer hears that the socket was closed', async () => {
-    const peer = await SocketPeer.open(served.app, '/rooms/d')
+    const peer = await openSocket(served.app, '/rooms/d')
     const refused = assert.rejects(peer.ask('wait'), /the socket was closed \(1006\) unanswered/)
     await peer.vanish()
     await refused
