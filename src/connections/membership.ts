@@ -220,25 +220,11 @@ export class Membership implements Ending {
     // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
     if (!this.#goesOn() || front.size === 0) return
     this.#standing.noteAsked(after.keys())
-    if (this.#skip(page, front)) return
+    const found = this.#standing.skip(front, page.gaps)
+    if (found === 'another log') this.#startOver()
+    if (found !== 'all') return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
     if (this.#ceiling >= at && !isBehind) await this.#give(page, front)
-  }
-
-  /** Whether the log forgot what was asked for: the rest is read anew, from behind that. */
-  #skip({ gaps }: Page, front: Front): boolean {
-    let skipped = false
-    for (const [room, known] of gaps) {
-      const span = this.#standing.on(front, room)
-      if (span === undefined) continue
-      skipped = true
-      if (known > span.to) this.#standing.skip(span, known)
-      else {
-        this.#startOver()
-        break
-      }
-    }
-    return skipped
   }
 
   /** Gives the peer one page, at its pace. */

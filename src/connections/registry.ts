@@ -117,16 +117,14 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     const running = this.#whenRunning('join')
     const rooms = checkRooms(room)
     const { history, tracked } = checkJoin(options)
-    if (history === 0) for (const name of rooms) this.#enter(running, connection, name, undefined, tracked)
-    else
-      await this.#joining.during(connection, rooms, async coming => {
-        for (const name of coming) {
-          const past = await this.#past(running, connection, name, history)
-          if (coming.has(name)) this.#enter(running, connection, name, past, tracked)
-        }
-      })
+    await this.#joining.during(connection, rooms, async coming => {
+      for (const name of coming) {
+        const past = history === 0 ? undefined : await this.#past(running, connection, name, history)
+        if (coming.has(name)) this.#enter(running, connection, name, past, tracked)
+      }
+    })
     const member = this.#members.get(connection)
-    if (member === undefined || member.live) return
+    if (member === undefined || member.live || !member.isInAny) return
     const live = member.catchUp()
     if (connection.gate.passed) await live
   }
@@ -147,7 +145,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     this.#joining.leave(connection, room)
     const member = this.#members.get(connection)
     if (member === undefined) return
-    for (const name of room === undefined ? [...member.rooms] : [room]) this.#exit(member, name)
+    this.#exit(member, room === undefined ? [...member.rooms] : [room])
   }
 
   /** The connections of a room, or of several (each once), on every node. @throws TypeError for what is no name of a room */
@@ -253,18 +251,18 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     if (isNew) this.#tellHook(() => this.joined?.(connection, room))
   }
 
-  #exit(member: Membership, room: string): void {
+  /** The hooks run when it has left all of them. */
+  #exit(member: Membership, rooms: readonly string[]): void {
     const { connection } = member
     this.#running?.rounds.settle(member)
-    if (!this.#members.exit(member, room)) return
-    this.#running?.tracking.leave(connection, room, connection.closeReason)
-    this.#tellHook(() => this.left?.(connection, room))
+    const left = rooms.filter(room => this.#members.exit(member, room))
+    for (const room of left) this.#running?.tracking.leave(connection, room, connection.closeReason)
+    for (const room of left) this.#tellHook(() => this.left?.(connection, room))
   }
 
   #forget(member: Membership): void {
-    this.#running?.rounds.settle(member)
+    this.#exit(member, [...member.rooms])
     this.#members.delete(member)
-    for (const room of [...member.rooms]) this.#exit(member, room)
   }
 
   /** Whether there is anyone to tell of users. */
