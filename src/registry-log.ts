@@ -1,6 +1,6 @@
 import { registryMark } from './blueprint.js'
 import type { EventLog, OpenEventLog } from './connections/event-log.js'
-import { defaultRetention } from './connections/registry.js'
+import { defaultRetention } from './connections/registry-setup.js'
 import type { AbstractClass } from './declare/metadata.js'
 import { withDefaults } from './declare/options.js'
 import type { PresenceOptions, RegistryOptions } from './declare/registry.js'

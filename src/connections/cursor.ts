@@ -4,6 +4,7 @@
  * replayed), `~room:from:to` where not all before; several, joined by commas, where the connection is in several registries.
  */
 import type { Handshake } from '../pipeline/context.js'
+import type { Place } from './event-log.js'
 
 /**
  * The id of the last event that a peer received before: its `Last-Event-ID`, or `lastEventId` in the query. The field is
@@ -15,8 +16,6 @@ export function lastEventIdOf({ headers, query }: Pick<Handshake, 'headers' | 'q
   if (typeof field === 'string') return Buffer.from(field, 'latin1').toString()
   return Array.isArray(lastEventId) ? lastEventId.at(-1) : lastEventId
 }
-
-import type { Place } from './event-log.js'
 
 /** What went to one room after one position and up to another. */
 export interface Stretch {

@@ -54,7 +54,8 @@ export class Delivery {
 
   /** `false` where the connection's queue is full. */
   readonly #stage = ({ connection, liveAfter }: Membership, { message, id, position, volatile }: Brought): boolean => {
-    if (position <= liveAfter || (volatile && !connection.queue.keepsUp)) return true
+    if (liveAfter === undefined || position <= liveAfter) return true
+    if (volatile && !connection.queue.keepsUp) return true
     const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
     if (isPassedOver && id === undefined) return true
     const own = id && connection.noteId(this.registry, id)

@@ -92,9 +92,9 @@ export class Fronts {
     return this.#all.length < 2
   }
 
-  /** Where the next one stands in front of a place. */
-  after(place: number): number {
-    return this.#all[this.#indexOf(place) - 1]?.to ?? Number.POSITIVE_INFINITY
+  /** Where the next one stands in front of a place, if any. */
+  after(place: number): number | undefined {
+    return this.#all[this.#indexOf(place) - 1]?.to
   }
 
   /** Those in front of a place, the furthest first. */
@@ -120,7 +120,8 @@ export class Fronts {
   /** What was left meanwhile stays where it is. */
   advance(front: Front, to: number): void {
     if (to <= front.to || front.size === 0) return
-    if (to < this.after(front.to)) {
+    const next = this.after(front.to)
+    if (next === undefined || to < next) {
       front.to = to
       return
     }

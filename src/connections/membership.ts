@@ -20,8 +20,11 @@ const OPENING = Promise.resolve()
  */
 export class Membership implements Ending {
   #rooms: Few<string>
-  /** Where it became live: what lies up to here it has from the log. Infinity while it catches up. */
-  liveAfter = Number.POSITIVE_INFINITY
+  /**
+   * Where it became live: what lies up to here it has from the log. Undefined while it catches up: an idle connection keeps
+   * no number that is no small integer, 16 bytes each.
+   */
+  liveAfter: number | undefined
   /**
    * Up to date only while it catches up. Undefined for a newcomer that is in the first room it was ever in, and has missed
    * nothing there, as nearly all are: then where it began is all that is to be known, and an idle connection keeps no more.
@@ -31,8 +34,8 @@ export class Membership implements Ending {
   #from = 0
   /** How far the log reaches, as it has said to this peer: further places are but what the peer says. */
   #confirmed = 0
-  /** Where the next room stands: what lies behind it is not given before, since it may be for that room, too. */
-  #ceiling = Number.POSITIVE_INFINITY
+  /** Where the next room stands, if any: what lies behind it is not given before, since it may be for that room, too. */
+  #ceiling: number | undefined
   /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
@@ -54,7 +57,7 @@ export class Membership implements Ending {
   }
 
   get live(): boolean {
-    return this.liveAfter !== Number.POSITIVE_INFINITY
+    return this.liveAfter !== undefined
   }
 
   get rooms(): Iterable<string> {
@@ -92,17 +95,17 @@ export class Membership implements Ending {
   #begin(room: string, past: number | undefined): void {
     if (!this.#standing.resumes(room)) this.#unplaced = true
     const { to } = this.#standing.enter(room, this.registry.place.position, past)
-    this.#ceiling = Math.min(this.#ceiling, to)
+    this.#ceiling = Math.min(this.#ceiling ?? to, to)
   }
 
   leave(room: string): void {
     const isRead = this.registry.history && !this.connection.closed
-    const upTo = this.live ? Math.max(this.liveAfter, this.registry.place.position) : 0
+    const upTo = this.liveAfter === undefined ? 0 : Math.max(this.liveAfter, this.registry.place.position)
     if (isRead) this.#standing.leave(room, upTo)
     this.#rooms = withoutOne(this.#rooms, room)
     if (this.isInAny) return
     if (isRead) this.#standing.leave(EVERYWHERE, upTo)
-    this.liveAfter = Number.POSITIVE_INFINITY
+    this.liveAfter = undefined
   }
 
   /**
@@ -141,10 +144,10 @@ export class Membership implements Ending {
 
   /** From here on it reads the log itself, from where it and the node stood. */
   #leaveLive(position: number): void {
-    if (!this.live) return
+    if (this.liveAfter === undefined) return
     const { fronts } = this.#standing
     if (fronts.lowest !== undefined) fronts.advance(fronts.lowest, Math.max(this.liveAfter, position))
-    this.liveAfter = Number.POSITIVE_INFINITY
+    this.liveAfter = undefined
   }
 
   async #run(): Promise<void> {
@@ -220,25 +223,15 @@ export class Membership implements Ending {
     // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
     if (!this.#goesOn() || front.size === 0) return
     this.#standing.noteAsked(after.keys())
-    if (this.#skip(page, front)) return
+    const found = this.#standing.skip(front, page.gaps)
+    if (found === 'another log') this.#startOver()
+    if (found !== 'all') return
     this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
-    if (this.#ceiling >= at && !isBehind) await this.#give(page, front)
+    if (!this.#isAbove(at) && !isBehind) await this.#give(page, front)
   }
 
-  /** Whether the log forgot what was asked for: the rest is read anew, from behind that. */
-  #skip({ gaps }: Page, front: Front): boolean {
-    let skipped = false
-    for (const [room, known] of gaps) {
-      const span = this.#standing.on(front, room)
-      if (span === undefined) continue
-      skipped = true
-      if (known > span.to) this.#standing.skip(span, known)
-      else {
-        this.#startOver()
-        break
-      }
-    }
-    return skipped
+  #isAbove(position: number): boolean {
+    return this.#ceiling !== undefined && position > this.#ceiling
   }
 
   /** Gives the peer one page, at its pace. */
@@ -249,14 +242,14 @@ export class Membership implements Ending {
       await this.connection.drained()
       if (!this.#goesOn()) return
     }
-    this.#standing.fronts.advance(front, Math.min(page.upTo, this.#ceiling))
+    this.#standing.fronts.advance(front, Math.min(page.upTo, this.#ceiling ?? page.upTo))
   }
 
   /** Pushes entries until the peer does not keep up, or has ended: `true` where it took all. */
   #pushAll(entries: Iterator<LogEntry>, front: Front): boolean {
     for (let next = entries.next(); !next.done; next = entries.next()) {
       const entry = next.value
-      if (entry.position > this.#ceiling) return true
+      if (this.#isAbove(entry.position)) return true
       const misses = this.#standing.misses(entry)
       this.#standing.fronts.advance(front, entry.position)
       if (misses && !this.#push(entry)) return false

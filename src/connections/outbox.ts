@@ -32,31 +32,29 @@ export function outboxTo(
   unheard: (error: unknown) => void,
   delivery?: { readonly given: Promise<unknown> | undefined },
 ): Outbox {
+  const given = async <T>(taken: Promise<T>): Promise<T> => {
+    const answer = await taken
+    if (delivery?.given !== undefined) await delivery.given
+    return answer
+  }
   return {
     unheard,
     async send(message, volatile, key) {
-      if (history && !volatile) {
-        const place = await log.append(message, key)
-        if (delivery?.given !== undefined) await delivery.given
-        return formatPlace(place)
-      }
+      if (history && !volatile) return formatPlace(await given(log.append(message, key)))
       const unkept = volatile ? 'a volatile send' : 'a registry without history'
       if (key !== undefined) throw new TypeError(`once('${key}') is for what is kept: ${unkept} is not`)
-      await log.notify({ kind: 'event', volatile, ...message })
-      if (delivery?.given !== undefined) await delivery.given
+      await given(log.notify({ kind: 'event', volatile, ...message }))
       return undefined
     },
     async tell(to, data) {
       const whom = isOfUser(to) ? { rooms: [], user: checkUser(to.user) } : { rooms: to }
-      await log.notify({ kind: 'tell', data, ...whom })
-      if (delivery?.given !== undefined) await delivery.given
+      await given(log.notify({ kind: 'tell', data, ...whom }))
     },
     async disconnect(target, reason) {
       checkClose(reason)
       const { code, text } = reason
-      const given = { ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
-      await log.notify({ kind: 'disconnect', ...checkTarget(target), ...given })
-      if (delivery?.given !== undefined) await delivery.given
+      const close = { ...(code === undefined ? {} : { code }), ...(text === undefined ? {} : { text }) }
+      await given(log.notify({ kind: 'disconnect', ...checkTarget(target), ...close }))
     },
   }
 }

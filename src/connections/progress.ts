@@ -119,8 +119,24 @@ export class Progress {
     this.#close(span, upTo)
   }
 
-  /** The log forgot what lies behind a span: it goes on from a position after which all is known. */
-  skip(span: Span, known: number): void {
+  /**
+   * What the log has of what lies behind a front. Where it forgot something of a room, that goes on from behind it, and is to
+   * be read anew; where it does not reach as far as the peer, it is not the peer's.
+   * @param gaps of rooms, the positions after which all is known
+   */
+  skip(front: Front, gaps: ReadonlyMap<string, number>): 'all' | 'less' | 'another log' {
+    let found: 'all' | 'less' = 'all'
+    for (const [room, known] of gaps) {
+      const span = this.#on(front, room)
+      if (span === undefined) continue
+      if (known <= span.to) return 'another log'
+      this.#skip(span, known)
+      found = 'less'
+    }
+    return found
+  }
+
+  #skip(span: Span, known: number): void {
     const isMissing = this.#missing?.has(span.room) || known > span.since
     this.#close(span)
     const next = this.#begin(span.room, known, Math.max(span.since, known))
@@ -162,7 +178,7 @@ export class Progress {
   }
 
   /** The open span of a room on a front. */
-  on(front: Front, room: string): Span | undefined {
+  #on(front: Front, room: string): Span | undefined {
     const last = this.#spans.get(room)?.at(-1)
     return last?.front === front ? last : undefined
   }

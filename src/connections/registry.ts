@@ -1,36 +1,22 @@
-import type { PresenceOptions, Retention } from '../declare/registry.js'
-import { defaultLogger, type Logger } from '../logger.js'
+import { defaultLogger } from '../logger.js'
 import { attempt } from '../pipeline/settle.js'
-import type { Clock } from './clock.js'
 import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
 import { Delivery } from './delivery.js'
 import { Encodings } from './encodings.js'
-import type { EventLog, LogHealth, Place } from './event-log.js'
+import type { LogHealth, Place } from './event-log.js'
 import { checkConnection, checkJoin, Joining, type JoinOptions } from './joining.js'
 import { Members } from './members.js'
 import { Membership } from './membership.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
 import type { Presence, PresenceDiff } from './presence.js'
+import type { RegistrySetup } from './registry-setup.js'
 import type { Rounds } from './rounds.js'
 import { Sending } from './sending.js'
 import { SharedReads } from './shared-reads.js'
 import type { Surroundings } from './surroundings.js'
 import { checkRooms, type DataOf, Target } from './target.js'
 import { Tracking, type TrackOptions } from './tracking.js'
-
-/** How a registry is run: given to it at boot. @internal */
-export interface RegistrySetup {
-  readonly name: string
-  readonly history: boolean
-  readonly log: EventLog
-  readonly logger: Logger
-  readonly presence?: PresenceOptions | undefined
-  /** For tests that make time pass. @default the process' own */
-  readonly clock?: Clock
-  /** Members that are given something in one turn of the event loop: for tests. */
-  readonly most?: number
-}
 
 interface Running extends RegistrySetup, Surroundings<Membership> {
   place: Place
@@ -39,8 +25,6 @@ interface Running extends RegistrySetup, Surroundings<Membership> {
   readonly rounds: Rounds
 }
 
-/** The retention of a registry that says nothing of its own. */
-export const defaultRetention: Required<Retention> = { count: 100, bytes: 1_048_576, age: 300_000 }
 /** Milliseconds. */
 const HEARTBEAT = 5000
 const LINGER = 5000
@@ -124,19 +108,17 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     checkConnection(connection)
     const rooms = checkRooms(room)
     const { history, tracked } = checkJoin(options)
-    if (history > 0) await this.#joinWithPast(running, connection, rooms, history, tracked)
-    else this.#enterAll(running, connection, rooms, tracked)
+    const [only = '', ...more] = rooms
+    // Into one room, without its past, it comes at once: no `leave` comes between.
+    if (more.length === 0 && history === 0) this.#enter(running, connection, only, undefined, tracked)
+    else await this.#joinEach(running, connection, rooms, history, tracked)
     const member = this.#members.get(connection)
-    if (member === undefined || member.live) return
+    if (member === undefined || member.live || !member.isInAny) return
     const live = member.catchUp()
     if (connection.gate.passed) await live
   }
 
-  #enterAll(running: Running, connection: Connection, rooms: readonly string[], tracked: TrackOptions): void {
-    for (const name of rooms) this.#enter(running, connection, name, undefined, tracked)
-  }
-
-  #joinWithPast(
+  #joinEach(
     running: Running,
     connection: Connection,
     rooms: readonly string[],
@@ -145,7 +127,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
   ): Promise<void> {
     return this.#joining.during(connection, rooms, async coming => {
       for (const name of coming) {
-        const past = await this.#past(running, connection, name, history)
+        const past = history === 0 ? undefined : await this.#past(running, connection, name, history)
         if (coming.has(name)) this.#enter(running, connection, name, past, tracked)
       }
     })
@@ -167,7 +149,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     this.#joining.leave(connection, room)
     const member = this.#members.get(connection)
     if (member === undefined) return
-    for (const name of room === undefined ? [...member.rooms] : [room]) this.#exit(member, name)
+    this.#exit(member, room === undefined ? [...member.rooms] : [room])
   }
 
   /** The connections of a room, or of several (each once), on every node. @throws TypeError for what is no name of a room */
@@ -278,18 +260,18 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     if (isNew && this.joined !== undefined) this.#tellHook(() => this.joined?.(connection, room))
   }
 
-  #exit(member: Membership, room: string): void {
+  /** The hooks run when it has left all of them. */
+  #exit(member: Membership, rooms: readonly string[]): void {
     const { connection } = member
     this.#running?.rounds.settle(member)
-    if (!this.#members.exit(member, room)) return
-    this.#running?.tracking.leave(connection, room, connection.closeReason)
-    this.#tellHook(() => this.left?.(connection, room))
+    const left = rooms.filter(room => this.#members.exit(member, room))
+    for (const room of left) this.#running?.tracking.leave(connection, room, connection.closeReason)
+    for (const room of left) this.#tellHook(() => this.left?.(connection, room))
   }
 
   #forget(member: Membership): void {
-    this.#running?.rounds.settle(member)
+    this.#exit(member, [...member.rooms])
     this.#members.delete(member)
-    for (const room of [...member.rooms]) this.#exit(member, room)
   }
 
   /** Whether there is anyone to tell of users. */

@@ -81,8 +81,12 @@ export class RoomHistory {
    * @param floor the position up to which all is to be forgotten
    */
   sweep(floor = 0): void {
-    for (const log of this.#rooms.values()) this.#trim(log, floor)
-    const empty = [...this.#rooms].filter(([room, log]) => room !== EVERYWHERE && log.kept.length === 0)
+    const now = performance.now()
+    const empty: [room: string, log: RoomLog][] = []
+    for (const [room, log] of this.#rooms) {
+      this.#trim(log, floor, now)
+      if (log.kept.length === 0 && room !== EVERYWHERE) empty.push([room, log])
+    }
     for (const [room, log] of empty.slice(0, Math.max(0, empty.length - EMPTY_ROOMS))) {
       this.#forgotten = Math.max(this.#forgotten, log.floor)
       this.#rooms.delete(room)
@@ -106,9 +110,9 @@ export class RoomHistory {
     return made
   }
 
-  #trim(log: RoomLog, floor = 0): void {
+  #trim(log: RoomLog, floor = 0, now = performance.now()): void {
     const { count, bytes, age } = this.retention
-    const oldest = performance.now() - age
+    const oldest = now - age
     let dropped = 0
     for (const kept of log.kept) {
       const fits = log.kept.length - dropped <= count && log.bytes <= bytes

@@ -72,7 +72,7 @@ export class RoomTurn implements Undealt, Letter {
 
   /** A member that is to have all of it, as all others have it, and takes it. */
   pass({ connection, liveAfter }: Membership): boolean {
-    if (this.#passesOver || this.#since <= liveAfter) return false
+    if (this.#passesOver || liveAfter === undefined || this.#since <= liveAfter) return false
     if (this.#id !== undefined && connection.noteId(this.registry, this.#id) !== this.#id) return false
     return connection.queue.pass(this.#bytes(connection.codec))
   }

@@ -72,16 +72,21 @@ export class Rounds {
   }
 
   /**
-   * A member is about to come into a room, to leave one, or to end: it is given what waits for it, until nothing does. Its
-   * `info` runs later, so that this has an end. One that ends for what it could not take gets no more.
+   * A member is about to come into a room, to leave one, or to end: it is given what waits for it, until nothing does. What
+   * its handlers bring about meanwhile they hear of later, so that this has an end. One that ends for what it could not take
+   * gets no more.
    */
   settle(member: Membership): void {
     dealOut()
+    const last = this.#count
     for (let round = this.#nextOf(member); round !== undefined; round = this.#nextOf(member)) {
       member.round = round.number
-      const { letter } = round
-      const isTaken = member.connection.closeReason?.kind !== 'overflow'
-      if (isTaken && this.members.isReached(member, letter.to)) handleLater(() => letter.give(member))
+      const { letter, number } = round
+      const isOver = member.connection.closeReason?.kind === 'overflow'
+      if (!isOver && this.members.isReached(member, letter.to)) {
+        if (number <= last) letter.give(member)
+        else handleLater(() => letter.give(member))
+      }
       this.after()
       dealOut()
     }

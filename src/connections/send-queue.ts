@@ -176,7 +176,7 @@ export class SendQueue {
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
   finish(): void {
     dealOut()
-    const last = [...this.#waiting, ...this.#aside, ...(this.#batch?.items() ?? [])]
+    const last = [...this.#waiting, ...this.#aside, ...this.#staged, ...(this.#batch?.items() ?? [])]
     this.together(() => {
       for (const { bytes } of last) this.#sink?.write(bytes)
     })

@@ -18,7 +18,9 @@ const message = { event: 'said', data: '0', except: [] }
 /** The rooms that are furthest behind are read, up to where the next one stands. */
 function read({ fronts }: Progress, count: number): void {
   const { lowest } = fronts
-  if (lowest !== undefined) fronts.advance(lowest, Math.min(lowest.to + count, fronts.after(lowest.to)))
+  if (lowest === undefined) return
+  const next = fronts.after(lowest.to) ?? Number.POSITIVE_INFINITY
+  fronts.advance(lowest, Math.min(lowest.to + count, next))
 }
 
 /** The rooms that it is in. */

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { getEventListeners, once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Sse, WebSocket } from '../../src/index.js'
+import { type Connection, ConnectionRegistry, EventStream, Registry, Socket, Sse, WebSocket } from '../../src/index.js'
 import { type Actor, type Script, SocketActor, Stage, StreamActor } from '../support/actors.js'
-import { type Served, start } from '../support/app.js'
+import { type Served, serve, start } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
 import { SocketPeer, StreamPeer } from '../support/peers.js'
 
@@ -351,3 +351,45 @@ describe('the end', () => {
 })
 
 test('nothing of all this was a failure', () => assert.deepEqual(served.log.errors, []))
+
+@Registry('goodbyes', { history: false })
+class Goodbyes extends ConnectionRegistry<{ last: string }> {}
+
+/** It hears a last word of the room while it opens, and goes. */
+abstract class Leaving {
+  constructor(
+    private readonly goodbyes: Goodbyes,
+    private readonly connection: Connection,
+  ) {}
+  async open() {
+    if (this.connection instanceof EventStream) this.connection.start()
+    await this.goodbyes.join(this.connection, 'all')
+    await this.goodbyes.to('all').send('last', 'word')
+    this.connection.close()
+  }
+}
+
+@Sse('/leaving')
+class LeavingStream extends Leaving {
+  constructor(goodbyes: Goodbyes, stream: EventStream) {
+    super(goodbyes, stream)
+  }
+}
+@WebSocket('/leaving')
+class LeavingSocket extends Leaving {
+  constructor(goodbyes: Goodbyes, socket: Socket) {
+    super(goodbyes, socket)
+  }
+}
+
+test('what a room was sent while open ran leaves before a close that open asks for', async t => {
+  const { port } = await serve(t, [LeavingStream, LeavingSocket], { providers: [Goodbyes] })
+  const stream = await StreamPeer.open(port, '/leaving')
+  assert.deepEqual((await stream.end()).data, ['"word"'])
+  const socket = await SocketPeer.open(port, '/leaving')
+  await socket.closed
+  assert.deepEqual(
+    socket.messages.map(text => (JSON.parse(text) as { data?: unknown }).data).filter(data => data !== undefined),
+    ['word'],
+  )
+})

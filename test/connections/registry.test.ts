@@ -304,6 +304,51 @@ describe('hooks', () => {
     }
   })
 
+  for (const history of [true, false]) {
+    test(`who is sent away by the hook that greets it is in no room, and hears nothing (history: ${history})`, async () => {
+      class Strict extends TestRegistry {
+        protected override joined(connection: Connection): void {
+          this.leave(connection)
+        }
+      }
+      const registry = await startRegistry({ history, registry: new Strict() })
+      const peer = new TestConnection()
+      await registry.join(peer, ['a', 'b'])
+      await registry.broadcast('said', 'for others')
+      await turn()
+      assert.deepEqual([registry.rooms(), registry.size, peer.data], [[], 0, []])
+    })
+  }
+
+  test('who is sent out of all rooms as it enters the first of them enters none of the others', async () => {
+    class Picky extends TestRegistry {
+      protected override joined(connection: Connection, room: string): void {
+        if (room === 'a') this.leave(connection)
+      }
+    }
+    const registry = await startRegistry({ registry: new Picky() })
+    await registry.join(new TestConnection(), ['a', 'b'])
+    assert.deepEqual(registry.rooms(), [])
+  })
+
+  test('who has ended is in no room any more when the first hook hears of that', async () => {
+    const seen: unknown[] = []
+    class Parting extends TestRegistry {
+      protected override left(_connection: Connection, room: string): void {
+        seen.push(`${room}: ${this.rooms()}`)
+        this.broadcast('said', `left ${room}`)
+      }
+    }
+    const registry = await startRegistry({ registry: new Parting() })
+    const [peer, other] = [new TestConnection(), new TestConnection()]
+    await registry.join(peer, ['a', 'b'])
+    await registry.join(other, 'c')
+    peer.close()
+    await turn()
+    assert.deepEqual(seen, ['a: c', 'b: c'])
+    assert.deepEqual([peer.data, other.data], [[], ['left a', 'left b']])
+  })
+
   test('P36: a hook that throws or rejects is logged, and nothing else; what it publishes reaches who is there', async () => {
     class Loud extends TestRegistry {
       protected override async joined(connection: Connection, room: string): Promise<void> {
