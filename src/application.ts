@@ -141,10 +141,10 @@ export class Application {
 
   /**
    * Listens on one more address, with the protocols it is given there.
-   * @throws AddressInUseError, or ConfigurationError for a certificate that cannot be used
+   * @throws Error before the application has started, AddressInUseError, or ConfigurationError for a certificate that cannot be used
    */
   async listen(address: ListenAddress): Promise<AddressInfo | string> {
-    this.#refuseInPrimary('listen')
+    this.#started('listen')
     return this.#listeners.open(address)
   }
 
@@ -161,10 +161,10 @@ export class Application {
   /**
    * Serves all requests of a server that somebody else starts and stops: of `node:http`, `node:https` or `node:http2`. The
    * latter opens WebSockets over HTTP/2 where its `settings` say `enableConnectProtocol`.
-   * @throws TypeError for what is no server
+   * @throws TypeError for what is no server, Error before the application has started
    */
   attach(server: Server | Http2Server | Http2SecureServer): void {
-    this.#refuseInPrimary('attach')
+    this.#started('attach')
     checkServer(server)
     const { handler: handle, upgrade } = this
     attachHandlers(server as Server, { handle, upgrade, connect: upgrade })
@@ -179,16 +179,19 @@ export class Application {
   }
 
   #dispatch(): Dispatcher {
-    this.#refuseInPrimary('a request')
-    if (this.#dispatcher === undefined) throw new Error('the application has not started')
-    return this.#dispatcher
+    return this.#started('a request')
+  }
+
+  /** What serves. @throws Error where there is nothing yet, or never will be */
+  #started(what: string): Dispatcher {
+    this.#refuseInPrimary(what)
+    if (this.#dispatcher !== undefined) return this.#dispatcher
+    throw new Error(`${what}: the application has not started: do it when bootstrap has resolved`)
   }
 
   #refuseInPrimary(what: string): void {
     if (this.#workers === undefined) return
-    throw new Error(
-      `${what}: this is the primary, whose workers serve: do it where app.workers is undefined, or in onStart`,
-    )
+    throw new Error(`${what}: this is the primary, whose workers serve: do it where app.workers is undefined`)
   }
 
   /** Serves by other processes, and not itself. @param over called when they have ended @internal */

@@ -4,7 +4,7 @@ import { parse as parseForm } from 'node:querystring'
 import type { ParamDeclaration } from '../declare/metadata.js'
 import type { BodyOptions } from '../declare/params.js'
 import type { FileOptions, FilesOptions, UploadOptions } from '../declare/uploads.js'
-import { badRequest, contentTooLarge, unsupportedMediaType } from '../errors.js'
+import { badRequest, contentTooLarge, HttpError, unsupportedMediaType } from '../errors.js'
 import type { Parameters } from '../pipeline/bind.js'
 import { parseJson } from '../pipeline/json.js'
 import type { OpenBody, RequestContext } from '../pipeline/request-context.js'
@@ -59,11 +59,7 @@ async function open(
   if (request.readableEnded) return new WholeBody(readEarlier(request, takesUploads))
   const { limit = context.bodyLimit, as = kindOf(request.headers['content-type']) } = (body?.options ??
     {}) as BodyOptions
-  if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
-    throw unsupportedMediaType('the body is encoded: send it without Content-Encoding', {
-      headers: { 'Accept-Encoding': 'identity' },
-    })
-  }
+  refuseCodings(request)
   const goOn = () => void (awaitingContinue.delete(request) && context.response.writeContinue())
   if (as === 'multipart') {
     const { readForm } = await import('./form.js') // busboy is loaded when the first form comes
@@ -74,6 +70,17 @@ async function open(
   if (length > limit) throw tooLarge(limit)
   goOn()
   return new WholeBody(read(await collect(context, limit), as))
+}
+
+/** @throws HttpError 415 or 501 for a body that is encoded: nothing is undone here but the chunks, and that by Node.js */
+function refuseCodings({ headers }: IncomingMessage): void {
+  const { 'content-encoding': content = 'identity', 'transfer-encoding': transfer = 'chunked' } = headers
+  if (content.toLowerCase() !== 'identity')
+    throw unsupportedMediaType('the body is encoded: send it without Content-Encoding', {
+      headers: { 'Accept-Encoding': 'identity' },
+    })
+  if (transfer.toLowerCase() !== 'chunked')
+    throw new HttpError(501, `the transfer coding ${transfer} is not undone here: send the body as it is, or chunked`)
 }
 
 function read(bytes: Buffer, as: BodyOptions['as']): unknown {

@@ -20,8 +20,11 @@ const LISTS: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
  * Writes the head, all of it or nothing. A status below 200 is no reply, but says that one follows (RFC 9110 §15.2).
  * @throws TypeError for a field that cannot be sent (RFC 9110 §5.5), RangeError for a status that ends no exchange
  */
-export function writeHead(response: ServerResponse, { status, headers }: Head): void {
+export function writeHead(response: ServerResponse, head: Head): void {
+  const { status, headers } = head
   checkStatus(status)
+  // RFC 9110 §8.6: not even where the reply, or what it was made of, says one.
+  if (status === 204) dropField(response, head, 'Content-Length')
   for (const name in headers) {
     const value = headers[name]
     validateHeaderName(name)

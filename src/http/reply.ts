@@ -143,6 +143,8 @@ function writeProblem(context: RequestContext, { status, headers, problem }: Htt
   const { response } = context
   const head = { status, headers: { ...headers } as OutgoingHttpHeaders }
   const text = JSON.stringify(problem)
+  // A head that could not be written leaves its reason phrase behind, and so does who meant another status.
+  response.statusMessage = ''
   if (isUnsaid(response, head)) return writePlain(response, status, PROBLEM, text)
   for (const name of response.getHeaderNames()) if (OF_THE_BODY.test(name)) response.removeHeader(name)
   setField(head, 'Content-Type', PROBLEM)

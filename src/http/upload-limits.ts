@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os'
+import { withDefaults } from '../declare/options.js'
 import type { UploadOptions } from '../declare/uploads.js'
 import { contentTooLarge, type HttpError, ValidationError } from '../errors.js'
 import type { Route } from '../routing/table.js'
@@ -23,7 +24,7 @@ const usual: Omit<UploadLimits, 'directory'> = {
 /** The limits of a route: its own, then the application's, then the usual ones. */
 export function limitsOf(route: Route, defaults: UploadOptions): UploadLimits {
   const own = (route.options as { readonly uploads?: UploadOptions }).uploads
-  return { ...usual, directory: tmpdir(), ...defaults, ...own }
+  return withDefaults(withDefaults({ ...usual, directory: tmpdir() }, defaults), own)
 }
 
 /** Where no uploads are taken, a form is a body like any other. */

@@ -6,10 +6,13 @@ import { checkStatus, dropField, type Head, hasContent, setField, writeHead } fr
 /** Text is left as it is: in one piece with the head it is one write. */
 export type Content = string | Buffer
 
-/** What is whole has a length, and is not chunked, as what came from elsewhere with its fields may say (RFC 9112 §6.2). */
+/** What only chunked content has, as what came from elsewhere with its fields may say (RFC 9112 §6.2, RFC 9110 §6.5.1). */
+const OF_CHUNKS = ['Transfer-Encoding', 'Trailer']
+
+/** What is whole has a length. */
 export function writeWhole(response: ServerResponse, head: Head, body: Content | undefined): void {
   const content = hasContent(head.status) ? body : undefined
-  dropField(response, head, 'Transfer-Encoding')
+  for (const name of OF_CHUNKS) dropField(response, head, name)
   if (hasContent(head.status) || head.status === 205) setField(head, 'Content-Length', Buffer.byteLength(content ?? ''))
   const isJoined = typeof content === 'string' && content !== '' && isAscii(response, head)
   writeHead(response, head)

@@ -4,6 +4,7 @@ import { badRequest } from '../errors.js'
 import { readsVersion, type Versioning } from '../routing/versioning.js'
 import { keepContexts } from './current.js'
 import { Front } from './front.js'
+import { addVary } from './negotiate.js'
 import { type ProxyFields, seesPast, type TrustProxy } from './proxy.js'
 import { type RequestIdOptions, requestIds } from './request-id.js'
 
@@ -62,12 +63,6 @@ export function compileArrivals(options: ArrivalOptions): Arrivals {
       return front
     },
   }
-}
-
-/** A field chose the route, so that caches ask for it, too (RFC 9110 §12.5.5). Whoever mounts this application may have said others. */
-function addVary(response: ServerResponse, field: string): void {
-  const others = [response.getHeader('Vary') ?? []].flat().map(String)
-  response.setHeader('Vary', [...others, field].join(', '))
 }
 
 /** Whether those on the way may have read another `Host` than we do (RFC 9112 §3.2, RFC 9113 §8.3.1). */

@@ -21,7 +21,7 @@ export interface Outlet {
  * Nothing tells when middleware has let out what it holds back. So somebody looks, each so many milliseconds: it has when
  * something came, and then so many looks found nothing more; or, where nothing comes at all, after the most of them.
  */
-const LOOK = { every: 20, silent: 5, most: 50 }
+const LOOK = { every: 20, silent: 10, most: 50 }
 
 /**
  * The lane itself, past the response, so that one buffer, chunk framing included, serves all streams; the response,

@@ -39,6 +39,16 @@ describe('request bodies on the wire', () => {
     assert.match(raw, /\{"body":"abcdefgh"\}HTTP\/1\.1 200 OK.*\r\n\r\nplain$/s)
   })
 
+  test('P17: a body in a transfer coding that is not undone here is 501 (RFC 9112 §6.1)', async () => {
+    const chunk = '3\r\nabc\r\n0\r\n\r\n'
+    const before = reads
+    const raw = await rawRequest(served.port, head('PUT /body', 'Transfer-Encoding: gzip, chunked') + chunk + next)
+    assert.match(raw, /^HTTP\/1\.1 501 .*the transfer coding gzip, chunked.*HTTP\/1\.1 200 OK/s)
+    assert.equal(reads, before)
+    const chunked = await rawRequest(served.port, head('PUT /body', 'Transfer-Encoding: Chunked') + chunk + next)
+    assert.match(chunked, /\{"body":"abc"\}HTTP/)
+  })
+
   test('P17: a body that no handler reads is read over', async () => {
     const raw = await rawRequest(
       served.port,

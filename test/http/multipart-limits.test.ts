@@ -230,6 +230,19 @@ test('the application has limits for all of its routes, and a route its own', as
   assert.equal((await post(port, '/limited', [upload('a', 'x', '1234'), file(1)])).status, 200)
 })
 
+test('a limit that is undefined is the one that it would be without a word', async t => {
+  const limits = { fileSize: undefined } as never
+  @Controller()
+  class Unsaid {
+    @Post('/unsaid', { uploads: limits }) take(@Files() files: Upload[]) {
+      return files.length
+    }
+  }
+  const { port } = await serve(t, { controllers: [Unsaid] }, { uploads: { directory: temporary.path, fileSize: 5 } })
+  assert.equal((await post(port, '/unsaid', [upload('a', 'x', '12345')])).status, 200)
+  assert.equal((await post(port, '/unsaid', [upload('a', 'x', '123456')])).status, 413)
+})
+
 test('a disk that takes nothing is our fault: 500, and the next request is served', async t => {
   const { port, log } = await serve(t, { controllers: [Limited] }, { uploads: { directory: '/dev/null/nowhere' } })
   assert.equal((await post(port, '/usual', [upload('a', 'x', 'y')])).status, 500)

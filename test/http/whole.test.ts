@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
-import { Controller, Get, type Middleware, Param } from '../../src/index.js'
+import { Controller, Ctx, Get, type Middleware, Param, type RequestContext, reply } from '../../src/index.js'
 import { serve } from '../support/app.js'
 import { rawRequest } from '../support/raw-peer.js'
 
@@ -28,6 +28,23 @@ function pages(gate = new Gate()) {
       return LARGE
     }
 
+    @Get('/empty/:kind')
+    empty(@Param('kind') kind: string) {
+      const options = { status: 204, headers: { 'Content-Length': 4 } }
+      return kind === 'whole' ? reply('body', options) : reply(['body'].values(), options)
+    }
+
+    @Get('/trailing')
+    trailing() {
+      return reply('text', { headers: { Trailer: 'Digest' } })
+    }
+
+    @Get('/said')
+    said(@Ctx() { response }: RequestContext) {
+      response.statusMessage = 'Fine'
+      throw new Error('not fine')
+    }
+
     @Get('/held')
     async held() {
       await gate.passed
@@ -46,6 +63,28 @@ function pages(gate = new Gate()) {
 const ask = (path: string, fields = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
 
 describe('replies that are whole', () => {
+  test('204 has no length, whatever is said of one (RFC 9110 §8.6)', async t => {
+    const { port } = await serve(t, [pages()])
+    for (const kind of ['whole', 'stream']) {
+      const raw = await rawRequest(port, ask(`/empty/${kind}`, 'Connection: close\r\n'))
+      assert.match(raw, /^HTTP\/1\.1 204 No Content\r\n/)
+      assert.doesNotMatch(raw, /Content-Length/)
+    }
+  })
+
+  test('have no trailers, which only chunked ones can have (RFC 9110 §6.5.1)', async t => {
+    const { port } = await serve(t, [pages()])
+    const raw = await rawRequest(port, ask('/trailing', 'Connection: close\r\n'))
+    assert.match(raw, /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\ntext$/s)
+    assert.doesNotMatch(raw, /Trailer/)
+  })
+
+  test('a problem has the reason phrase of its own status', async t => {
+    const { port } = await serve(t, [pages()])
+    const raw = await rawRequest(port, ask('/said', 'Connection: close\r\n'))
+    assert.match(raw, /^HTTP\/1\.1 500 Internal Server Error\r\n/)
+  })
+
   test('leave in one write, head and text together', async t => {
     const written: unknown[] = []
     const spy: Middleware = (request, _response, next) => {

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { WebSocket as Peer } from 'ws'
-import { AddressInUseError, bootstrap, Controller, Get } from '../../src/index.js'
+import { AddressInUseError, Application, bootstrap, Controller, Get, Injectable } from '../../src/index.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { Echo, Events } from '../support/hello.js'
 import { send } from '../support/send.js'
@@ -24,6 +24,30 @@ class Hello {
 }
 
 const controllers = [Hello, Events, Echo]
+
+test('nothing listens before the application has started: a request would meet nobody, and end the process', async t => {
+  const refused: string[] = []
+  @Injectable()
+  class Early {
+    constructor(private readonly app: Application) {}
+    async onStart() {
+      const server = createServer()
+      t.after(() => server.close())
+      const listening = this.app.listen({ port: 0, host: '127.0.0.1' })
+      const asked = listening.then(address => send((address as AddressInfo).port, 'GET /'))
+      await asked.catch((error: Error) => refused.push(error.message))
+      try {
+        this.app.attach(server)
+      } catch (error) {
+        refused.push((error as Error).message)
+      }
+    }
+  }
+  const { port } = await serve(t, { controllers: [Hello], providers: [Early] })
+  const why = 'the application has not started: do it when bootstrap has resolved'
+  assert.deepEqual(refused, [`listen: ${why}`, `attach: ${why}`])
+  assert.equal((await send(port, 'GET /')).text, 'hello')
+})
 
 async function folder(t: TestContext) {
   const path = await mkdtemp(join(tmpdir(), 'palomino-'))

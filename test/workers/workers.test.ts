@@ -22,7 +22,7 @@ describe('workers', () => {
 
   test('what they do, their primary refuses to', async t => {
     const program = await Program.serve(t, { options: { workers: 1 } })
-    const instead = 'this is the primary, whose workers serve: do it where app.workers is undefined, or in onStart'
+    const instead = 'this is the primary, whose workers serve: do it where app.workers is undefined'
     const refused = ['get', 'listen', 'renewTls', 'attach'].map(what => `${what}: ${instead}`)
     assert.deepEqual((await program.do('serve'))?.split('\n'), refused)
   })
