@@ -53,7 +53,7 @@ export function makeAccept(options: WebSocketOptions): Accept {
     const { request, answer } = isShared(lane) ? onStream(response, lane) : onSocket(response)
     let window = 0
     answering.set(request, lines => {
-      window = windowOf(lines)
+      if (perMessageDeflate) window = windowOf(lines)
       answer(lines)
       // Before `ws` listens: a list that had three listeners keeps room for nineteen.
       unwatch(lane)
