@@ -10,7 +10,8 @@ import { unwatch } from '../pipeline/lane-watch.js'
 import { ANY_KEY, closeBothWays, onSocket, onStream } from './answer.js'
 import { windowOf } from './deflate.js'
 import { DeflatedWire } from './deflated-wire.js'
-import { DirectWire, type Wire, type WireEvents, type Ws } from './direct-wire.js'
+import { DirectWire, type Ws } from './direct-wire.js'
+import type { Wire, WireEvents } from './open-wire.js'
 
 /**
  * Answers the opening handshake with 101, or 200 on HTTP/2, and takes the lane over from the response; `head` is what
