@@ -17,8 +17,11 @@ export interface Outlet {
   readonly encoded?: EncodedSink
 }
 
-/** Milliseconds that middleware has to let out what it holds back, before a cut: nothing tells when it has. */
-const LET_OUT = 100
+/**
+ * Milliseconds that middleware has to let out what it holds back, before a cut: nothing tells when it has. A busy process
+ * takes more than a tenth of a second to compress a few bytes on another thread.
+ */
+const LET_OUT = 500
 
 /**
  * The lane itself, past the response, so that one buffer, chunk framing included, serves all streams; the response,
