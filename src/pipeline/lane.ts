@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import { atEndOfTurn } from './end-of-turn.js'
 
 /** It ends with its exchange, and other exchanges go on without it. */
 export type Lane = Socket | ServerHttp2Stream
@@ -64,4 +65,18 @@ const NOTHING = Buffer.alloc(0)
 export function cutBehind(lane: Lane): void {
   if (!isShared(lane)) return lane.destroySoon()
   lane.write(NOTHING, () => reset(lane, StreamError.internal))
+}
+
+/**
+ * Cuts a lane that has not come to its end in so many milliseconds. What has left with this turn of the event loop, as
+ * nearly all has, needs no timer (`generator`).
+ * @param kept what ends in place of the lane
+ */
+export function cutAfter(patience: number, lane: Lane, kept?: ServerResponse): void {
+  atEndOfTurn(() => {
+    if (lane.destroyed || kept?.writableFinished) return
+    const timer = setTimeout(() => cut(lane), patience).unref()
+    const ended = kept ?? lane
+    ended.once('close', () => clearTimeout(timer))
+  })
 }

@@ -40,6 +40,19 @@ function pickHeaders(headers: IncomingHttpHeaders, names: readonly string[]): Re
   return Object.freeze(picked)
 }
 
+/** One string for all whose is the same as the last one's, as that of nearly all is: an idle connection keeps no copy (`idle`). */
+class Repeated<T extends string | undefined> {
+  constructor(private last: T) {}
+
+  of(value: T): T {
+    if (value !== this.last) this.last = value
+    return this.last
+  }
+}
+
+const paths = new Repeated<string>('')
+const hosts = new Repeated<string | undefined>(undefined)
+
 /** How much of a body has come. */
 export interface Progress {
   /** Bytes that have come so far. */
@@ -233,7 +246,9 @@ export class RequestContext extends Context {
   /** What a connection keeps of this exchange. @internal */
   handshake(keep: readonly string[]): Handshake {
     const kept = keep.filter(name => this.request.headers[name] !== undefined)
-    const { method, path, params, query, remoteAddress, protocol, host, id } = this
+    const { method, params, query, remoteAddress, protocol, id } = this
+    const path = paths.of(this.path)
+    const host = hosts.of(this.host)
     const headers = kept.length === 0 ? NO_HEADERS : pickHeaders(this.request.headers, kept)
     const handshake = { method, path, params, query, headers, remoteAddress, protocol, host }
     return Object.freeze(id === undefined ? handshake : { ...handshake, id })

@@ -130,6 +130,7 @@ export class Dispatcher {
 
   #open(arrival: Arrival): void {
     if (this.#isTurnedAway(arrival)) return
+    if (this.options.useOnUpgrade.length === 0) return this.#upgrade(arrival)
     this.#runMiddleware(this.options.useOnUpgrade, arrival, () => this.#upgrade(arrival))
   }
 

@@ -1,8 +1,7 @@
 /** How the exchange of a stream ends: with the end of its content, or without, so that the peer knows. */
 import type { ServerResponse } from 'node:http'
 import { HttpError } from '../errors.js'
-import { atEndOfTurn } from '../pipeline/end-of-turn.js'
-import { cut, cutBehind, type Lane } from '../pipeline/lane.js'
+import { cutAfter, cutBehind, type Lane } from '../pipeline/lane.js'
 import { release } from '../pipeline/lane-watch.js'
 import type { ServerSentEvent, StreamCodec } from './encode.js'
 import type { Outlet } from './outlet.js'
@@ -46,7 +45,7 @@ export function exchangeOf(lane: Lane, { end }: StreamCodec): Exchange {
 export function endAndClose(exchange: Exchange, { encoded }: Outlet, lane: Lane): void {
   if (encoded === undefined) exchange.end()
   else encoded.end(() => exchange.end())
-  destroyAfter(FLUSH_PATIENCE, lane)
+  cutAfter(FLUSH_PATIENCE, lane)
 }
 
 /**
@@ -58,24 +57,11 @@ export function endAndKeep(response: ServerResponse, { encoded }: Outlet, lane: 
   if (!release(lane) || isLeaving) response.once('finish', () => cutBehind(lane))
   if (encoded === undefined) response.end()
   else encoded.end(() => response.end())
-  destroyAfter(FLUSH_PATIENCE, lane, response)
+  cutAfter(FLUSH_PATIENCE, lane, response)
 }
 
 /** The end without the final chunk, or with an error code (RFC 9113 §7): the peer knows that it did not get everything. */
 export function cutAfterFlush(outlet: Outlet, lane: Lane): void {
   outlet.letOut(() => cutBehind(lane))
-  destroyAfter(FLUSH_PATIENCE, lane)
-}
-
-/**
- * What has left with this turn of the event loop, as nearly all has, needs no timer (`generator`).
- * @param kept what ends in place of the lane
- */
-function destroyAfter(patience: number, lane: Lane, kept?: ServerResponse): void {
-  atEndOfTurn(() => {
-    if (lane.destroyed || kept?.writableFinished) return
-    const timer = setTimeout(() => cut(lane), patience).unref()
-    const ended = kept ?? lane
-    ended.once('close', () => clearTimeout(timer))
-  })
+  cutAfter(FLUSH_PATIENCE, lane)
 }

@@ -19,6 +19,27 @@ import { StreamHead } from './stream-head.js'
 /** The last event id of a stream that must not come back: answered with 204 (WHATWG HTML §9.2.3). */
 export const STOPPED_ID = 'palomino-stopped'
 
+const opened = Symbol('opened')
+type StreamResponse = ServerResponse & { [opened]?: EventStream }
+
+/** Whose opening this turn of the event loop has brought. */
+let awake: EventStream[] = []
+
+function hibernateAll(): void {
+  const all = awake
+  awake = []
+  for (const stream of all) stream.hibernate()
+}
+
+/** The listeners of all responses: an opening costs no closure for them (`scale-sse`). */
+function onClose(this: StreamResponse): void {
+  this[opened]?.left()
+}
+
+function onError(this: StreamResponse): void {
+  this[opened]?.end({ kind: 'lost' })
+}
+
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
 export class EventStream<Names extends string = string> extends Connection<Names> {
   /** Undefined once it is over, and where nothing but the lane is left of the exchange. */
@@ -51,8 +72,8 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#head = new StreamHead(response, lane, status, options as SseOptions, refuse)
     this.#outlet = this.#head.outlet
     watchLane(lane).add(this)
-    response.on('close', () => this.left())
-    response.on('error', () => this.end({ kind: 'lost' }))
+    ;(response as StreamResponse)[opened] = this
+    response.on('close', onClose).on('error', onError)
   }
 
   /** The peer is gone. @internal */
@@ -201,7 +222,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Whose connection is kept needs all that Node.js keeps of it. */
   #hibernateSoon(): void {
-    if (!this.#isKept) atEndOfTurn(() => this.hibernate())
+    if (!this.#isKept && awake.push(this) === 1) atEndOfTurn(hibernateAll)
   }
 
   /** Lets go of request and response, where the lane does without them. @internal */

@@ -63,11 +63,16 @@ const AGREED = /^sec-websocket-(protocol|extensions)$/i
 /** Fields that the answer has of its own, or cannot have. */
 const OWN_FIELDS = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i
 
+const NO_FIELDS: [name: string, value: string | string[]][] = []
+
 /** What middleware and guards set on the response goes out with the answer (cookies, security headers). */
 function fieldsOf(response: ServerResponse): [name: string, value: string | string[]][] {
-  const names = response.getHeaderNames().filter(name => !OWN_FIELDS.test(name))
-  return names.map(name => {
-    const value = response.getHeader(name)
-    return [name, Array.isArray(value) ? value : String(value)]
-  })
+  const names = response.getHeaderNames()
+  if (names.length === 0) return NO_FIELDS
+  return names
+    .filter(name => !OWN_FIELDS.test(name))
+    .map(name => {
+      const value = response.getHeader(name)
+      return [name, Array.isArray(value) ? value : String(value)]
+    })
 }

@@ -1,34 +1,8 @@
 import type { Sink } from '../connections/sink.js'
-import { isShared, type Lane, reset, StreamError } from '../pipeline/lane.js'
+import { cutAfter, isShared, type Lane, reset, StreamError } from '../pipeline/lane.js'
 import { frame, type SocketCodec, socketCodec } from './frame.js'
+import type { Wire, WireEvents } from './open-wire.js'
 import { PARTIAL, readFrame, UNUSUAL } from './read-frame.js'
-
-/** What a wire tells its socket. */
-export interface WireEvents {
-  received(data: Buffer, binary: boolean): void
-  pinged(data: Buffer): void
-  ponged(data: Buffer): void
-  /** The peer broke the protocol; the close frame with this code is on its way. */
-  broken(code: number): void
-  /** Both sides have closed, or one went away: 1006. 1005 stands for no code (RFC 6455 §7.4.1). */
-  wireClosed(code: number, text: string): void
-}
-
-/** An open WebSocket. */
-export interface Wire {
-  readonly protocol: string
-  /** Whether messages may still be sent: neither side has sent its close frame (RFC 6455 §5.5.1). */
-  readonly open: boolean
-  readonly sink: Sink
-  readonly codec: SocketCodec
-  /** Bytes that have left for the network so far. */
-  readonly taken: number
-  ping(data: Buffer): void
-  close(code: number, text: string): void
-  terminate(): void
-  pause(): void
-  resume(): void
-}
 
 /** What a wire asks of `ws`, once that has taken over. */
 export interface Ws extends Pick<Wire, 'ping' | 'close' | 'terminate' | 'pause' | 'resume'> {
@@ -36,6 +10,8 @@ export interface Ws extends Pick<Wire, 'ping' | 'close' | 'terminate' | 'pause' 
 }
 
 const OPEN = 1
+/** Milliseconds that a peer has to take what was sent when it has ended its side. */
+const END_PATIENCE = 5000
 /** The first byte of a ping and of a pong. */
 const PING = 0x89
 const PONG = 0x8a
@@ -117,6 +93,7 @@ export class DirectWire implements Wire, Sink {
   adopt(ws: Ws, lane: Lane): void {
     this.#ws = ws
     this.#lane = lane
+    lane.on('end', endInTime)
   }
 
   /** Speaks on a lane; `ws` calls it when it has answered the handshake. `head` is what the peer has said meanwhile. */
@@ -134,6 +111,7 @@ export class DirectWire implements Wire, Sink {
     lane.off('close', onClose).off('end', onEnd).off('error', onError).off('data', onData)
     lane[wires] = undefined
     this.#ws = this.takeOver(lane)
+    lane.on('end', endInTime)
     if (lane.isPaused()) this.#ws.pause()
     if (this.#rest !== undefined) lane.emit('data', this.#rest)
     this.#rest = undefined
@@ -185,6 +163,7 @@ export class DirectWire implements Wire, Sink {
   ended(): void {
     this.#isOver = true
     this.#lane.end()
+    endInTime.call(this.#lane)
   }
 
   /** What the peer said last may be unread, where it was paused: `ws` reads that, and tells of the close. @internal */
@@ -284,6 +263,11 @@ function onData(this: WiredLane, chunk: Buffer): void {
 
 function onEnd(this: WiredLane): void {
   this[wires]?.ended()
+}
+
+/** Who has ended without a close frame, and takes nothing of what waits, is not waited for without end. */
+function endInTime(this: Lane): void {
+  cutAfter(END_PATIENCE, this)
 }
 
 function onClose(this: WiredLane): void {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpenings } from '../connections/serving.js'
@@ -15,6 +16,15 @@ import type { makeAccept as MakeAccept } from './wire.js'
 const NOTHING = Buffer.alloc(0)
 /** Milliseconds between pings. */
 const HEARTBEAT = 30_000
+
+const opened = Symbol('opened')
+type OpeningResponse = ServerResponse & { [opened]?: Socket }
+
+/** What was refused, or left before the 101, ends with its response: what belongs to it must not outlive it. */
+function onClose(this: OpeningResponse): void {
+  const socket = this[opened]
+  if (socket?.started === false) socket.end({ kind: 'lost' })
+}
 
 /** Runs one opening handshake. */
 export type ServeUpgrade = (context: RequestContext) => void
@@ -44,10 +54,9 @@ export function compileWebSocket(
       endpoint,
       make(context) {
         const socket = new Socket(context.handshake(keep), plan, handleFrame)
-        // What was refused, or left before the 101, ends with its response: what belongs to it must not outlive it.
-        context.response.once('close', () => {
-          if (!socket.started) socket.end({ kind: 'lost' })
-        })
+        const response = context.response as OpeningResponse
+        response[opened] = socket
+        response.on('close', onClose)
         return socket
       },
       open(context, socket, args) {

@@ -1,8 +1,8 @@
 import { type CloseReason, closeCode, closeText, endsCleanly } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import type { Handshake } from '../pipeline/context.js'
-import type { Wire } from './direct-wire.js'
 import { type SocketCodec, socketCodec } from './frame.js'
+import type { Wire } from './open-wire.js'
 
 /** What a socket class may do when its peer says something. */
 export interface SocketHandlers extends ConnectionHandlers {

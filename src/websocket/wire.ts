@@ -10,7 +10,8 @@ import { unwatch } from '../pipeline/lane-watch.js'
 import { ANY_KEY, closeBothWays, onSocket, onStream } from './answer.js'
 import { windowOf } from './deflate.js'
 import { DeflatedWire } from './deflated-wire.js'
-import { DirectWire, type Wire, type WireEvents, type Ws } from './direct-wire.js'
+import { DirectWire, type Ws } from './direct-wire.js'
+import type { Wire, WireEvents } from './open-wire.js'
 
 /** The peer's side, for tests: as much of it as they need. */
 export interface PeerSocket {
@@ -70,7 +71,7 @@ export function makeAccept(options: WebSocketOptions): Accept {
     const { request, answer } = isShared(lane) ? onStream(response, lane) : onSocket(response)
     let window = 0
     answering.set(request, lines => {
-      window = windowOf(lines)
+      if (perMessageDeflate) window = windowOf(lines)
       answer(lines)
       // Before `ws` listens: a list that had three listeners keeps room for nineteen.
       unwatch(lane)

@@ -196,6 +196,15 @@ test('what was sent before a clean end arrives before its close frame, however s
   assert.deepEqual(await held.over(), { kind: 'stopped', code: 4000 })
 })
 
+for (const perMessageDeflate of [false, true])
+  test(`a peer that ends without a close frame, and takes nothing of what waits, is lost in a while (perMessageDeflate: ${perMessageDeflate})`, async t => {
+    const { peer, over, socket } = await open(t, { heartbeat: 0, sendLimit: 100_000_000, perMessageDeflate })
+    peer.raw.pause()
+    for (let index = 0; index < 30; index++) void socket.send(Buffer.alloc(500_000, index))
+    peer.raw.end()
+    assert.deepEqual(await over(), { kind: 'lost' })
+  })
+
 test('a socket that was paused for a busy handler still hears the answer to its close', async t => {
   let finish = () => {}
   const held = await open(t, {}, { message: () => new Promise<void>(resolve => (finish = resolve)) })
