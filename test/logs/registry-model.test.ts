@@ -89,7 +89,8 @@ let worlds = 0
 function openOn(opens: readonly OpenEventLog[]): Open {
   return async (retention, homes, most) => {
     const name = `model${worlds++}`
-    const all = opens.map(open => new RemoteLog(retention, () => open(name, retention, new LogBook())))
+    const shared = await Promise.all(opens.map(open => open(name, retention, new LogBook())))
+    const all = shared.map(log => new RemoteLog(retention, () => log))
     const registries = await Promise.all(all.map(log => startRegistry({ log, name, most })))
     const each = (run: (log: RemoteLog) => void) => all.forEach(run)
     const log = {
