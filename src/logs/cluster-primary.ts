@@ -12,12 +12,7 @@ import {
 import { MemoryEventLog } from '../connections/memory-event-log.js'
 import { type Asked, envelope, openEnvelope, sizeOf, type Told } from './cluster-messages.js'
 import { IpcWire } from './ipc-wire.js'
-
-/** How far a worker may fall behind and still be given each message as it came. */
-export interface Tail {
-  readonly count: number
-  readonly bytes: number
-}
+import type { Tail } from './limits.js'
 
 /** The one log of a registry, in the primary; and the nodes that follow it. */
 class SharedLog {

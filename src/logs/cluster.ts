@@ -1,10 +1,11 @@
 /** The door `palomino/cluster`: event logs that the processes of `node:cluster` share, without any server. */
 import cluster from 'node:cluster'
 import type { LogRetention, OpenEventLog } from '../connections/event-log.js'
-import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
+import { type Checks, check, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
 import { ClusterEventLog } from './cluster-event-log.js'
 import { PrimaryLogs } from './cluster-primary.js'
+import { type Tail, tailOf, waits, wrongTail } from './limits.js'
 import { PrimaryLink } from './primary-link.js'
 
 export { ClusterEventLog }
@@ -26,12 +27,11 @@ export interface ServeClusterLogsOptions {
    * How far a worker may fall behind and still be given each message as it came; behind that its peers read on from
    * what their rooms remember. @default 10_000 messages, 32 MiB
    */
-  readonly tail?: { readonly count?: number; readonly bytes?: number }
+  readonly tail?: Partial<Tail>
 }
 
 const known: Checks<ClusterEventLogOptions> = { patience: check.milliseconds, waiting: check.count }
 const knownOfServing: Checks<ServeClusterLogsOptions> = { tail: check.nested }
-const tailChecks: Checks<Required<ServeClusterLogsOptions>['tail']> = { count: check.count, bytes: check.bytes }
 
 /** What this process holds, where it is the primary. */
 const logs = new PrimaryLogs()
@@ -44,7 +44,7 @@ const logs = new PrimaryLogs()
  */
 export function clusterEventLog(options: ClusterEventLogOptions = {}): OpenEventLog {
   refuse(wrongOptions('clusterEventLog', options, known))
-  const { patience = 5000, waiting = 10_000 } = options
+  const { patience = waits.patience, waiting = waits.waiting } = options
   if (cluster.isPrimary) return (registry, retention) => logs.open(registry, retention)
   const link = new PrimaryLink(process, { patience, waiting })
   return (registry, retention) => new ClusterEventLog(registry, finite(retention), link)
@@ -57,11 +57,10 @@ export function clusterEventLog(options: ClusterEventLogOptions = {}): OpenEvent
 export function serveClusterLogs(options: ServeClusterLogsOptions = {}): { readonly close: () => void } {
   const problems = wrongOptions('serveClusterLogs', options, knownOfServing)
   const { tail } = Object(options) as ServeClusterLogsOptions
-  if (typeof tail === 'object' && tail !== null)
-    problems.push(...wrongOptions('serveClusterLogs: tail', tail, tailChecks))
+  problems.push(...wrongTail('serveClusterLogs', tail))
   if (!cluster.isPrimary) problems.push('serveClusterLogs: this is a worker: call it in the primary')
   refuse(problems)
-  return { close: logs.serve(cluster, withDefaults({ count: 10_000, bytes: 33_554_432 }, tail)) }
+  return { close: logs.serve(cluster, tailOf(tail)) }
 }
 
 function refuse(problems: readonly string[]): void {

@@ -1,5 +1,9 @@
 import type { LogHealth } from '../connections/event-log.js'
 import type { Logger } from '../logger.js'
+import { attempt } from '../pipeline/settle.js'
+
+/** Told when the log of a registry is away, and when it is back. What it throws, or rejects with, is logged. */
+export type OnHealth = (registry: string, health: LogHealth) => void
 
 /** Tells of a log's health as it changes, and once only. */
 export class HealthNotes {
@@ -8,7 +12,7 @@ export class HealthNotes {
   constructor(
     private readonly registry: string,
     private readonly logger: Logger,
-    private readonly onHealth: ((registry: string, health: LogHealth) => void) | undefined,
+    private readonly onHealth: OnHealth | undefined,
   ) {}
 
   /** @param error why it changed, where that is better known than by `health` */
@@ -19,10 +23,9 @@ export class HealthNotes {
     const { registry, logger } = this
     if (!health.ready) logger.warn(`the event log of the registry ${registry} is away`, error ?? health.error)
     else if (!isFirst) logger.info(`the event log of the registry ${registry} is back`)
-    try {
-      this.onHealth?.(registry, health)
-    } catch (failure) {
-      logger.error(`onHealth of the registry ${registry} failed`, failure)
-    }
+    attempt(
+      () => this.onHealth?.(registry, health),
+      failure => logger.error(`onHealth of the registry ${registry} failed`, failure),
+    )
   }
 }

@@ -1,8 +1,9 @@
 /** The door `palomino/nats`: event logs in NATS JetStream, for applications of many nodes. */
-import type { LogHealth, OpenEventLog } from '../connections/event-log.js'
+import type { OpenEventLog } from '../connections/event-log.js'
 import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
-import { HealthNotes } from './health-notes.js'
+import { HealthNotes, type OnHealth } from './health-notes.js'
+import { waits } from './limits.js'
 import { Link } from './link.js'
 import { type ConnectionOptions, loadPackages, NatsClient } from './nats-client.js'
 import { NatsEventLog } from './nats-event-log.js'
@@ -40,7 +41,7 @@ export interface NatsEventLogOptions {
   /** How many messages to the same rooms a node may fall behind and still be given each as it came. @default 1000 */
   readonly tail?: number
   /** Called when the log of a registry is away, and when it is back. @default none, but both are logged */
-  readonly onHealth?: (registry: string, health: LogHealth) => void
+  readonly onHealth?: OnHealth
 }
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null
@@ -72,7 +73,7 @@ const isText = (value: unknown) => typeof value === 'string' && value !== ''
  */
 export function natsEventLog(options: NatsEventLogOptions = {}): OpenEventLog {
   checkOptions(options)
-  const { prefix = 'palomino', patience = 5000, waiting = 10_000, tail = 1000, onHealth } = options
+  const { prefix = 'palomino', patience = waits.patience, waiting = waits.waiting, tail = 1000, onHealth } = options
   const reach = { count: 100_000, bytes: 67_108_864, age: 86_400_000, replicas: 1 }
   const bounds = { ...withDefaults(reach, options.stream), tail }
   const shared = shareable(linkTo(options))

@@ -12,6 +12,7 @@ import {
 } from '../connections/event-log.js'
 import { answerWithin } from './answer-within.js'
 import type { HealthNotes } from './health-notes.js'
+import type { Tail } from './limits.js'
 import { LEAST, type Patience } from './patience.js'
 import { Insistence, judge, type RedisClient, type RedisLink } from './redis-link.js'
 import { mergePages, type RoomPage } from './redis-page.js'
@@ -24,7 +25,7 @@ export interface RedisLogSetup {
   readonly registry: string
   readonly retention: Required<LogRetention>
   readonly prefix: string
-  readonly tail: { readonly count: number; readonly bytes: number }
+  readonly tail: Tail
   readonly patience: Patience
   /** Milliseconds. */
   readonly startingWithin: number

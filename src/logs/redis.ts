@@ -1,8 +1,9 @@
 /** The door `palomino/redis`: event logs in Redis, for applications of many nodes. */
-import type { LogHealth, OpenEventLog } from '../connections/event-log.js'
-import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
+import type { OpenEventLog } from '../connections/event-log.js'
+import { type Checks, check, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
-import { HealthNotes } from './health-notes.js'
+import { HealthNotes, type OnHealth } from './health-notes.js'
+import { type Tail, tailOf, waits, wrongTail } from './limits.js'
 import { Patience } from './patience.js'
 import { RedisEventLog } from './redis-event-log.js'
 import { duplicate, type RedisClient, RedisLink } from './redis-link.js'
@@ -29,9 +30,9 @@ export interface RedisEventLogOptions {
   /** Sends and peers of a registry that may wait at a time; more fail at once. @default 10_000 */
   readonly waiting?: number
   /** How far a node may fall behind and still be given each message as it came. @default 10_000 messages, 32 MiB */
-  readonly tail?: { readonly count?: number; readonly bytes?: number }
+  readonly tail?: Partial<Tail>
   /** Called when the log of a registry is away, and when it is back. @default none, but both are logged */
-  readonly onHealth?: (registry: string, health: LogHealth) => void
+  readonly onHealth?: OnHealth
 }
 
 const known: Checks<RedisEventLogOptions> = {
@@ -40,10 +41,9 @@ const known: Checks<RedisEventLogOptions> = {
   prefix: check.text,
   patience: check.milliseconds,
   waiting: check.count,
-  tail: value => (typeof value === 'object' && value !== null ? undefined : 'an object { count, bytes }'),
+  tail: check.nested,
   onHealth: check.method,
 }
-const tailChecks: Checks<Required<RedisEventLogOptions>['tail']> = { count: check.count, bytes: check.bytes }
 
 /**
  * Logs in Redis 6 or later, or Valkey, on which any number of nodes share their registries:
@@ -52,8 +52,8 @@ const tailChecks: Checks<Required<RedisEventLogOptions>['tail']> = { count: chec
  */
 export function redisEventLog(options: RedisEventLogOptions = {}): OpenEventLog {
   checkOptions(options)
-  const { prefix = 'palomino', patience = 5000, waiting = 10_000, onHealth } = options
-  const tail = withDefaults({ count: 10_000, bytes: 33_554_432 }, options.tail)
+  const { prefix = 'palomino', patience = waits.patience, waiting = waits.waiting, onHealth } = options
+  const tail = tailOf(options.tail)
   const model = lazily(async () => options.client ?? (await clientOf(options.url)))
   const link = () => new RedisLink(async () => duplicate(await model()))
   const shared = shareable(link())
@@ -76,7 +76,7 @@ export function redisEventLog(options: RedisEventLogOptions = {}): OpenEventLog 
 function checkOptions(options: RedisEventLogOptions): void {
   const problems = wrongOptions('redisEventLog', options, known)
   const { tail, url, client } = Object(options) as RedisEventLogOptions
-  if (typeof tail === 'object' && tail !== null) problems.push(...wrongOptions('redisEventLog: tail', tail, tailChecks))
+  problems.push(...wrongTail('redisEventLog', tail))
   if (url !== undefined && client !== undefined) problems.push('redisEventLog: give a url or a client, not both')
   if (problems.length > 0) throw new ConfigurationError(problems)
 }

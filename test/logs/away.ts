@@ -121,17 +121,22 @@ export function testAway(kind: LogKind): void {
     assert.deepEqual(book.warnings, ['the event log of the registry r is away'])
   })
 
-  kind.test('an onHealth that throws is logged, and harms nothing', async t => {
-    const onHealth = () => {
-      throw new Error('too ill to tell')
-    }
-    const { log, book } = await behindWire(t, kind, { onHealth })
-    const node = await new Node(log).start()
-    await log.append(message(['a'], 0))
-    await node.hears(1)
-    await eventually('it is logged', () => book.messages.length === 1)
-    assert.deepEqual(book.messages, ['onHealth of the registry r failed'])
-  })
+  const fail = () => {
+    throw new Error('too ill to tell')
+  }
+  for (const [how, onHealth] of [
+    ['throws', fail],
+    ['rejects', async () => fail()],
+  ] as const) {
+    kind.test(`an onHealth that ${how} is logged, and harms nothing`, async t => {
+      const { log, book } = await behindWire(t, kind, { onHealth })
+      const node = await new Node(log).start()
+      await log.append(message(['a'], 0))
+      await node.hears(1)
+      await eventually('it is logged', () => book.messages.length === 1)
+      assert.deepEqual(book.messages, ['onHealth of the registry r failed'])
+    })
+  }
 
   for (const when of ['connected', 'away'] as const) {
     kind.test(`stop leaves nothing behind, while ${kind.name} is ${when}`, async t => {

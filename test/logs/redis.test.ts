@@ -89,7 +89,7 @@ describe('the options of redisEventLog', () => {
       'redisEventLog: url should be a string, not 6379',
       'redisEventLog: patience should be milliseconds, from 0 to 2147483647, not -1',
       'redisEventLog: waiting should be a whole number, above 0, not 0',
-      'redisEventLog: tail should be an object { count, bytes }, not 5',
+      'redisEventLog: tail should be an object of options, not 5',
       'redisEventLog: client should be a client of the package redis, not an object',
       'redisEventLog: onHealth should be a function, not 1',
       'redisEventLog: prefix should be a string, not 1',

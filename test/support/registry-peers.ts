@@ -209,7 +209,7 @@ export async function turn(times = 1): Promise<void> {
  * see what the node has not heard yet, the data may be lost, and the node may lose its place.
  */
 export class RemoteLog extends EventLog {
-  #inner: EventLog | undefined
+  #inner: EventLog
   #listener: LogListener | undefined
   readonly #unheard: (LogEntry | Notice)[] = []
   #head: Place = { epoch: '', position: 0 }
@@ -220,9 +220,10 @@ export class RemoteLog extends EventLog {
   /** @param open makes the log that it stands in front of: another one where all data is gone */
   constructor(
     retention: Required<LogRetention> = plenty,
-    private readonly open: () => EventLog | Promise<EventLog> = () => new MemoryEventLog(retention),
+    private readonly open: () => EventLog = () => new MemoryEventLog(retention),
   ) {
     super()
+    this.#inner = open()
   }
 
   async start(listener: LogListener): Promise<void> {
@@ -231,7 +232,6 @@ export class RemoteLog extends EventLog {
   }
 
   async #startInner(): Promise<void> {
-    this.#inner = await this.open()
     await this.#inner.start({
       entry: entry => {
         this.#head = { ...this.#head, position: entry.position }
@@ -250,13 +250,8 @@ export class RemoteLog extends EventLog {
     })
   }
 
-  async stop(): Promise<void> {
-    await this.#inner?.stop()
-  }
-
-  get #running(): EventLog {
-    if (this.#inner === undefined) throw new Error('the log has not started')
-    return this.#inner
+  stop(): Promise<void> {
+    return this.#inner.stop()
   }
 
   /** From here on entries wait for `hear`, or no longer. */
@@ -290,21 +285,22 @@ export class RemoteLog extends EventLog {
 
   /** All data is gone. */
   async lose(): Promise<void> {
-    await this.#inner?.stop()
+    await this.#inner.stop()
+    this.#inner = this.open()
     await this.#startInner()
   }
 
   async append(message: LogMessage, key?: string): Promise<Place> {
     if (this.#down) throw new Error('the log is away')
-    return this.#running.append(message, key)
+    return this.#inner.append(message, key)
   }
 
   notify(notice: Notice): Promise<void> {
-    return this.#running.notify(notice)
+    return this.#inner.notify(notice)
   }
 
   async read(after: ReadonlyMap<string, number>, limit: number, bytes?: number): Promise<Page> {
-    const inner = this.#running
+    const inner = this.#inner
     await turn(this.#delay)
     if (this.#down) throw new Error('the log is away')
     const page = await inner.read(after, limit, bytes)
@@ -314,6 +310,6 @@ export class RemoteLog extends EventLog {
 
   before(room: string, count: number): Promise<number> {
     if (this.#down) return Promise.reject(new Error('the log is away'))
-    return this.#running.before(room, count)
+    return this.#inner.before(room, count)
   }
 }
