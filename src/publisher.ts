@@ -2,7 +2,7 @@ import { toJson } from './connections/codec.js'
 import { EventLog, type OpenEventLog } from './connections/event-log.js'
 import { isOfUser, type OfUser, type Outbox, outboxTo } from './connections/outbox.js'
 import type { ConnectionRegistry } from './connections/registry.js'
-import { Sending } from './connections/sending.js'
+import { sending } from './connections/sending.js'
 import { checkRooms, type DataOf, Target } from './connections/target.js'
 import type { Class } from './declare/metadata.js'
 import { defaultLogger, type Logger, unfailing } from './logger.js'
@@ -43,14 +43,12 @@ export class Publisher<Events extends object> {
 
   /** Runs `info` with a message on each member of a room, on the connection with this id, or on those of a user; it travels as JSON. */
   tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
-    const told = async () => this.#outbox.tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
-    return new Sending(told(), this.unheard)
+    return sending(() => this.#outbox.tell(isOfUser(to) ? to : checkRooms(to), toJson(message)), this.unheard)
   }
 
   /** Ends the connections of a room, the one with this id, or those of a user. @param reason a socket's close code (@default 1008) and text */
   disconnect(whom: string | OfUser, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
-    const told = async () => this.#outbox.disconnect(whom, reason)
-    return new Sending(told(), this.unheard)
+    return sending(() => this.#outbox.disconnect(whom, reason), this.unheard)
   }
 
   /** Lets go of the log; of one that was given as an instance nothing is taken away. */

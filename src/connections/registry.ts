@@ -12,7 +12,7 @@ import { isOfUser, type OfUser, type Outbox, outboxTo } from './outbox.js'
 import type { Presence, PresenceDiff } from './presence.js'
 import type { RegistrySetup } from './registry-setup.js'
 import type { Rounds } from './rounds.js'
-import { Sending } from './sending.js'
+import { sending } from './sending.js'
 import { SharedReads } from './shared-reads.js'
 import type { Surroundings } from './surroundings.js'
 import { checkRooms, type DataOf, Target } from './target.js'
@@ -100,7 +100,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * @throws TypeError for what is no name of a room, no user, and no metadata, and for options that are not known
    */
   join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
-    return new Sending(this.#join(connection, room, options), this.#unheard)
+    return sending(() => this.#join(connection, room, options), this.#unheard)
   }
 
   async #join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
@@ -167,8 +167,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * on every node; it travels as JSON.
    */
   tell(to: string | readonly string[] | OfUser, message: unknown): Promise<void> {
-    const told = async () => this.#outbox().tell(isOfUser(to) ? to : checkRooms(to), toJson(message))
-    return new Sending(told(), this.#unheard)
+    return sending(() => this.#outbox().tell(isOfUser(to) ? to : checkRooms(to), toJson(message)), this.#unheard)
   }
 
   /**
@@ -176,8 +175,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * @param reason a socket's close code (@default 1008) and text
    */
   disconnect(whom: string | OfUser, reason: { readonly code?: number; readonly text?: string } = {}): Promise<void> {
-    const told = async () => this.#whenRunning('disconnect').outbox.disconnect(whom, reason)
-    return new Sending(told(), this.#unheard)
+    return sending(() => this.#whenRunning('disconnect').outbox.disconnect(whom, reason), this.#unheard)
   }
 
   /** @internal */

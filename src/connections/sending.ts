@@ -6,7 +6,7 @@ import type { Plan } from './plan.js'
  * What a send comes to. Who does not wait for it does not hear of its failure: that is logged then, and does not end the
  * process, as the rejection of any other promise that nobody waits for does.
  */
-export class Sending<T> extends Promise<T> {
+class Sending<T> extends Promise<T> {
   #isAwaited = false
 
   /** What is made of it by `then` is a promise like all others. */
@@ -28,6 +28,17 @@ export class Sending<T> extends Promise<T> {
     this.#isAwaited = true
     return super.then(kept, broken)
   }
+}
+
+/** Sends; what cannot be sent at all rejects, too. */
+export function sending<T>(send: () => Promise<T>, unheard: (error: unknown) => void): Promise<T> {
+  let sent: Promise<T>
+  try {
+    sent = send()
+  } catch (error) {
+    sent = Promise.reject(error)
+  }
+  return new Sending(sent, unheard)
 }
 
 /** What comes of a value that a connection cannot send: nothing else ends. */

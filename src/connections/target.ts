@@ -2,7 +2,7 @@ import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
 import { EVERYWHERE } from './event-log.js'
 import type { Outbox } from './outbox.js'
-import { Sending } from './sending.js'
+import { sending } from './sending.js'
 
 /** A message's data, left out where it has none. */
 export type DataOf<Data> = Data extends null | undefined ? [data?: null] : [data: Data]
@@ -53,10 +53,10 @@ export class Target<Events extends object> {
    * @throws EventLogUnavailableError where the log is away, and does not come back in time
    */
   send<E extends keyof Events & string>(event: E, ...data: DataOf<Events[E]>): Promise<string | undefined> {
-    return new Sending(this.#send(event, data), this.outbox.unheard)
+    return sending(() => this.#send(event, data), this.outbox.unheard)
   }
 
-  async #send(event: string, data: readonly unknown[]): Promise<string | undefined> {
+  #send(event: string, data: readonly unknown[]): Promise<string | undefined> {
     const text = toJson(data.length === 0 ? null : data[0])
     const message = { rooms: this.rooms, event: checkEvent(event), data: text, except: [...this.#except] }
     return this.outbox.send(message, this.#volatile, this.#key)
@@ -64,8 +64,7 @@ export class Target<Events extends object> {
 
   /** Runs `info` with a message on each member. @throws as `send` does */
   tell(message: unknown): Promise<void> {
-    const told = async () => this.outbox.tell(this.rooms, toJson(message))
-    return new Sending(told(), this.outbox.unheard)
+    return sending(() => this.outbox.tell(this.rooms, toJson(message)), this.outbox.unheard)
   }
 }
 
