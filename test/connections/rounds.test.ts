@@ -53,6 +53,23 @@ test('a request is answered, and immediates run, while a very large room is give
   assert.ok(peers.every(peer => peer.data.length === 1))
 })
 
+test('a turn ends no more than eighty connections of a room: each takes as long as a hundred messages', async () => {
+  const registry = await startRegistry()
+  const peers = Array.from({ length: 400 }, () => new TestConnection())
+  for (const peer of peers) await registry.join(peer, 'a')
+  await turn(2)
+  registry.disconnect('a')
+  const ended = [peers.filter(peer => peer.closed).length]
+  while (ended.at(-1) !== peers.length) {
+    await turn()
+    ended.push(peers.filter(peer => peer.closed).length)
+  }
+  assert.ok(
+    ended.every((count, index) => count - (ended[index - 1] ?? 0) <= 80),
+    `${ended}`,
+  )
+})
+
 describe('while a message is on its way, two members at a time', () => {
   async function room(count = 7) {
     const registry = await startRegistry({ most: 2 })
