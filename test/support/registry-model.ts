@@ -54,7 +54,7 @@ export const skips = fc.constant<[string, Command]>(['skip', ({ log }) => log.sk
 export const losses = fc.constant<[string, Command]>(['lose', ({ log }) => log.lose()])
 export const moves = fc.tuple(fc.constantFrom(...ROOMS), fc.constantFrom(0, 0, 3)).chain(([room, history]) =>
   fc.oneof(
-    ofPeer(`join ${room} ${history}`, (peer, { registry }) => peer.join(registry, room, history)),
+    ofPeer(`join ${room} ${history}`, (peer, { registry, sent }) => peer.join(registry, room, history, sent)),
     ofPeer(`leave ${room}`, (peer, { registry }) => peer.leave(registry, room)),
   ),
 )

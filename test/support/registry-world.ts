@@ -52,7 +52,10 @@ export type Kind = 'except' | 'volatile' | 'twice'
 export interface Sent {
   readonly number: number
   readonly rooms: Rooms
+  readonly kind: Kind | undefined
 }
+
+const isOf = ({ rooms, kind }: Sent, room: string) => kind !== 'volatile' && (rooms?.includes(room) ?? true)
 
 /** A peer as it sees itself: what came over all its connections, and was not lost with the end of one. */
 export class Peer {
@@ -68,6 +71,8 @@ export class Peer {
   /** Those it joined late, and how many frames it had then: no id before tells where it stands in them. */
   #resumed: string[] = []
   #untold = 0
+  /** Rooms whose past it has asked for, and comes into when the log has answered: with what had been sent then. */
+  readonly #asking = new Map<string, { readonly sent: number }>()
 
   constructor(readonly rooms: Set<string>) {
     for (const room of rooms) this.everIn.add(room)
@@ -89,10 +94,11 @@ export class Peer {
   joinLate(registry: Home): void {
     const { connection } = this
     if (connection === undefined || !connection.gate.passed) return
-    for (const room of [...this.#late]) this.join(registry, room, 0)
+    for (const room of [...this.#late]) this.join(registry, room, 0, [])
   }
 
-  join(registry: Home, room: string, history: number): void {
+  /** @param sent all that is sent, by the end */
+  join(registry: Home, room: string, history: number, sent: readonly Sent[]): void {
     const { connection } = this
     if (connection === undefined || !connection.gate.passed) return
     if (this.rooms.has(room) && !this.#late.includes(room)) return
@@ -105,7 +111,19 @@ export class Peer {
     }
     this.rooms.add(room)
     this.everIn.add(room)
-    registry.join(connection, room, { history })
+    const joined = registry.join(connection, room, { history })
+    if (history > 0) void this.#ask(room, history, joined, sent)
+  }
+
+  /** Of what is sent until it comes in, it is owed what is of the past that it asked for, whenever the log answers. */
+  async #ask(room: string, history: number, joined: Promise<void>, sent: readonly Sent[]): Promise<void> {
+    const asking = { sent: sent.length }
+    this.#asking.set(room, asking)
+    await joined
+    if (this.#asking.get(room) !== asking) return
+    this.#asking.delete(room)
+    const meanwhile = sent.slice(asking.sent).filter(each => isOf(each, room))
+    this.#forgive(room, new Set(meanwhile.slice(0, -history).map(({ number }) => number)))
   }
 
   leave(registry: Home, room: string): void {
@@ -113,15 +131,16 @@ export class Peer {
     if (connection === undefined || !connection.gate.passed || this.rooms.size - this.#late.length < 2) return
     if (this.#late.includes(room)) return
     this.rooms.delete(room)
+    this.#asking.delete(room)
     registry.leave(connection, room)
     this.#forgive(room)
   }
 
-  /** What it is owed through a room alone, it is owed no more, where it has not got it. */
-  #forgive(room: string): void {
+  /** What it is owed through a room alone, it is owed no more, where it has not got it. @param which all, or these */
+  #forgive(room: string, which?: ReadonlySet<number>): void {
     const received = new Set(this.received)
     for (const [number, rooms] of this.owed) {
-      if (received.has(number)) continue
+      if (received.has(number) || which?.has(number) === false) continue
       const left = rooms.filter(each => each !== room)
       if (left.length === 0) this.owed.delete(number)
       else this.owed.set(number, left)
@@ -138,7 +157,9 @@ export class Peer {
     this.frames.push(...kept)
     const resumed = this.#resumed.splice(0)
     const isTold = kept.slice(this.#untold).some(frame => frame.id !== undefined)
-    for (const room of [...this.#late.splice(0), ...(isTold ? [] : resumed)]) this.#forgive(room)
+    const outside = [...this.#late.splice(0), ...this.#asking.keys()]
+    this.#asking.clear()
+    for (const room of [...outside, ...(isTold ? [] : resumed)]) this.#forgive(room)
     this.connection = undefined
   }
 
@@ -180,7 +201,7 @@ export class World {
   /** @param passed over, where the kind says so */
   async send(rooms: Rooms, kind?: Kind, passed?: Peer): Promise<void> {
     const number = this.sent.length
-    this.sent.push({ number, rooms })
+    this.sent.push({ number, rooms, kind })
     for (const peer of this.peers) {
       if (kind === 'volatile' || (kind === 'except' && peer === passed)) continue
       const reached = [...peer.rooms].filter(room => rooms === undefined || rooms.includes(room))
