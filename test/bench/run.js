@@ -145,6 +145,7 @@ async function begin(kind, workload, { name, file, asks, env }) {
     const argv = [file, workload.serve, JSON.stringify(asks)]
     const execArgv = [
       ...(kind.execArgv ?? []),
+      ...(workload.execArgv ?? []),
       ...(profile === undefined ? [] : profileTo(name, workload.serve, profile)),
     ]
     // What peers have to say of their own listeners and deprecations is not for this table.

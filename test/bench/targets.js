@@ -4,6 +4,14 @@ const below = (figure, limits) => Object.entries(limits).map(([against, atMost])
 const cpu = limits => below('cpu', limits)
 const nest = { 'nest-express': 0.15 }
 const bestCases = { 'fastify-best': 1, 'better-sse-best': 1, 'nest-express-best': 1 }
+const idleStreams = [
+  { figure: 'rss', atMost: 5.5 },
+  { figure: 'heap', atMost: 1.5 },
+]
+const idleSockets = [
+  { figure: 'rss', against: 'bare', plus: 0.5 },
+  { figure: 'rss', against: 'socket.io', atMost: 0.6 },
+]
 const controllers = { bare: 1.05, fastify: 0.75, hono: 0.8, ...nest }
 
 export const targets = {
@@ -29,14 +37,10 @@ export const targets = {
   'idle-ws-deflate': [{ figure: 'rss', atMost: 12 }],
   echo: cpu({ bare: 0.42, 'socket.io': 0.2, 'nest-express': 0.12 }),
   echo1: cpu({ bare: 1 }),
-  'idle-sse': [
-    { figure: 'rss', atMost: 5.5 },
-    { figure: 'heap', atMost: 1.5 },
-  ],
-  'idle-ws': [
-    { figure: 'rss', against: 'bare', plus: 0.5 },
-    { figure: 'rss', against: 'socket.io', atMost: 0.6 },
-  ],
+  'idle-sse': idleStreams,
+  'idle-sse-young': idleStreams,
+  'idle-ws': idleSockets,
+  'idle-ws-young': idleSockets,
   upload: [
     { figure: 'speed', against: 'bare', atLeast: 0.9 },
     { figure: 'peak', against: 'bare', plus: 10 },
