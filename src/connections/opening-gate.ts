@@ -1,5 +1,12 @@
+import type { Plan } from './plan.js'
+
 /** Who waits behind a gate where nobody does: one for all, since that is all of them in a while. */
 const NOBODY: (() => void)[] = []
+
+/** Milliseconds that something may wait for `open` unremarked. */
+const PATIENCE = 1000
+/** Plans of routes that were told of already. */
+const told = new WeakSet<object>()
 
 /** Where what comes after `open` waits. */
 interface Held {
@@ -13,11 +20,30 @@ export class OpeningGate {
   #passed = false
   #waiting: (() => void)[] = NOBODY
   #held: Held | undefined
+  /** Since when something waits. */
+  #since: number | undefined
 
   constructor(private readonly released: { release(): void }) {}
 
   get passed(): boolean {
     return this.#passed
+  }
+
+  /** Whether something waits for `open` to settle. */
+  get isWaitedFor(): boolean {
+    return this.#since !== undefined && !this.#passed
+  }
+
+  /**
+   * Something waits for `open` to settle. Where that goes on for so long that nobody can mean it, it is told, once for
+   * each route: who waits for something in there that lasts as long as the connection would not know why nothing comes.
+   */
+  waits({ route, logger }: Pick<Plan<never>, 'route' | 'logger'>, what: (member: string) => string): void {
+    const now = performance.now()
+    this.#since ??= now
+    if (now - this.#since <= PATIENCE || told.has(route)) return
+    told.add(route)
+    logger.warn(`${route.name} ${what(route.member ?? 'open')}`)
   }
 
   /** Keeps all others waiting, until `settle` is called. */

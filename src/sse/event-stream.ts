@@ -134,7 +134,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   override send(value: unknown): Promise<boolean> {
-    if (this.#head?.isOverdue === true) tellOverdue(this.plan)
+    if (this.#head !== undefined && !this.gate.passed) this.gate.waits(this.plan, waitsForHead)
     return super.send(value)
   }
 
@@ -283,15 +283,6 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 }
 
-/** Plans of routes that were told of already. */
-const told = new WeakSet<ConnectionPlan>()
-
 /** Who sends in a loop before the head goes out would wait for nothing, and not know why. */
-function tellOverdue(plan: ConnectionPlan): void {
-  if (told.has(plan)) return
-  told.add(plan)
-  const { name, member = 'open' } = plan.route
-  plan.logger.warn(
-    `${name} sends, and nothing goes out before ${member} has settled: call stream.start() first, yield from a generator, or return and send by stream.every`,
-  )
-}
+const waitsForHead = (member: string) =>
+  `sends, and nothing goes out before ${member} has settled: call stream.start() first, yield from a generator, or return and send by stream.every`

@@ -20,13 +20,8 @@ const fields = Object.entries(streamHead).map(([name, value]) => ({ name, value,
 const closing = fields.flatMap(({ name, value }) => [name, value])
 const kept = fields.flatMap(({ name, value }) => (name === 'Connection' ? [] : [name, value]))
 
-/** Milliseconds that events may wait for the head unremarked. */
-const PATIENCE = 1000
-
 /** The head of one stream, as long as it is not out: what it is going to say, and where the stream goes behind it. */
 export class StreamHead {
-  /** When the first event was sent that waits for this head. */
-  #since: number | undefined
   readonly sink: Sink
   readonly outlet: Outlet
   readonly #coding: Coding | undefined
@@ -75,12 +70,5 @@ export class StreamHead {
     if (this.#coding !== undefined) response.setHeader('Content-Encoding', this.#coding)
     response.writeHead(this.status)
     response.flushHeaders()
-  }
-
-  /** Asked with each event that is sent before it: whether that has gone on for so long that nobody can mean it. */
-  get isOverdue(): boolean {
-    const now = performance.now()
-    this.#since ??= now
-    return now - this.#since > PATIENCE
   }
 }

@@ -20,6 +20,9 @@ const RESUME_AT = 16_384
 /** What each waiting frame costs besides its payload, about. */
 const FRAME = 1024
 
+const waitsForOpen = (member: string) =>
+  `is sent messages, and none is handled before ${member} has settled: do not wait there for what lasts as long as the connection, but begin it and return`
+
 /** One open WebSocket (RFC 6455): messages both ways until one side closes. */
 export class Socket<Names extends string = string> extends Connection<Names> {
   /** @internal */
@@ -94,6 +97,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
   /** @internal */
   received(data: Buffer, binary: boolean): void {
     this.#idleBeats = 0
+    if (!this.gate.passed) this.gate.waits(this.plan, waitsForOpen)
     this.#take(data, () => this.handle(this, data, binary))
   }
 
@@ -148,6 +152,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
     const taken = this.#wire?.taken ?? 0
     const isSlow = this.#unsent > 0 && taken > this.#taken
     if (!this.#alive && !this.#paused && !isSlow) return this.end({ kind: 'lost' })
+    if (this.gate.isWaitedFor) this.gate.waits(this.plan, waitsForOpen)
     this.#alive = false
     this.#taken = taken
     this.#unsent = this.queue.size
