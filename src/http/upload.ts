@@ -5,7 +5,7 @@ import { writeWhole } from './temporary-files.js'
  * Bytes that the parser, and an upload behind it, hold before they ask for a pause. A socket brings 64 KiB at a time, which
  * is more than streams hold by themselves on Node.js 20: the socket was stopped and started again for each (`upload`).
  */
-export const AHEAD = 262_144
+export const AHEAD = 131_072
 
 /** What the header section of an upload says, as far as it is believed (RFC 7578 §4.2, §4.4). */
 export interface UploadHead {
