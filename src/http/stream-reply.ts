@@ -7,8 +7,8 @@ import { isClosed, isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
-import { Content, encodeHead } from './content.js'
-import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { Content, encodeHead, writeStreamHead } from './content.js'
+import { fieldOf, type Head, hasContent, setField } from './head.js'
 import { writeWhole } from './whole.js'
 
 /**
@@ -22,7 +22,7 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
     letGo(source, route, logger)
     if (!hasContent(head.status)) return writeWhole(response, head, undefined)
     encodeHead(context, head)
-    writeHead(response, head)
+    writeStreamHead(response, head)
     return void response.end()
   }
   const items = new Items(source)
