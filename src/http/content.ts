@@ -29,6 +29,15 @@ export function encodeHead(context: RequestContext, head: Head, size?: number): 
   return coding
 }
 
+/** Writes the head of what is sent item by item. How that is framed, Node.js knows, and no field (RFC 9112 §6.2). */
+export function writeStreamHead(response: ServerResponse, head: Head): void {
+  const { method, httpVersion } = response.req
+  const isWhole = method === 'HEAD' || httpVersion === '1.0' || fieldOf(response, head, 'Content-Length') !== undefined
+  dropField(response, head, 'Transfer-Encoding')
+  if (isWhole) dropField(response, head, 'Trailer')
+  writeHead(response, head)
+}
+
 /** The content of a response, item by item. Its head goes out with the first. */
 export class Content {
   readonly #response: ServerResponse
@@ -72,7 +81,7 @@ export class Content {
         encoder.stream.once('end', done)
         encoder.stream.end()
       })
-    if (!this.#response.headersSent) writeHead(this.#response, this.head)
+    if (!this.#response.headersSent) writeStreamHead(this.#response, this.head)
     this.#response.end()
   }
 
@@ -97,7 +106,7 @@ export class Content {
     const coding = encodeHead(this.context, this.head)
     this.#promise()
     this.#count(first)
-    writeHead(this.#response, this.head)
+    writeStreamHead(this.#response, this.head)
     if (coding === undefined) return
     const response = this.#response
     response.on('drain', () => {

@@ -9,10 +9,10 @@ import { cutBehind, giveToLane, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
-import { encodeHead } from './content.js'
+import { encodeHead, writeStreamHead } from './content.js'
 import { FileBody } from './file.js'
 import { sendFile } from './file-reply.js'
-import { fieldOf, type Head, hasContent, isUnsaid, setField, writeHead } from './head.js'
+import { fieldOf, type Head, hasContent, isUnsaid, setField } from './head.js'
 import { letGo, sendStream } from './stream-reply.js'
 import { readWeb } from './web-body.js'
 import { type Content, writePlain, writeWhole } from './whole.js'
@@ -90,7 +90,7 @@ function writeEncoded(context: RequestContext, head: Head, body: Content | undef
   const coding = encodeHead(context, head, Buffer.byteLength(body))
   if (coding === undefined) return writeWhole(response, head, body)
   if (method === 'HEAD') {
-    writeHead(response, head)
+    writeStreamHead(response, head)
     return void response.end()
   }
   compressWhole(Buffer.from(body as string), coding)

@@ -7,8 +7,9 @@ import { isClosed, isOver } from '../pipeline/lane.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import type { Fail } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
-import { Content, encodeHead } from './content.js'
-import { fieldOf, type Head, hasContent, setField, writeHead } from './head.js'
+import { Content, encodeHead, writeStreamHead } from './content.js'
+import { fieldOf, type Head, hasContent, setField } from './head.js'
+import { writeWhole } from './whole.js'
 
 /**
  * Sends a source as the body, at the peer's pace: bytes and strings as they are, everything else as a line of JSON. The
@@ -19,8 +20,9 @@ export function sendStream(context: RequestContext, source: Source, head: Head, 
   const { response, route } = context
   if (context.method === 'HEAD' || !hasContent(head.status)) {
     letGo(source, route, logger)
+    if (!hasContent(head.status)) return writeWhole(response, head, undefined)
     encodeHead(context, head)
-    writeHead(response, head)
+    writeStreamHead(response, head)
     return void response.end()
   }
   const items = new Items(source)

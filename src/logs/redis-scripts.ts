@@ -12,8 +12,8 @@ local token, since_epoch, since = ARGV[6], ARGV[7], tonumber(ARGV[8])
 local head, data, size = ARGV[9], ARGV[10], tonumber(ARGV[11])
 local count, most, age, key = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[17]
 
--- Redis 6 does not hold scripts to min-replicas-to-write.
-if string.find(info, 'min_slaves_good_slaves:0', 1, true) then
+-- Redis 6 does not hold scripts to min-replicas-to-write. A replica, which has none of its own, says READONLY.
+if string.find(info, 'role:master', 1, true) and string.find(info, 'min_slaves_good_slaves:0', 1, true) then
   return redis.error_reply('NOREPLICAS Not enough good replicas to write.')
 end
 if key ~= '' then

@@ -31,15 +31,22 @@ function misnamed({ kind, name, owner, member, messages }: Route): string[] {
   const called: readonly string[] = callbacks[kind]
   const wrong = Object.entries(MEANT).filter(
     ([method, meant]) =>
-      method in prototype &&
+      isMethod(prototype, method) &&
       called.includes(meant) &&
       !(meant in prototype) &&
       !messages.some(message => message.member === method),
   )
   const named = wrong.map(([method, meant]) => `${name}.${method} is never called: the handler is named ${meant}`)
-  if (kind === 'websocket' || !('message' in prototype)) return named
+  if (kind === 'websocket' || !isMethod(prototype, 'message')) return named
   return [
     ...named,
     `${name}.message is never called: peers of an event stream say nothing, and what is inside says comes to info`,
   ]
+}
+
+/** A getter is no method, and is not asked. */
+function isMethod(prototype: object | null, name: string): boolean {
+  if (prototype === null) return false
+  const own = Object.getOwnPropertyDescriptor(prototype, name)
+  return own === undefined ? isMethod(Object.getPrototypeOf(prototype), name) : typeof own.value === 'function'
 }

@@ -65,6 +65,8 @@ class ResponseSink implements Sink {
   /** Undefined where there is none, or none any more: one that has thrown is not called again. */
   #flush: (() => void) | undefined
   #toFlush = false
+  /** Bytes that had left before what is to be flushed was written. */
+  #before = 0
   #failed: (error: unknown) => void = () => {}
 
   constructor(private readonly response: ServerResponse) {
@@ -93,8 +95,8 @@ class ResponseSink implements Sink {
   }
 
   write(bytes: Buffer): boolean {
-    this.#full = this.response.write(bytes) === false
     if (!this.#toFlush) this.#flushSoon()
+    this.#full = this.response.write(bytes) === false
     return !this.#full
   }
 
@@ -108,7 +110,7 @@ class ResponseSink implements Sink {
       return done()
     }
     const { socket } = this.response.req
-    const before = socket.bytesWritten
+    const before = this.#toFlush ? this.#before : socket.bytesWritten
     this.#flush()
     let last = before
     let silent = 0
@@ -130,6 +132,7 @@ class ResponseSink implements Sink {
   #flushSoon(): void {
     if (this.#flush === undefined) return
     this.#toFlush = true
+    this.#before = this.response.req.socket.bytesWritten
     setImmediate(() => {
       this.#toFlush = false
       try {

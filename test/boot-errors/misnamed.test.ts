@@ -30,7 +30,14 @@ test('a handler by a name that it has elsewhere is told of when the application 
   class More extends Events {
     close() {}
   }
-  const { log } = await serve(t, { controllers: [Gateway, Named, Events, More] })
+  @WebSocket('/stateful')
+  class Stateful {
+    message() {}
+    get closed() {
+      throw new Error('not to be asked at boot')
+    }
+  }
+  const { log } = await serve(t, { controllers: [Gateway, Named, Events, More, Stateful] })
   const heard = (name: string) =>
     `${name}.message is never called: peers of an event stream say nothing, and what is inside says comes to info`
   assert.deepEqual(

@@ -250,3 +250,33 @@ describe('a source that fails', () => {
     assert.deepEqual(log, [])
   })
 })
+
+test('how a source is framed is not for its fields to say (RFC 9112 §6.2), and trailers are announced where there may be some', async t => {
+  @Controller('/')
+  class Relayed {
+    @Get('/chunked') chunked() {
+      return reply(now('a'), { headers: { 'Transfer-Encoding': 'chunked', Trailer: 'Digest' } })
+    }
+    @Get('/counted') counted() {
+      return reply(now('a'), { headers: { 'Transfer-Encoding': 'chunked', 'Content-Length': 1, Trailer: 'Digest' } })
+    }
+    @Get('/none') none() {
+      return reply(now(), { headers: { Trailer: 'Digest' } })
+    }
+  }
+  const { port } = await serve(t, { controllers: [Relayed] })
+  for (const [request, fields, content] of [
+    ['GET /chunked HTTP/1.1', ['Trailer', 'Transfer-Encoding'], '1\r\na\r\n0\r\n\r\n'],
+    ['HEAD /chunked HTTP/1.1', [], ''],
+    ['GET /chunked HTTP/1.0', [], 'a'],
+    ['GET /counted HTTP/1.1', ['Content-Length'], 'a'],
+    ['HEAD /counted HTTP/1.1', ['Content-Length'], ''],
+    ['GET /none HTTP/1.1', ['Trailer', 'Transfer-Encoding'], '0\r\n\r\n'],
+  ] as const) {
+    const raw = await rawRequest(port, `${request}\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    const [head = '', ...rest] = raw.split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 200 /, request)
+    const found = ['Content-Length', 'Trailer', 'Transfer-Encoding'].filter(name => head.includes(`\r\n${name}: `))
+    assert.deepEqual([found, rest.join('\r\n\r\n')], [fields, content], request)
+  }
+})

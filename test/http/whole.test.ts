@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
-import { Controller, Ctx, Get, type Middleware, Param, type RequestContext, reply } from '../../src/index.js'
+import { Controller, Ctx, Get, int, type Middleware, Param, type RequestContext, reply } from '../../src/index.js'
 import { serve } from '../support/app.js'
 import { rawRequest } from '../support/raw-peer.js'
 
@@ -32,6 +32,12 @@ function pages(gate = new Gate()) {
     empty(@Param('kind') kind: string) {
       const options = { status: 204, headers: { 'Content-Length': 4 } }
       return kind === 'whole' ? reply('body', options) : reply(['body'].values(), options)
+    }
+
+    @Get('/bodiless/:status')
+    bodiless(@Param('status', int()) status: number) {
+      const headers = { 'Content-Length': 4, 'Transfer-Encoding': 'chunked', Trailer: 'Digest' }
+      return reply(['body'].values(), { status, headers })
     }
 
     @Get('/trailing')
@@ -69,6 +75,22 @@ describe('replies that are whole', () => {
       const raw = await rawRequest(port, ask(`/empty/${kind}`, 'Connection: close\r\n'))
       assert.match(raw, /^HTTP\/1\.1 204 No Content\r\n/)
       assert.doesNotMatch(raw, /Content-Length/)
+    }
+  })
+
+  test('what has no content has none, nor a framing of it, also where it came item by item (RFC 9112 §6.1)', async t => {
+    const { port } = await serve(t, [pages()])
+    for (const [status, length] of [
+      [204, undefined],
+      [205, '0'],
+      [304, '4'],
+    ] as const) {
+      const raw = await rawRequest(port, ask(`/bodiless/${status}`) + ask('/text', 'Connection: close\r\n'))
+      const [head = '', second = ''] = raw.split('\r\n\r\n')
+      assert.match(head, new RegExp(`^HTTP/1.1 ${status} `))
+      assert.equal(/Content-Length: (\d+)/.exec(head)?.[1], length)
+      assert.doesNotMatch(head, /Transfer-Encoding|Trailer/)
+      assert.match(second, /^HTTP\/1\.1 200 OK/)
     }
   })
 

@@ -185,6 +185,18 @@ redisTest('a master that is told so takes nothing once it has lost its replica, 
   for (const node of [one, two]) await node.tells('before', 'by the new one', 'too')
 })
 
+redisTest('a master that was made a replica is left for the new one, though it has no replica of its own', async t => {
+  const { old, next, one, two } = await startTwo(t)
+  await two.lead(next)
+  await two.send('by the new one')
+  one.wire.turn(next.port)
+  await old.command('CONFIG', 'SET', 'min-replicas-to-write', '1')
+  await old.command('REPLICAOF', '127.0.0.1', `${next.port}`)
+  await eventually('it replicates', async () => /master_link_status:up/.test(String(await old.command('INFO'))))
+  await one.send('all')
+  await one.tells('before', 'by the new one', 'all')
+})
+
 /** A node that has heard `before`, as two replicas have, which are promoted: all three are masters now. */
 async function startThree(t: TestContext) {
   const old = await RedisServer.start(t, { 'repl-diskless-sync-delay': '0' })

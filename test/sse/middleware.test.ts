@@ -276,4 +276,23 @@ describe('middleware in front', () => {
     assert.match(text, /^data: last\n\nevent: error\n/)
     assert.equal(complete, false)
   })
+
+  test('one that has let out all it was given keeps nobody waiting for the cut', async t => {
+    @Sse('/')
+    class Failing {
+      open(stream: EventStream) {
+        stream.after(20, 'fail')
+      }
+      info() {
+        throw new Error('no')
+      }
+    }
+    const { port } = await serve(t, [Failing], { use: [compression({ threshold: 0 }) as Middleware] })
+    const { peer } = await ask(port, '/', { headers: { 'Accept-Encoding': 'gzip' } })
+    await peer.readUntil('event: error')
+    const told = performance.now()
+    assert.equal((await wholeStream(peer)).complete, false)
+    const waited = performance.now() - told
+    assert.ok(waited < 700, `${waited} ms`)
+  })
 })
