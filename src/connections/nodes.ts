@@ -60,6 +60,8 @@ export class Nodes {
   #beatAt = Number.NEGATIVE_INFINITY
   /** Since when it has waited to hear itself. */
   #askedAt: number | undefined
+  /** Milliseconds for which it waited the last time. */
+  #waited = 0
   #cancelTick: (() => void) | undefined
 
   constructor(private readonly setup: NodesSetup) {
@@ -191,18 +193,20 @@ export class Nodes {
     this.#askedAt = undefined
     if (this.#isLate(askedAt)) this.#countAnew()
     else for (const other of this.#others.values()) if (deadlineOf(other) <= askedAt) this.#forget(other)
+    this.#waited = this.setup.timers.now() - askedAt
     this.#cancelTick?.()
     this.#cancelTick = undefined
     this.#tickOn()
   }
 
-  /** So long it should not take to hear itself: a node that waits for longer is cut from the log, or was frozen. */
+  /** So long it should not take to hear itself. */
   get #patience(): number {
     return this.setup.heartbeat / 4
   }
 
+  /** A node that waits for longer is cut from the log, or was frozen; unless it is one that always waits so long. */
   #isLate(askedAt: number): boolean {
-    return this.setup.timers.now() - askedAt > this.#patience
+    return this.setup.timers.now() - askedAt > Math.max(this.#patience, 2 * this.#waited)
   }
 
   /** Gives the others their time once more: that nothing was heard was not their fault. */

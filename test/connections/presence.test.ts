@@ -421,6 +421,17 @@ describe('on several nodes', () => {
     assert.deepEqual(seen(watcher), ['all: ', 'joined: ada', 'left: ada'])
   })
 
+  test('a node that always hears late, as a busy one does, knows in the end whom a killed node had', async () => {
+    const { clock, one, two, three, users } = await nodes(3)
+    await joined(three.registry, 'a', { user: 'ada' })
+    await joined(two.registry, 'a', { user: 'bob' })
+    await clock.pass(5 * HEARTBEAT + 1)
+    for (const { log } of [one, two]) log.latency = HEARTBEAT / 2
+    await three.log.stop()
+    await clock.pass(6 * HEARTBEAT)
+    assert.deepEqual([users(one), users(two)], [['bob'], ['bob']])
+  })
+
   test('a node that was frozen is taken back, and has taken nobody for gone', async () => {
     const { clock, one, two, users } = await nodes(2)
     await joined(one.registry, 'a', { user: 'ada' })
