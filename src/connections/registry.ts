@@ -94,8 +94,8 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
    * Puts a connection into a room, or into several. A peer that came back with its last event id gets what it missed
    * there, then what is live, with nothing lost and nothing twice; where the log no longer reaches back, one `gap` event.
    * Inside `open` it resolves at once, and the replay follows what `open` returns; later, when the peer is live. A room
-   * that is joined late is resumed from the same id, without what came through others meanwhile: what a peer is to resume in should be joined in `open`, since the
-   * first event after that moves its last event id on.
+   * that is joined late is resumed from the same id, without what came through others meanwhile: what a peer is to resume
+   * in should be joined in `open`, since the first event after that moves its last event id on.
    * Joined as a `user`, it makes that user present; joined again so, it gives other metadata.
    * @throws TypeError for what is no name of a room, no user, and no metadata, and for options that are not known
    */
@@ -108,9 +108,8 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     checkConnection(connection)
     const rooms = checkRooms(room)
     const { history, tracked } = checkJoin(options)
-    const [only = '', ...more] = rooms
     // Into one room, without its past, it comes at once: no `leave` comes between.
-    if (more.length === 0 && history === 0) this.#enter(running, connection, only, undefined, tracked)
+    if (rooms.length === 1 && history === 0) this.#enter(running, connection, rooms[0] ?? '', undefined, tracked)
     else await this.#joinEach(running, connection, rooms, history, tracked)
     const member = this.#members.get(connection)
     if (member === undefined || member.live || !member.isInAny) return

@@ -76,3 +76,10 @@ describe('what join cannot mean', () => {
     await registry.stop()
   })
 })
+
+test('who joins a list of no rooms is in none', async () => {
+  const registry = await startRegistry()
+  for (const options of [undefined, { history: 5 }]) await registry.join(new TestConnection(), [], options)
+  assert.deepEqual([registry.rooms(), registry.size, registry.hooks], [[], 0, []])
+  await registry.stop()
+})
