@@ -33,6 +33,8 @@ export class Inbox {
   readonly #unread: Received[] = []
   #over: string | undefined
   #changed = () => {}
+  /** Settles when nobody waits: who asks meanwhile stands in line, and gets what those before have left. */
+  #idle: Promise<unknown> = Promise.resolve()
 
   constructor(
     private readonly of: string,
@@ -51,30 +53,41 @@ export class Inbox {
     this.#changed()
   }
 
+  /** Why nothing more comes; undefined while something may. */
+  get over(): string | undefined {
+    return this.#over
+  }
+
   /**
    * The next one of this name, or of any: what stands before it is passed over.
    * @throws Error that says what came in its place
    */
-  async next(event?: string): Promise<Received> {
+  next(event?: string): Promise<Received> {
+    const next = this.#idle.then(() => this.#take(event))
+    this.#idle = next.catch(() => {})
+    return next
+  }
+
+  async #take(event: string | undefined): Promise<Received> {
     const passed: (string | undefined)[] = []
-    const waiting = new AbortController()
-    const late = sleep(this.patience, 'late' as const, { signal: waiting.signal }).catch(() => 'late' as const)
-    try {
-      for (;;) {
-        for (let each = this.#unread.shift(); each !== undefined; each = this.#unread.shift()) {
-          if (event === undefined || each.event === event) return each
-          passed.push(each.event)
-        }
-        if (this.#over !== undefined) throw this.#missing(event, passed, `${this.#over} before it came`)
-        const change = new Promise<void>(resolve => {
-          this.#changed = resolve
-        })
-        if ((await Promise.race([change, late])) === 'late')
-          throw this.#missing(event, passed, `it did not come within ${this.patience} ms`)
+    const until = performance.now() + this.patience
+    for (;;) {
+      for (let each = this.#unread.shift(); each !== undefined; each = this.#unread.shift()) {
+        if (event === undefined || each.event === event) return each
+        passed.push(each.event)
       }
-    } finally {
-      waiting.abort()
+      if (this.#over !== undefined) throw this.#missing(event, passed, `${this.#over} before it came`)
+      const change = new Promise<void>(resolve => {
+        this.#changed = resolve
+      })
+      const late = () => this.#missing(event, passed, `it did not come within ${this.patience} ms`)
+      await within(until - performance.now(), change, late)
     }
+  }
+
+  /** What is `awaited`, in time. */
+  inTime<T>(awaited: Promise<T>, what: string): Promise<T> {
+    return within(this.patience, awaited, () => new Error(`${this.of}: ${what} within ${this.patience} ms`))
   }
 
   #missing(event: string | undefined, passed: readonly (string | undefined)[], why: string): Error {
@@ -96,5 +109,17 @@ export function readData(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return text
+  }
+}
+
+async function within<T>(ms: number, awaited: Promise<T>, late: () => Error): Promise<T> {
+  const waiting = new AbortController()
+  const end = sleep(Math.max(1, ms), undefined, { signal: waiting.signal }).then(() => {
+    throw late()
+  })
+  try {
+    return await Promise.race([awaited, end])
+  } finally {
+    waiting.abort()
   }
 }

@@ -48,13 +48,20 @@ export class SocketPeer implements AsyncDisposable {
     return this.#socket.protocol
   }
 
-  /** Says an event to its `@On` handler; answers what that acknowledges. @throws HttpError where the handler refused */
-  ask(event: string, data?: unknown): Promise<unknown> {
+  /**
+   * Says an event to its `@On` handler; answers what that acknowledges.
+   * @throws HttpError where the handler refused, Error where no answer comes in time, or the socket is closed
+   */
+  async ask(event: string, data?: unknown): Promise<unknown> {
+    if (this.#inbox.over !== undefined) throw new Error(`${this.#inbox.over} before ${event} was asked`)
     const ack = ++this.#asked
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(ack, { resolve, reject })
+    const answer = new Promise((resolve, reject) => this.#waiting.set(ack, { resolve, reject }))
+    try {
       this.send(JSON.stringify({ event, data, ack }))
-    })
+      return await this.#inbox.inTime(answer, `${event} was not answered`)
+    } finally {
+      this.#waiting.delete(ack)
+    }
   }
 
   /** Sends a frame as it is: text, or bytes. */
@@ -89,25 +96,24 @@ export class SocketPeer implements AsyncDisposable {
     const message = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>
     const { event, ack, id } = message as { event?: string; ack?: number; id?: string }
     const waiting = ack === undefined ? undefined : this.#waiting.get(ack)
-    if (waiting !== undefined) return this.#answer(ack as number, waiting, message)
+    if (waiting !== undefined) return answer(waiting, message)
     if (event !== undefined) return this.#inbox.add({ event, data: message.data, id })
     const isPlace = typeof id === 'string' && Object.keys(message).length === 1
     if (isPlace) this.#inbox.lastEventId = id
     else this.#inbox.add({ event: undefined, data, id: undefined })
   }
+}
 
-  #answer(ack: number, { resolve, reject }: Waiting, { data, error }: Record<string, unknown>): void {
-    this.#waiting.delete(ack)
-    if (error === undefined) return resolve(data)
-    const {
-      status,
-      title,
-      detail,
-      type: _,
-      ...extensions
-    } = error as { status: number; title: string; detail?: string; type: string }
-    reject(new HttpError(status, detail ?? title, { extensions }))
-  }
+function answer({ resolve, reject }: Waiting, { data, error }: Record<string, unknown>): void {
+  if (error === undefined) return resolve(data)
+  const {
+    status,
+    title,
+    detail,
+    type: _,
+    ...extensions
+  } = error as { status: number; title: string; detail?: string; type: string }
+  reject(new HttpError(status, detail ?? title, { extensions }))
 }
 
 /**

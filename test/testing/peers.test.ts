@@ -153,6 +153,28 @@ describe('the peers of palomino/testing', () => {
     await assert.rejects(back.next(), /the socket was closed \(4000\) before it came; nothing came instead/)
   })
 
+  test('two that wait at once get one each, in the order in which they asked', async () => {
+    await using peer = await openEvents(served.app, '/rooms/e')
+    const both = Promise.all([peer.next(), peer.next('said'), peer.next()])
+    await rooms().to('e').send('said', 'one')
+    await rooms().to('e').send('left')
+    await rooms().to('e').send('said', 'two')
+    await rooms().to('e').send('said', 'three')
+    assert.deepEqual(
+      (await both).map(({ data }) => data),
+      ['one', 'two', 'three'],
+    )
+  })
+
+  test('an answer that does not come in time, or cannot come any more, is told', async () => {
+    const peer = await openSocket(served.app, '/rooms/f', { patience: 200 })
+    await assert.rejects(peer.ask('wait'), {
+      message: 'the socket of /rooms/f: wait was not answered within 200 ms',
+    })
+    await peer.close()
+    await assert.rejects(peer.ask('say', 'hello'), { message: 'the socket was closed (1000) before say was asked' })
+  })
+
   test('what waits for an answer hears that the socket was closed', async () => {
     const peer = await openSocket(served.app, '/rooms/d')
     const refused = assert.rejects(peer.ask('wait'), /the socket was closed \(1006\) unanswered/)
