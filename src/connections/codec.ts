@@ -18,7 +18,9 @@ export function toJson(value: unknown): string {
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause
     const [why] = cause.message.split('\n')
-    throw new TypeError(`what is sent must have a JSON form (${why}): send a BigInt as a string, and no cycle`)
+    throw new TypeError(`what is sent must have a JSON form (${why}): send a BigInt as a string, and no cycle`, {
+      cause,
+    })
   }
   if (text === undefined) throw new TypeError(`${typeof value} cannot be sent: what is sent must have a JSON form`)
   return text

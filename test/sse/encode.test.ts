@@ -76,6 +76,16 @@ describe('P27: what would break out of its field is refused, and named', () => {
     cycle.self = cycle
     assert.throws(() => encodeEvent({ data: cycle }), TypeError)
   })
+
+  test('what fails as it is made JSON says where', () => {
+    const broken = new TypeError('no price')
+    const data = {
+      toJSON() {
+        throw broken
+      },
+    }
+    assert.throws(() => encodeEvent({ data }), { name: 'TypeError', message: /\(no price\)/, cause: broken })
+  })
 })
 
 describe('what is an event, and what is data', () => {
