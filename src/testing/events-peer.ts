@@ -50,8 +50,9 @@ export class EventsPeer implements AsyncDisposable {
   }
 
   async #read({ body }: Response): Promise<void> {
+    if (body === null) return
     let fields: Record<string, string> = {}
-    for await (const line of linesOf(body ?? new ReadableStream())) {
+    for await (const line of linesOf(body)) {
       if (line === '') fields = this.#take(fields)
       const [name = '', value = ''] = line.startsWith(':') ? [] : split(line)
       if (name !== '') fields[name] = name === 'data' && fields.data !== undefined ? `${fields.data}\n${value}` : value

@@ -109,6 +109,8 @@ describe('the peers of palomino/testing', () => {
     const cut = await openEvents(served.app, '/tokens?fail=1', { body: { prompt: 'a' } })
     assert.deepEqual((await cut.next('error')).data, { title: 'Internal Server Error', status: 500 })
     assert.equal(await cut.ended, 'cut')
+    const head = await openEvents(served.app, '/rooms/a', { method: 'HEAD' })
+    assert.equal(await head.ended, 'whole')
   })
 
   test('what does not come is told with what came instead', async () => {
