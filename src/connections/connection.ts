@@ -16,7 +16,7 @@ import type { Plan } from './plan.js'
 import { type Ending, sendReturned } from './returned.js'
 import { SendQueue } from './send-queue.js'
 import { unsent } from './sending.js'
-import { later, repeat, tie } from './timers.js'
+import { later, repeat } from './timers.js'
 
 /** What an event source or a socket class may do when its connection hears something. */
 export interface ConnectionHandlers {
@@ -149,10 +149,7 @@ export abstract class Connection<Names extends string = string> {
    * last one still waiting is left out. Answers a function that stops it.
    */
   every(ms: number, message: unknown): () => void {
-    return tie(
-      repeat(ms, () => this.#inform(message), this),
-      this,
-    )
+    return repeat(ms, () => this.#inform(message), this)
   }
 
   /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */

@@ -11,7 +11,7 @@ export interface Lifetime {
 const LONGEST = 2_147_483_647
 
 /** Ties a timer to a lifetime; answers a function that stops it before. It keeps no process alive. */
-export function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
+function tie(timer: NodeJS.Timeout, lifetime: Lifetime): () => void {
   timer.unref()
   const ending = { ended: () => clearTimeout(timer) }
   lifetime.onEnd(ending)
@@ -33,21 +33,22 @@ export function later(ms: number, task: () => void, lifetime: Lifetime): () => v
   return () => cancel()
 }
 
-/** Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. @throws TypeError for no time */
-export function repeat(ms: number, task: Task, to: { post(task: Task): void }): NodeJS.Timeout {
+/**
+ * Posts a task every `ms` milliseconds; a tick that finds the last one still waiting is left out. Answers a function that
+ * stops it. @throws TypeError for no time
+ */
+export function repeat(ms: number, task: Task, to: Lifetime & { post(task: Task): void }): () => void {
   checkTime('every', ms)
   let waiting = false
-  return setInterval(
-    () => {
-      if (waiting) return
-      waiting = true
-      to.post(() => {
-        waiting = false
-        return task()
-      })
-    },
-    Math.min(ms, LONGEST),
-  )
+  const tick = () => {
+    if (waiting) return
+    waiting = true
+    to.post(() => {
+      waiting = false
+      return task()
+    })
+  }
+  return tie(setInterval(tick, Math.min(ms, LONGEST)), to)
 }
 
 /** Node.js takes a millisecond for what is no time: `every` would flood the peer. */
