@@ -82,6 +82,14 @@ class World {
     await node.registry.join(connection, room, { watch: true })
   }
 
+  /** One that watches goes, and comes back at once: it is told all anew. */
+  async watchAnew(index: number): Promise<void> {
+    const { node, connection, room } = this.watching[index % this.watching.length] ?? {}
+    if (node === undefined || connection === undefined || room === undefined || connection.closed) return
+    node.registry.leave(connection, room)
+    await node.registry.join(connection, room, { watch: true })
+  }
+
   visitor(index: number): Visitor | undefined {
     return this.visitors[index % Math.max(1, this.visitors.length)]
   }
@@ -205,6 +213,7 @@ const watches = fc.oneof(
   fc
     .tuple(at, room, fc.constantFrom(1, 50, 1_000_000))
     .map(([n, where, mark]): Named => [`watch ${where} on ${n} (${mark})`, world => world.watch(n, where, mark)]),
+  index.map((n): Named => [`${n} watches anew`, world => world.watchAnew(n)]),
   index.map(
     (n): Named => [`${n} is slow`, world => world.watching[n % world.watching.length]?.connection.wire.pause()],
   ),
