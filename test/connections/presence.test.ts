@@ -352,6 +352,19 @@ test('options that are undefined are as if they were not given', async () => {
   await registry.stop()
 })
 
+test('who stops to watch while very many are told who is there is not told', async () => {
+  const registry = await startRegistry({ most: 1 })
+  const peers = await Promise.all(Array.from({ length: 4 }, () => joined(registry, 'a', { watch: true })))
+  const told = () => peers.map(({ frames }) => frames.filter(({ event }) => event === 'presence').length)
+  while (told()[0] === 0) await turn()
+  assert.deepEqual(told(), [1, 0, 0, 0])
+  await registry.join(peers[2] as TestConnection, 'a', { watch: false })
+  registry.leave(peers[3] as TestConnection, 'a')
+  await turn(10)
+  assert.deepEqual(told(), [1, 1, 0, 0])
+  await registry.stop()
+})
+
 describe('on several nodes', () => {
   async function nodes(count: number) {
     const clock = new TestClock()
