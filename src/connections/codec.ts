@@ -1,3 +1,5 @@
+import { writeJson } from '../pipeline/json.js'
+
 /** What a registry sends, before a transport has given it a form. `data` is JSON text. */
 export interface RegistryEvent {
   readonly event?: string | undefined
@@ -10,18 +12,12 @@ export interface Codec {
   encode(event: RegistryEvent): Buffer
 }
 
-/** JSON text. @throws TypeError for what JSON has no word for: `undefined`, functions, symbols, cycles, BigInts */
+const notSent = (value: unknown, _who: string, why?: string) =>
+  why === undefined
+    ? `${typeof value} cannot be sent: what is sent must have a JSON form`
+    : `what is sent must have a JSON form (${why}): send a BigInt as a string, and no cycle`
+
+/** JSON text of what is sent. @throws TypeError for what JSON has no word for */
 export function toJson(value: unknown): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause
-    const [why] = cause.message.split('\n')
-    throw new TypeError(`what is sent must have a JSON form (${why}): send a BigInt as a string, and no cycle`, {
-      cause,
-    })
-  }
-  if (text === undefined) throw new TypeError(`${typeof value} cannot be sent: what is sent must have a JSON form`)
-  return text
+  return writeJson(value, notSent)
 }

@@ -54,7 +54,7 @@ export interface LogListener {
   /**
    * Where the node stands: told first of all, and again where it goes on from another place than that of the last
    * entry, since the log's data is not what it was (another epoch), or since the node was away for so long that it
-   * cannot be given each entry in between (the same epoch).
+   * cannot be given each entry in between (the same epoch). What comes next is told when this has returned.
    */
   reset(place: Place): void
 }

@@ -5,6 +5,7 @@ import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
 import { compressWhole, offeredFor } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
+import { writeJson } from '../pipeline/json.js'
 import { cutBehind, giveToLane, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
@@ -55,7 +56,9 @@ function encode(body: unknown, handler: string): [Content | undefined, string | 
   if (body === undefined) return [undefined, undefined]
   if (typeof body === 'string') return [body, 'text/plain; charset=utf-8']
   const bytes = asBytes(body)
-  return bytes === undefined ? [toText(body, handler), 'application/json'] : [bytes, 'application/octet-stream']
+  return bytes === undefined
+    ? [writeJson(body, notReturned, handler), 'application/json']
+    : [bytes, 'application/octet-stream']
 }
 
 /** Whether text goes out as it is, behind a head that says how long it is and of what type, and no more. */
@@ -70,18 +73,10 @@ function asBytes(body: unknown): Buffer | undefined {
   return ArrayBuffer.isView(body) ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined
 }
 
-function toText(body: unknown, handler: string): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(body)
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause
-    const [why] = cause.message.split('\n')
-    throw new TypeError(`${handler} returned what has no JSON form (${why}): return a BigInt as a string, and no cycle`)
-  }
-  if (text === undefined) throw new TypeError(`${handler} returned a ${typeof body}, which has no JSON form`)
-  return text
-}
+const notReturned = (body: unknown, handler: string, why?: string) =>
+  why === undefined
+    ? `${handler} returned a ${typeof body}, which has no JSON form`
+    : `${handler} returned what has no JSON form (${why}): return a BigInt as a string, and no cycle`
 
 /** Compressed where that was agreed on; the head says so for HEAD, too, but for the length (RFC 9110 §9.3.2). */
 function writeEncoded(context: RequestContext, head: Head, body: Content | undefined, fail: Fail): void {

@@ -25,6 +25,28 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/**
+ * JSON text, which `undefined`, functions, symbols, cycles and BigInts have none of.
+ * @param lacks words it for who gave such a value; `why` is what the engine says, where it says something
+ * @throws TypeError
+ */
+export function writeJson(
+  value: unknown,
+  lacks: (value: unknown, who: string, why?: string) => string,
+  who = '',
+): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    const [why] = cause.message.split('\n')
+    throw new TypeError(lacks(value, who, why), { cause })
+  }
+  if (text === undefined) throw new TypeError(lacks(value, who))
+  return text
+}
+
 /** Whether a text has more opening brackets than that, anywhere. */
 function opensMoreThan(text: string, count: number): boolean {
   let found = 0
