@@ -27,18 +27,27 @@ export interface Follower {
 const BLOCK = 1000
 /** Milliseconds after that in which an answer must be here. */
 const PATIENCE = 4000
-/** Items that are read at a time: fewer after a connection was lost, since the answer may have been too large, until all are read. */
+/**
+ * Items that are read at a time. Where an answer was lost it may have been too large: then fewer, and one more with each that
+ * comes, so that a node which is behind is soon where the others are.
+ */
 const BATCH = 250
 
 /** Reads what is said in a registry, in its order, for as long as its link is open. */
 export async function follow(link: RedisLink, key: string, follower: Follower): Promise<void> {
-  for (let batch = BATCH; ; batch = Math.ceil(batch / 4)) {
+  let batch = BATCH
+  for (;;) {
     const client = await link.ready().catch(() => undefined)
     if (client === undefined) return
     try {
       await link.ask(client, () => follower.look(client), PATIENCE)
       follower.follows(true)
-      for (;;) if (!(await step(link, client, key, follower, batch))) batch = BATCH
+      for (;;) {
+        const asked = batch
+        batch = Math.ceil(asked / 4)
+        const isMore = await step(link, client, key, follower, asked)
+        batch = isMore ? Math.min(BATCH, asked + 1) : BATCH
+      }
     } catch (error) {
       link.drop(client, error)
       follower.follows(false, error)

@@ -50,6 +50,31 @@ redisTest('a Redis that cuts who reads too much at a time is read in smaller par
   assert.deepEqual(read, numbers(1, 200))
 })
 
+redisTest('a node that is behind, and has often tried to come back, is soon where the others are', async t => {
+  const server = await RedisServer.start(t)
+  const wire = await CuttableWire.to(server.port)
+  t.after(() => wire.close())
+  const away = await new Node(await openLog(t, redis, wire.port)).start()
+  const other = await openLog(t, redis, server.port)
+  await other.append(message(['a'], 0))
+  await away.hears(1)
+  wire.cut()
+  const MANY = 3000
+  for (let n = 1; n < MANY; n++) await other.append(message(['a'], n))
+  await other.stop()
+  await server.command('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
+  await server.command('CONFIG', 'RESETSTAT')
+  const calls = async (what: RegExp) =>
+    Number(what.exec(String(await server.command('INFO', 'commandstats')))?.[1] ?? 0)
+  wire.mend()
+  await eventually('it was refused some times', async () => (await calls(/cmdstat_eval.*rejected_calls=(\d+)/)) >= 6)
+  await server.command('ACL', 'SETUSER', 'default', '+@all')
+  await eventually('it has heard all', () => away.entries.length === MANY, { timeout: 30_000 })
+  assert.deepEqual(dataOf(away.entries), numbers(0, MANY))
+  const reads = await calls(/cmdstat_xread:calls=(\d+)/)
+  assert.ok(reads < 100, `it read ${reads} times`)
+})
+
 redisTest('a Redis that is frozen is waited for within patience, and what is sent is kept once', async t => {
   const server = await RedisServer.start(t)
   const hasty = await openLog(t, redis, server.port, { patience: 300 })
