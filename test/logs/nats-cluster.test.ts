@@ -28,6 +28,8 @@ natsTest(
       await send(50)
       await server.run()
       await send(50)
+      // Of three, two must have all: one that is still behind cannot stand in for the next.
+      await eventually('all have what it missed', () => server.isWhole(), { timeout: 30_000 })
     }
     for (const { entries, places } of nodes) {
       await eventually('all are heard', () => entries.length >= sent, { timeout: 30_000 })

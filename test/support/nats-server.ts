@@ -103,6 +103,17 @@ export class NatsServer extends LogServer {
     })
   }
 
+  /** Whether all servers that keep its streams have all of them: then any one may be killed. */
+  async isWhole(): Promise<boolean> {
+    return this.#connected(async connection => {
+      const { streams } = await jetstreamManager(connection)
+      const found = await streams.list().next()
+      return found.every(({ cluster: { leader, replicas = [] } = {} }) => {
+        return leader !== undefined && replicas.every(({ current, offline }) => current && offline !== true)
+      })
+    })
+  }
+
   async publish(subject: string, payload: string): Promise<void> {
     await this.#connected(async connection => {
       connection.publish(subject, payload)
