@@ -1,6 +1,7 @@
-import { withCode } from './close-reason.js'
+import { type CloseReason, withCode } from './close-reason.js'
 import type { Connection } from './connection.js'
 import { formatPlace } from './cursor.js'
+import type { Drained } from './drained.js'
 import type { Encodings } from './encodings.js'
 import type { LogMessage, Notice, Place } from './event-log.js'
 import type { Addressees, Members } from './members.js'
@@ -13,6 +14,35 @@ import { dealLater, dealOut, undealtRoom } from './turn.js'
 /** What running `info`, and ending a connection (a socket some 0.1 ms), cost beside staging a message. */
 const TELLING = 4
 const ENDING = 128
+
+type Disconnected = CloseReason & { readonly kind: 'disconnected' }
+
+/**
+ * Ends members. Of very many that are named one after the other, those who wait are in one letter: each who ends looks
+ * through all letters that wait.
+ */
+class Ending implements Letter {
+  readonly weight = ENDING
+  readonly runs = true
+  given: Drained | undefined
+
+  constructor(
+    readonly to: readonly string[] | Set<Membership> | undefined,
+    private readonly reason: Disconnected,
+  ) {}
+
+  /** `false` where those end in another way. */
+  takes(members: ReadonlySet<Membership>, { code, text }: Disconnected): boolean {
+    const isAlike = this.reason.code === code && this.reason.text === text
+    if (!isAlike || !(this.to instanceof Set)) return false
+    for (const member of members) this.to.add(member)
+    return true
+  }
+
+  give({ connection }: Membership): void {
+    connection.end(this.reason)
+  }
+}
 
 /** Gives what the log of a registry brings to this node's connections. */
 export class Delivery {
@@ -80,14 +110,21 @@ export class Delivery {
         return this.tracking.nodes.hear(notice.from, notice)
       case 'tell': {
         const give: Letter['give'] = ({ connection }) => connection.tell(JSON.parse(notice.data))
-        return this.#give({ to: this.#told(notice), weight: TELLING, give })
+        return this.#give({ to: this.#told(notice), weight: TELLING, runs: true, give })
       }
       case 'disconnect': {
         const to = 'user' in notice ? this.#ofUser(notice.user) : this.members.named([notice.target])
-        const give: Letter['give'] = ({ connection }) => connection.end(withCode('disconnected', notice))
-        return this.#give({ to, weight: ENDING, give })
+        return this.#end(to, withCode('disconnected', notice))
       }
     }
+  }
+
+  #end(to: Addressees, reason: Disconnected): void {
+    dealOut()
+    if (to === undefined || !('size' in to)) return this.rounds.deliver(new Ending(to, reason))
+    const last = this.rounds.openTo(to)
+    if (last instanceof Ending && last.takes(to, reason)) return
+    this.rounds.deliver(new Ending(new Set(to), reason))
   }
 
   #give(letter: Letter): void {

@@ -4,7 +4,7 @@ import { Drained } from './drained.js'
 import { handleLater } from './mailbox.js'
 import type { Addressees, Members } from './members.js'
 import type { Membership } from './membership.js'
-import type { Slice } from './slice.js'
+import { Slice } from './slice.js'
 import { dealOut } from './turn.js'
 
 /** What is on its way to members. */
@@ -12,6 +12,8 @@ export interface Letter {
   readonly to: Addressees
   /** What giving it to one member costs, in messages that are staged. */
   readonly weight: number
+  /** Whether it runs what takes nobody knows how long. */
+  readonly runs?: boolean
   give(member: Membership): void
   /** Writes it to a member at once; `false` where that cannot be, and it is to be given. */
   pass?(member: Membership): boolean
@@ -32,7 +34,7 @@ interface Round {
 
 /** Messages that may be staged in one turn of the event loop: two to five milliseconds, as writing may take (`slice.ts`). */
 const MOST = 10_000
-/** Letters that may wait: what comes faster than it can be given is not taken at all, as long as these are given at once. */
+/** Letters that may wait: where more do, and more with each turn, turns are made longer until they are no longer more. */
 const WAITING = 1000
 
 /**
@@ -48,8 +50,14 @@ export class Rounds {
   #count = 0
   /** What the turn has left. */
   #left: number
+  /** What runs handlers takes as long as they do: it has no more than the time of the turn. */
+  #slice = new Slice()
   /** It is known when the next turn begins. */
   #isCounting = false
+  /** How many waited when the turn began. */
+  #waited = 0
+  /** How many times as long as others the turn may be: who brings more than can be given is slowed down by that. */
+  #stretch = 1
 
   /**
    * @param after ends whom a letter could not be given; runs before anything else is
@@ -66,9 +74,7 @@ export class Rounds {
   /** @param slice in which it may be written at once, where nothing stands before it */
   deliver(letter: Letter, slice?: Slice): void {
     const round: Round = { letter, number: ++this.#count, members: undefined, at: 0 }
-    const waiting = this.#rounds.push(round)
-    if (waiting === 1) this.#goOn(slice)
-    else if (waiting > WAITING) this.finish()
+    if (this.#rounds.push(round) === 1) this.#goOn(slice)
   }
 
   /**
@@ -103,6 +109,14 @@ export class Rounds {
     return this.#rounds.length > 0 || weight * this.members.countOf(to) > this.#left
   }
 
+  /** The last letter that waits, where members may be added to it as if each came behind it with one of its own. */
+  openTo(members: Iterable<Membership>): Letter | undefined {
+    const last = this.#rounds.at(-1)
+    if (last === undefined || last.members !== undefined) return undefined
+    for (const member of members) if (member.round >= last.number) return undefined
+    return last.letter
+  }
+
   /** Gives all that waits, but not what comes of that. */
   finish(): void {
     dealOut()
@@ -119,14 +133,24 @@ export class Rounds {
   #countTurn(): void {
     if (this.#isCounting) return
     this.#isCounting = true
+    this.#slice = new Slice(this.#stretch)
     runOutside(() => setImmediate(() => this.#begin()))
   }
 
   /** Another turn has begun. */
   #begin(): void {
     this.#isCounting = false
-    this.#left = this.most
+    this.#stretch = this.#stretchNow()
+    this.#left = this.most * this.#stretch
     if (this.#rounds.length > 0) this.#goOn()
+  }
+
+  /** What one turn brought, however much, is given in short turns. */
+  #stretchNow(): number {
+    const [before, now] = [this.#waited, this.#rounds.length]
+    this.#waited = now
+    if (now <= WAITING) return 1
+    return before > WAITING && now > before ? 2 * this.#stretch : this.#stretch
   }
 
   /** @param last of those that are given whatever the turn has left */
@@ -159,6 +183,7 @@ export class Rounds {
       } else {
         letter.give(member)
         this.#left -= letter.weight
+        if (letter.runs && this.#slice.isOver()) this.#left = 0
       }
     }
     return round.at >= members.length

@@ -7,11 +7,19 @@ const STEP = 16
 
 /** What one turn of the event loop is given of something long. */
 export class Slice {
-  readonly #until = performance.now() + BUDGET
+  readonly #until: number
   #steps = 0
 
-  /** @param most steps at the most: for tests */
-  constructor(private readonly most = Number.POSITIVE_INFINITY) {}
+  /**
+   * @param stretch how many times as much as others it has
+   * @param most steps at the most: for tests
+   */
+  constructor(
+    stretch = 1,
+    private readonly most = Number.POSITIVE_INFINITY,
+  ) {
+    this.#until = performance.now() + stretch * BUDGET
+  }
 
   /** Asked after each step: whether the rest is for later turns. */
   isOver(): boolean {
@@ -21,11 +29,11 @@ export class Slice {
 
 /** Does something with each of very many, a slice of them in each turn of the event loop. @param most as for `Slice` */
 export async function inSlices<T>(items: Iterable<T>, act: (item: T) => void, most?: number): Promise<void> {
-  let slice = new Slice(most)
+  let slice = new Slice(1, most)
   for (const item of items) {
     act(item)
     if (!slice.isOver()) continue
     await nextTurn()
-    slice = new Slice(most)
+    slice = new Slice(1, most)
   }
 }

@@ -53,21 +53,81 @@ test('a request is answered, and immediates run, while a very large room is give
   assert.ok(peers.every(peer => peer.data.length === 1))
 })
 
-test('a turn ends no more than eighty connections of a room: each takes as long as a hundred messages', async () => {
-  const registry = await startRegistry()
-  const peers = Array.from({ length: 400 }, () => new TestConnection())
-  for (const peer of peers) await registry.join(peer, 'a')
-  await turn(2)
-  registry.disconnect('a')
-  const ended = [peers.filter(peer => peer.closed).length]
-  while (ended.at(-1) !== peers.length) {
+/** How many of them were counted after each turn, until all were. */
+async function perTurn(all: number, count: () => number): Promise<number[]> {
+  const steps: number[] = []
+  for (let before = 0, now = count(); before < all; before = now, now = count()) {
+    steps.push(now - before)
     await turn()
-    ended.push(peers.filter(peer => peer.closed).length)
   }
-  assert.ok(
-    ended.every((count, index) => count - (ended[index - 1] ?? 0) <= 80),
-    `${ended}`,
-  )
+  return steps
+}
+
+describe('a turn ends no more than eighty connections: each takes as long as a hundred messages', () => {
+  async function room(members: number) {
+    const registry = await startRegistry()
+    const peers = Array.from({ length: members }, () => new TestConnection())
+    for (const peer of peers) await registry.join(peer, 'a')
+    await turn(2)
+    return { registry, peers, ended: () => peers.filter(peer => peer.closed).length }
+  }
+
+  test('of a room', async () => {
+    const { registry, ended } = await room(400)
+    registry.disconnect('a')
+    const steps = await perTurn(400, ended)
+    assert.ok(Math.max(...steps) <= 80, `${steps}`)
+  })
+
+  test('of more than a thousand that are named one after the other, each once', async () => {
+    const { registry, peers, ended } = await room(1500)
+    const codes = (index: number) => 3000 + Math.floor(index / 500)
+    const ending = peers.map((peer, index) => registry.disconnect(peer.id, { code: codes(index) }))
+    const steps = await perTurn(1500, ended)
+    assert.ok(Math.max(...steps) <= 80, `${steps}`)
+    await Promise.all(ending)
+    assert.deepEqual(
+      peers.map(peer => peer.closeReason),
+      peers.map((_, index) => ({ kind: 'disconnected', code: codes(index) })),
+    )
+  })
+
+  test('what comes before one that is named is given to it', async () => {
+    const { registry, peers } = await room(200)
+    const last = peers.at(-1) as TestConnection
+    for (const peer of peers.slice(0, -1)) registry.disconnect(peer.id)
+    registry.to('a').send('said', 1)
+    await registry.disconnect(last.id)
+    assert.deepEqual(last.data, [1])
+  })
+
+  test('who has moved since those were named that wait is ended, too', async () => {
+    const { registry, peers } = await room(200)
+    const last = peers.at(-1) as TestConnection
+    for (const peer of peers.slice(0, -1)) registry.disconnect(peer.id)
+    registry.leave(last, 'a')
+    await registry.join(last, 'b')
+    await registry.disconnect(last.id)
+    assert.ok(last.closed)
+  })
+})
+
+test('a turn runs handlers for some milliseconds, however many they are', async () => {
+  const registry = await startRegistry()
+  let told = 0
+  const info = () => {
+    for (const until = performance.now() + 0.2; performance.now() < until; );
+    told++
+  }
+  for (let left = 200; left > 0; left--) {
+    const peer = new TestConnection()
+    peer.handlers = { info }
+    await registry.join(peer, 'a')
+  }
+  await turn(2)
+  registry.tell('a', 'work')
+  const steps = await perTurn(200, () => told)
+  assert.ok(Math.max(...steps) <= 32, `${steps}`)
 })
 
 describe('while a message is on its way, two members at a time', () => {
@@ -221,19 +281,35 @@ describe('while a message is on its way, two members at a time', () => {
     assert.ok(each < 5 * MEMBERS, `${each} bytes`)
   })
 
-  test('no more than a thousand messages wait: then the log waits, too', async () => {
+  test('however many one turn brings, each turn gives no more than others do', async () => {
     const { registry, given, all } = await room(6)
-    const texts = Array.from({ length: 1001 }, (_, index) => index)
+    const texts = Array.from({ length: 3000 }, (_, index) => index)
     const nobody = new TestConnection()
-    for (const text of texts.slice(0, -1)) registry.to('a').except(nobody).send('said', text)
+    for (const text of texts) registry.to('a').except(nobody).send('said', text)
     assert.equal(given(), 2)
-    registry.to('a').except(nobody).send('said', texts.at(-1))
-    assert.equal(given(), 6)
-    await turn(2)
+    await turn()
+    assert.equal(given(), 4)
+    await turn(9000)
     assert.deepEqual(
       all(),
       all().map(() => texts),
     )
+  })
+
+  test('who brings more in each turn than it gives is slowed down: not much more than a thousand messages wait', async () => {
+    const { registry, last, all } = await room(6)
+    const nobody = new TestConnection()
+    let sent = 0
+    let most = 0
+    for (let turns = 0; turns < 1000; turns++) {
+      for (let left = 20; left > 0; left--) registry.to('a').except(nobody).send('said', sent++)
+      await turn()
+      most = Math.max(most, sent - last.frames.length)
+    }
+    assert.ok(most > 1000 && most < 1300, `${most}`)
+    await registry.to('a').except(nobody).send('said', sent++)
+    await turn()
+    assert.deepEqual(new Set(all().map(data => data.length)), new Set([sent]))
   })
 
   test('nothing waits any more when the registry stops', async () => {
