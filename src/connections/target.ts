@@ -1,3 +1,4 @@
+import { show } from '../declare/options.js'
 import { toJson } from './codec.js'
 import type { Connection } from './connection.js'
 import { EVERYWHERE } from './event-log.js'
@@ -78,8 +79,9 @@ export function checkRooms(rooms: string | readonly string[]): readonly string[]
   return named
 }
 
-/** What a stream could not carry would be in the way of all that comes after it in the log. */
-function checkEvent(event: string): string {
-  if (typeof event === 'string' && !/[\r\n\0]/.test(event)) return event
+/** What a stream could not carry would be in the way of all that comes after it in the log. @throws TypeError for no name */
+export function checkEvent(event: unknown): string {
+  if (typeof event !== 'string') throw new TypeError(`the name of an event is a string, not ${show(event)}`)
+  if (!/[\r\n\0]/.test(event)) return event
   throw new TypeError(`the name of an event is one line: ${JSON.stringify(event)} has a CR, LF or NUL in it`)
 }

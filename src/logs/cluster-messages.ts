@@ -39,7 +39,7 @@ export function envelope<T>(items: readonly T[]): Envelope<T> {
 /** What a message carries; undefined where it is somebody else's. */
 export function openEnvelope<T>(message: unknown): readonly T[] | undefined {
   const { palomino, items } = Object(message) as Partial<Envelope<T>>
-  return palomino === 'log' ? items : undefined
+  return palomino === 'log' && Array.isArray(items) ? items : undefined
 }
 
 /** A page as it travels: a map has no JSON form. */

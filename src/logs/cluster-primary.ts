@@ -10,8 +10,11 @@ import {
   type Place,
 } from '../connections/event-log.js'
 import { MemoryEventLog } from '../connections/memory-event-log.js'
+import { defaultLogger } from '../logger.js'
 import { type Asked, envelope, openEnvelope, sizeOf, type Told } from './cluster-messages.js'
+import { checkMessage, checkNotice, checkRetention } from './foreign.js'
 import { IpcWire } from './ipc-wire.js'
+import { LeftOut } from './left-out.js'
 import type { Tail } from './limits.js'
 
 /** The one log of a registry, in the primary; and the nodes that follow it. */
@@ -136,9 +139,10 @@ class ServedWorker {
   readonly #wire: IpcWire<Told>
   /** Logs of the worker that do not get each message, until the channel takes more: then they are told their place. */
   readonly #lagging = new Set<number>()
+  readonly #leftOut = new LeftOut('the primary', defaultLogger)
 
   constructor(
-    worker: Worker,
+    private readonly worker: Worker,
     private readonly logs: PrimaryLogs,
     private readonly tail: Tail,
   ) {
@@ -148,13 +152,25 @@ class ServedWorker {
     )
   }
 
+  get #name(): string {
+    return `what the worker ${this.worker.id} asks of its logs`
+  }
+
   end(): void {
     for (const { shared, follower } of this.#opened.values()) shared.followers.delete(follower)
     this.#opened.clear()
   }
 
+  /** A worker may run another version of this program. */
   hear(asked: Asked): void {
-    if (asked.ask === 'open') return this.#open(asked.log, this.logs.of(asked.registry, asked.retention))
+    this.#leftOut.read(this.#name, () => this.#hear(asked))
+  }
+
+  #hear(asked: Asked): void {
+    if (asked.ask === 'open') {
+      checkRetention(asked.retention)
+      return this.#open(asked.log, this.logs.of(asked.registry, asked.retention))
+    }
     const opened = this.#opened.get(asked.log)
     if (opened === undefined) return
     const { shared, follower } = opened
@@ -165,7 +181,11 @@ class ServedWorker {
       shared.followers.delete(follower)
       this.#opened.delete(asked.log)
       this.#answer(asked, null)
-    } else this.#work(asked, shared.memory)
+    } else {
+      if (asked.ask === 'append') checkMessage(asked.message)
+      if (asked.ask === 'notify') checkNotice(asked.notice)
+      this.#work(asked, shared.memory).catch(error => this.#leftOut.tell(this.#name, error))
+    }
   }
 
   async #work(asked: Asked, memory: MemoryEventLog): Promise<void> {

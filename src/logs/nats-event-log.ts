@@ -12,6 +12,7 @@ import {
 } from '../connections/event-log.js'
 import { answerWithin } from './answer-within.js'
 import type { HealthNotes } from './health-notes.js'
+import type { LeftOut } from './left-out.js'
 import type { Link } from './link.js'
 import type { NatsClient } from './nats-client.js'
 import { judge } from './nats-failures.js'
@@ -28,6 +29,7 @@ export interface NatsLogSetup {
   /** Milliseconds. */
   readonly startingWithin: number
   readonly notes: HealthNotes
+  readonly leftOut: LeftOut
   /** Shared by all registries. */
   readonly link: Link<NatsClient>
   /** Counts the logs that use `link`. */
@@ -52,7 +54,7 @@ export class NatsEventLog extends EventLog {
   /** @internal */
   constructor(private readonly setup: NatsLogSetup) {
     super()
-    this.#tail = new NatsTail(setup.stream, setup.retention)
+    this.#tail = new NatsTail(setup.stream, setup.retention, setup.leftOut)
   }
 
   override get health(): LogHealth {

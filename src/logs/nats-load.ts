@@ -1,6 +1,5 @@
-import type { LogRetention } from '../connections/event-log.js'
+import type { LogEntry, LogRetention, Notice } from '../connections/event-log.js'
 import { RoomHistory } from '../connections/room-history.js'
-import { readMessage } from './nats-messages.js'
 import { type Mark, markOf, type Stored } from './nats-stored.js'
 import type { View } from './nats-stream.js'
 
@@ -16,11 +15,15 @@ export class NatsLoad {
   #hole: number
   readonly #history: RoomHistory
 
-  /** @param known what the node was given last, before it was away */
+  /**
+   * @param known what the node was given last, before it was away
+   * @param read undefined for what is no message
+   */
   constructor(
     retention: Required<LogRetention>,
     private readonly view: View,
     private readonly known: Mark | undefined,
+    private readonly read: (stored: Stored) => LogEntry | Notice | undefined,
   ) {
     this.#history = new RoomHistory(retention)
     this.#hole = view.messages === 0 ? view.last : 0
@@ -28,11 +31,11 @@ export class NatsLoad {
 
   /** Whether there is more. */
   take(stored: Stored): boolean {
-    const { sequence, time, payload, pending } = stored
+    const { sequence, time, pending } = stored
     this.wentBack = this.known !== undefined && sequence <= this.known.sequence && time > this.known.time
     if (sequence > this.last.sequence + 1) this.#hole = sequence - 1
     this.last = markOf(stored)
-    const message = readMessage(payload, sequence)
+    const message = this.read(stored)
     const age = Math.max(0, Date.now() - time / 1e6)
     if (message !== undefined && 'position' in message) this.#history.keep(message, age)
     return !this.wentBack && sequence < this.view.last && pending > 0

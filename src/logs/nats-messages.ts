@@ -1,4 +1,5 @@
 import type { LogEntry, LogMessage, Notice } from '../connections/event-log.js'
+import { readEntry, readNotice } from './foreign.js'
 
 /** What is stored of a message: what it is, a line feed, and its data. Of a notice, the line feed and all of it. */
 export function writeMessage({ rooms, event, data, except }: LogMessage): string {
@@ -11,15 +12,10 @@ export function writeNotice(notice: Notice): string {
 
 const utf8 = new TextDecoder()
 
-/** Undefined for what is neither: somebody else wrote it. */
-export function readMessage(payload: Uint8Array, position: number): LogEntry | Notice | undefined {
+/** @throws TypeError for what is neither: somebody else wrote it */
+export function readMessage(payload: Uint8Array, position: number): LogEntry | Notice {
   const text = utf8.decode(payload)
   const end = text.indexOf('\n')
-  try {
-    if (end === 0) return JSON.parse(text) as Notice
-    const [rooms, event, except] = JSON.parse(text.slice(0, end)) as [string[] | null, string, string[]]
-    return { rooms: rooms ?? undefined, event, data: text.slice(end + 1), except, position }
-  } catch {
-    return undefined
-  }
+  if (end === 0) return readNotice(text)
+  return readEntry(position, end === -1 ? text : text.slice(0, end), end === -1 ? '' : text.slice(end + 1))
 }

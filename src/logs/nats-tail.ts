@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LogListener, LogRetention, Place } from '../connections/event-log.js'
+import type { LogEntry, LogListener, LogRetention, Notice, Place } from '../connections/event-log.js'
 import { RecentKeys } from '../connections/recent-keys.js'
 import { RoomHistory, sweepPeriod } from '../connections/room-history.js'
+import type { LeftOut } from './left-out.js'
 import type { Link } from './link.js'
 import type { NatsClient } from './nats-client.js'
 import { judge } from './nats-failures.js'
@@ -51,6 +52,7 @@ export class NatsTail {
   constructor(
     private readonly stream: NatsStream,
     private readonly retention: Required<LogRetention>,
+    private readonly leftOut: LeftOut,
   ) {
     this.#history = new RoomHistory(retention)
   }
@@ -212,7 +214,7 @@ export class NatsTail {
     this.#known = Math.max(this.#known, stored.sequence)
     this.#last = markOf(stored)
     this.#noteSubject(stored)
-    const message = readMessage(stored.payload, stored.sequence)
+    const message = this.#read(stored)
     if (message !== undefined && 'position' in message) {
       this.#history.keep(message)
       this.#listener?.entry(message)
@@ -220,9 +222,17 @@ export class NatsTail {
     this.#wake()
   }
 
+  /** Undefined for a pin, and for what somebody else wrote wrongly. */
+  #read(stored: Stored): LogEntry | Notice | undefined {
+    if (this.stream.isPin(stored)) return undefined
+    const { payload, sequence, subject } = stored
+    const name = `${sequence} of ${this.stream.nameOf(this.#stand.epoch)} (${subject})`
+    return this.leftOut.read(name, () => readMessage(payload, sequence))
+  }
+
   /** Reads what the stream holds, and has the node stand at its end. */
   async #load(client: NatsClient, view: View, signal: AbortSignal): Promise<void> {
-    const load = new NatsLoad(this.retention, view, this.#last)
+    const load = new NatsLoad(this.retention, view, this.#last, stored => this.#read(stored))
     const take = (stored: Stored) => {
       this.#noteSubject(stored)
       return load.take(stored)

@@ -3,6 +3,7 @@ import type { OpenEventLog } from '../connections/event-log.js'
 import { type Checks, check, withDefaults, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
 import { HealthNotes, type OnHealth } from './health-notes.js'
+import { LeftOut } from './left-out.js'
 import { waits } from './limits.js'
 import { Link } from './link.js'
 import { type ConnectionOptions, loadPackages, NatsClient } from './nats-client.js'
@@ -86,6 +87,7 @@ export function natsEventLog(options: NatsEventLogOptions = {}): OpenEventLog {
       patience: new Patience(registry, patience, waiting),
       startingWithin: patience,
       notes: new HealthNotes(registry, logger, onHealth),
+      leftOut: new LeftOut(`the event log of the registry ${registry}`, logger),
     })
   }
 }

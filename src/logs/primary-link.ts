@@ -118,6 +118,7 @@ export class PrimaryLink {
     this.#heard = true
     this.#error = undefined
     for (const told of items) {
+      if (typeof told !== 'object' || told === null) continue
       if ('id' in told) this.#answer(told.id, told.answer)
       else this.#logs.get(told.log)?.(told)
     }

@@ -11,7 +11,9 @@ import {
   type Place,
 } from '../connections/event-log.js'
 import { answerWithin } from './answer-within.js'
+import { readEntry } from './foreign.js'
 import type { HealthNotes } from './health-notes.js'
+import type { LeftOut } from './left-out.js'
 import type { Tail } from './limits.js'
 import { LEAST, type Patience } from './patience.js'
 import { Insistence, judge, type RedisClient, type RedisLink } from './redis-link.js'
@@ -30,6 +32,7 @@ export interface RedisLogSetup {
   /** Milliseconds. */
   readonly startingWithin: number
   readonly notes: HealthNotes
+  readonly leftOut: LeftOut
   /** Shared by all registries. */
   readonly link: RedisLink
   /** Of this one alone, since it reads and waits. */
@@ -116,7 +119,9 @@ export class RedisEventLog extends EventLog {
     const reply = await this.#askInEpoch(ask)
     this.#page++
     const [, position, gaps, pages] = reply as [string, string, (string | null)[], RoomPage[]]
-    return mergePages(after, { limit: asked, bytes }, Number(position), gaps, pages)
+    const entry = (at: string, head: unknown, data: unknown) =>
+      this.leftOut.read(`${at}-0 of ${this.#key('tail')}`, () => readEntry(Number(at), head, data))
+    return mergePages(after, { limit: asked, bytes }, Number(position), gaps, pages, entry)
   }
 
   async before(room: string, count: number): Promise<number> {
@@ -134,6 +139,11 @@ export class RedisEventLog extends EventLog {
   }
 
   /** @internal */
+  get leftOut(): LeftOut {
+    return this.setup.leftOut
+  }
+
+  /** @internal */
   get doubtful(): boolean {
     return this.#standing.doubtful
   }
@@ -143,8 +153,14 @@ export class RedisEventLog extends EventLog {
     const { message } = item
     this.#standing.hear(item)
     this.#insistence.answered()
+    if (message === undefined) return
     if ('position' in message) this.#listener?.entry(message)
     else this.#listener?.notice(message)
+  }
+
+  /** @internal */
+  miss({ epoch, position, previous }: TailItem): void {
+    if (this.#standing.found(this.#standing.asked, { epoch, position }, previous)) this.#listener?.reset(this.stand)
   }
 
   /** @internal */

@@ -1,17 +1,17 @@
 import type { LogEntry, Page } from '../connections/event-log.js'
 import { fitting, isMissed } from '../connections/page.js'
-import { readEntry } from './redis-tail.js'
 
 /** What was read of one room: position, head and data of each entry; and whether there may be more, as 1 or 0. */
 export type RoomPage = readonly [entries: readonly (readonly [string, string, string])[], isCut: number]
 
-/** Makes one page of those of several rooms, which are each in order. */
+/** Makes one page of those of several rooms, which are each in order. @param read an entry; undefined for one to leave out */
 export function mergePages(
   after: ReadonlyMap<string, number>,
   { limit, bytes }: { readonly limit: number; readonly bytes: number },
   position: number,
   gapsOf: readonly (string | null)[],
   pages: readonly RoomPage[],
+  read: (at: string, head: string, data: string) => LogEntry | undefined,
 ): Page {
   const rooms = [...after.keys()]
   const gaps = new Map(rooms.flatMap((room, n) => (gapsOf[n] ? [[room, Number(gapsOf[n])] as const] : [])))
@@ -21,8 +21,8 @@ export function mergePages(
   for (const [page, isCut] of pages) {
     if (isCut === 1) upTo = Math.min(upTo, Number(page.at(-1)?.[0]))
     for (const [at, head, data] of page) {
-      const entry = readEntry(Number(at), head, data)
-      if (isMissed(entry, from)) found.set(entry.position, entry)
+      const entry = read(at, head, data)
+      if (entry !== undefined && isMissed(entry, from)) found.set(entry.position, entry)
     }
   }
   const missed = [...found.values()].filter(entry => entry.position <= upTo).sort((a, b) => a.position - b.position)

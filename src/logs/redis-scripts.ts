@@ -53,8 +53,17 @@ end
 
 local at = int(position + 1)
 local id = at .. '-0'
-redis.call('XADD', tail, 'MAXLEN', '~', ARGV[15], id, 'h', head, 'd', data, 'p', int(last), 's', int(bytes),
-  'e', epoch)
+
+-- Somebody else may have written behind the last position: then nothing could ever be added.
+local function add(key, ...)
+  local added = redis.pcall('XADD', key, ...)
+  if type(added) ~= 'table' or not added.err then return end
+  if not string.find(added.err, 'equal or smaller', 1, true) then error(added.err) end
+  redis.call('DEL', key)
+  redis.call('XADD', key, ...)
+end
+
+add(tail, 'MAXLEN', '~', ARGV[15], id, 'h', head, 'd', data, 'p', int(last), 's', int(bytes), 'e', epoch)
 redis.call('HSET', meta, 'position', at, 'last', at, 'bytes', int(bytes + size))
 trim(tail, bytes + size, tonumber(ARGV[16]))
 redis.call('PEXPIRE', tail, IDLE)
@@ -70,7 +79,7 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 for i = 6, #KEYS do
-  redis.call('XADD', KEYS[i], 'MAXLEN', '=', count, id, 'h', head, 'd', data, 'p', before[i], 's', int(sums[i]),
+  add(KEYS[i], 'MAXLEN', '=', count, id, 'h', head, 'd', data, 'p', before[i], 's', int(sums[i]),
     'z', int(size), 't', int(now), 'e', epoch)
   trim(KEYS[i], sums[i] + size, most, now - age)
   redis.call('PEXPIRE', KEYS[i], int(age))
@@ -102,10 +111,12 @@ local function read(key, from)
   while #page < limit do
     local found = redis.call('XRANGE', key, int(from + 1) .. '-0', '+', 'COUNT', count)
     for _, entry in ipairs(found) do
-      bytes = bytes + tonumber(field(entry[2], 'z'))
-      if bytes > most and #page > 0 then return page, 1 end
       local at = string.match(entry[1], '%d+')
-      page[#page + 1] = { at, field(entry[2], 'h'), field(entry[2], 'd') }
+      if field(entry[2], 'e') == epoch and tonumber(at) <= position then
+        bytes = bytes + (tonumber(field(entry[2], 'z')) or 0)
+        if bytes > most and #page > 0 then return page, 1 end
+        page[#page + 1] = { at, field(entry[2], 'h') or '', field(entry[2], 'd') or '' }
+      end
       from = tonumber(at)
     end
     if #found < count then return page, 0 end

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogEntry, Notice, Place } from '../connections/event-log.js'
+import { readEntry, readNotice } from './foreign.js'
+import type { LeftOut } from './left-out.js'
 import type { RedisClient, RedisLink } from './redis-link.js'
 
 /** One thing that was said. */
@@ -7,7 +10,8 @@ export interface TailItem {
   readonly position: number
   /** The position of the item before it. */
   readonly previous: number
-  readonly message: LogEntry | Notice
+  /** Undefined where somebody else wrote it wrongly. */
+  readonly message: LogEntry | Notice | undefined
 }
 
 /** What the tail of a registry is followed by. */
@@ -16,13 +20,18 @@ export interface Follower {
   readonly stand: Place
   /** It is to look before it hears anything. */
   readonly doubtful: boolean
+  readonly leftOut: LeftOut
   /** Asks where the node stands, and moves it where its place is lost. */
   look(client: RedisClient): Promise<void>
   hear(item: TailItem): void
+  /** What lies before this item is not there any more. */
+  miss(item: TailItem): void
   /** The tail is followed, or no longer. */
   follows(follows: boolean, error?: unknown): void
 }
 
+/** Milliseconds after which a tail is read again in which somebody else has written. */
+const PAUSE = 100
 /** Milliseconds that Redis waits for something to come; so often a silent node makes sure of its place. */
 const BLOCK = 1000
 /** Milliseconds after that in which an answer must be here. */
@@ -61,17 +70,25 @@ async function step(link: RedisLink, client: RedisClient, key: string, follower:
   const from = { key, id: `${stand.position}-0` }
   const reply = await link.ask(client, () => client.xRead(from, { BLOCK, COUNT: batch }), BLOCK + PATIENCE)
   if (follower.stand !== stand) return true
-  const items = readItems(reply)
+  const items = readItems(reply, key, follower.leftOut)
   if (items.length === 0 || follower.doubtful) await link.ask(client, () => follower.look(client), PATIENCE)
   if (follower.stand !== stand) return true
+  let heard = 0
   for (const item of items) {
     if (!isNext(item, follower.stand)) {
       const asked = follower.stand
       await link.ask(client, () => follower.look(client), PATIENCE)
-      if (follower.stand !== asked || item.epoch !== asked.epoch || item.previous > asked.position) return true
+      if (follower.stand !== asked) return true
+      if (item.epoch !== asked.epoch) continue
+      if (item.previous > asked.position) {
+        follower.miss(item)
+        return true
+      }
     }
     follower.hear(item)
+    heard++
   }
+  if (heard < items.length) await sleep(PAUSE)
   return items.length > 0
 }
 
@@ -81,22 +98,18 @@ function isNext(item: TailItem, { epoch, position }: Place): boolean {
 }
 
 type Reply = readonly { readonly messages: readonly { readonly id: string; readonly message: Fields }[] }[] | null
-type Fields = Readonly<Record<'h' | 'd' | 'p' | 'e', string>>
+type Fields = Readonly<Partial<Record<'h' | 'd' | 'p' | 'e', string>>>
 
-function readItems(reply: unknown): TailItem[] {
+function readItems(reply: unknown, key: string, leftOut: LeftOut): TailItem[] {
   const messages = (reply as Reply)?.[0]?.messages ?? []
-  return messages.map(({ id, message: { h, d, p, e } }) => {
+  return messages.map(({ id, message: { h, d, p, e = '' } }) => {
     const position = Number.parseInt(id, 10)
-    return { epoch: e, position, previous: Number(p), message: h === '' ? JSON.parse(d) : readEntry(position, h, d) }
+    const read = () => (h === '' ? readNotice(d) : readEntry(position, h, d))
+    return { epoch: e, position, previous: Number(p), message: leftOut.read(`${id} of ${key}`, read) }
   })
 }
 
 /** What is kept of an entry beside its data. */
 export function headOf({ rooms, event, except }: Omit<LogEntry, 'position'>): string {
   return JSON.stringify([rooms ?? null, event, except])
-}
-
-export function readEntry(position: number, head: string, data: string): LogEntry {
-  const [rooms, event, except] = JSON.parse(head) as [string[] | null, string, string[]]
-  return { rooms: rooms ?? undefined, event, data, except, position }
 }

@@ -3,6 +3,7 @@ import type { OpenEventLog } from '../connections/event-log.js'
 import { type Checks, check, wrongOptions } from '../declare/options.js'
 import { ConfigurationError } from '../errors.js'
 import { HealthNotes, type OnHealth } from './health-notes.js'
+import { LeftOut } from './left-out.js'
 import { type Tail, tailOf, waits, wrongTail } from './limits.js'
 import { Patience } from './patience.js'
 import { RedisEventLog } from './redis-event-log.js'
@@ -69,6 +70,7 @@ export function redisEventLog(options: RedisEventLogOptions = {}): OpenEventLog 
       patience: new Patience(registry, patience, waiting),
       startingWithin: patience,
       notes: new HealthNotes(registry, logger, onHealth),
+      leftOut: new LeftOut(`the event log of the registry ${registry}`, logger),
     })
   }
 }

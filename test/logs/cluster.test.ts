@@ -4,7 +4,7 @@ import cluster from 'node:cluster'
 import { after, before, describe, test } from 'node:test'
 import { ConfigurationError, type EventLog } from '../../src/index.js'
 import { clusterEventLog, serveClusterLogs } from '../../src/logs/cluster.js'
-import { message, Node, testEventLog } from '../contract/event-log.js'
+import { dataOf, message, Node, testEventLog } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
 import { LogWorker } from '../support/log-workers.js'
@@ -54,6 +54,26 @@ describe('a log of node:cluster', () => {
         texts,
       )
     assert.equal(here.places[0]?.epoch, one.places[0]?.epoch)
+  })
+
+  test('what a worker of another version asks is left out, told of once, and nothing behind it waits', async t => {
+    const told: string[] = []
+    t.mock.method(console, 'warn', (text: string) => told.push(text))
+    const [one, , asking] = await nodes('foreign')
+    const wrong = [null, 7, {}, { ask: 'open' }, { ask: 'read', log: 0 }]
+    for (const items of [7, {}, wrong]) cluster.emit('message', asking.worker, { palomino: 'log', items })
+    for (const each of [message(['a'], 0), null, 'text']) {
+      const bad = each === null || typeof each === 'string' ? each : { ...each, event: 'a\nb' }
+      one.log.append(bad as never).catch(() => {})
+      one.log.notify(bad as never).catch(() => {})
+    }
+    await one.log.append(message(['a'], 1))
+    assert.deepEqual(dataOf(await one.hears(1)), [1])
+    assert.equal(told.length, 2)
+    assert.match(
+      told[1] ?? '',
+      /^the primary leaves out what the worker \d+ asks of its logs: the name of an event is one/,
+    )
   })
 
   test('a worker that was frozen for a moment is given each message', async () => {
