@@ -186,6 +186,26 @@ export class ConfigurationError extends Error {
   }
 }
 
+/** What the application is made of failed while it started: the `cause` is what was thrown. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+
+  constructor(
+    /** The module that lists it. */
+    readonly module: string,
+    /** What failed: `the constructor of Store`, `Store.onStart`, `the factory of 'url'`. */
+    readonly what: string,
+    options: { readonly cause: unknown },
+  ) {
+    const { cause } = options
+    const why = cause instanceof Error ? cause.message || cause.name : String(cause)
+    super(
+      `${module}: ${what} failed: ${why}: mend what the cause tells of, or list another provider in overrides`,
+      options,
+    )
+  }
+}
+
 /** What was asked needs an open connection, and this one has ended. */
 export class ConnectionClosedError extends Error {
   override readonly name = 'ConnectionClosedError'

@@ -91,6 +91,7 @@ export {
   notFound,
   OutputError,
   type Problem,
+  StartError,
   tooManyRequests,
   unauthorized,
   unavailable,

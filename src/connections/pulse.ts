@@ -1,11 +1,17 @@
 import { runOutside } from '../pipeline/current.js'
 import { inSlices } from './slice.js'
 
+/** Who has beats. */
+interface Beaten {
+  /** Its own beat threw: the others have theirs. */
+  failed(error: unknown): void
+}
+
 /**
  * One timer for all connections of a route, in place of one for each: it runs while there are any. A beat of very many
  * takes several turns of the event loop.
  */
-export class Pulse<C> {
+export class Pulse<C extends Beaten> {
   readonly #members = new Set<C>()
   #timer: NodeJS.Timeout | undefined
   #isBeating = false
@@ -25,8 +31,19 @@ export class Pulse<C> {
   async #beat(): Promise<void> {
     if (this.#isBeating) return
     this.#isBeating = true
-    await inSlices(this.#members, this.beat)
-    this.#isBeating = false
+    try {
+      await inSlices(this.#members, member => this.#beatOne(member))
+    } finally {
+      this.#isBeating = false
+    }
+  }
+
+  #beatOne(member: C): void {
+    try {
+      this.beat(member)
+    } catch (error) {
+      member.failed(error)
+    }
   }
 
   delete(member: C): void {

@@ -31,8 +31,9 @@ export class Totals {
     this.#open.set(question, open)
     const cancel = this.after(patience, settle)
     try {
-      await this.notify({ say: 'count', question, ...(room === undefined ? {} : { room }) })
-      await settled
+      const said = this.notify({ say: 'count', question, ...(room === undefined ? {} : { room }) })
+      // The log may take longer than all have.
+      await Promise.race([said.then(() => settled), settled])
       return open.sum
     } finally {
       cancel()

@@ -107,6 +107,15 @@ export class Watchers {
   /** All that is told is of the moment in which this begins. */
   async #tell(): Promise<void> {
     this.#isDue = false
+    try {
+      await this.#tellAll()
+    } finally {
+      this.#isTelling = false
+      if (this.#isDue) this.#tellNextTurn()
+    }
+  }
+
+  async #tellAll(): Promise<void> {
     const { changed, most } = this.setup
     const told = this.#takeChanges()
     const all = this.#allThatIsKnown()
@@ -114,8 +123,6 @@ export class Watchers {
     const isBehind = ({ watcher }: Telling) => this.#behind.has(watcher)
     await inSlices(all, telling => isBehind(telling) && this.#give(telling), most)
     if (changed !== undefined) await inSlices(eachUser(told), each => changed(...each), most)
-    this.#isTelling = false
-    if (this.#isDue) this.#tellNextTurn()
   }
 
   #takeChanges(): Told[] {
@@ -172,10 +179,14 @@ export class Watchers {
     return telling
   }
 
-  /** One that does not take it is told all, as soon as it keeps up. */
+  /** One that does not take it is told all, as soon as it keeps up; what cannot be told to one is its own failure. */
   #give({ watcher, news }: Telling): void {
-    const { codec, queue } = watcher.connection
-    watcher.isCurrent = queue.offer(news.bytes(codec))
+    const { connection } = watcher
+    try {
+      watcher.isCurrent = connection.queue.offer(news.bytes(connection.codec))
+    } catch (error) {
+      return connection.failed(error)
+    }
     if (watcher.isCurrent) this.#behind.delete(watcher)
     else {
       this.#behind.add(watcher)

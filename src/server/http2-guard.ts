@@ -91,7 +91,12 @@ export class SessionGuard {
       return
     }
     this.#heard = this.#bytesRead
-    this.#asked = this.#open > 0 && this.session.ping(() => {})
+    // One that is destroyed has its `close` later, and until then its beats.
+    this.#asked = this.#open > 0 && !this.session.destroyed && this.session.ping(() => {})
+  }
+
+  failed(error: unknown): void {
+    this.session.destroy(error as Error)
   }
 
   #isSilent(): boolean {

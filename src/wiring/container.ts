@@ -8,6 +8,7 @@ import { type Logger } from '../logger.js'
 import { type Definition, nameToken } from './definitions.js'
 import { resolveAlias } from './graph.js'
 import { settleWithin } from './settle-within.js'
+import { startError, takeStep } from './starting.js'
 
 const { inject, injectable, Lifecycle, container: root } = require('tsyringe') as typeof Tsyringe
 
@@ -35,6 +36,7 @@ export class Container {
   readonly #container: DependencyContainer = root.createChildContainer()
   /** The singletons that were made here, in that order. */
   readonly #made: object[] = []
+  readonly #definitionOf = new WeakMap<object, Definition>()
   readonly #started = new Set<object>()
 
   constructor(
@@ -50,7 +52,15 @@ export class Container {
     for (const definition of order) {
       if (definition.kind === 'factory') await this.#runFactory(definition)
       if (definition.kind === 'class' && definition.scope === 'singleton')
-        checkMade(definition, this.get(definition.token))
+        checkMade(definition, this.#makeOne(definition))
+    }
+  }
+
+  #makeOne(definition: Definition & { kind: 'class' }): unknown {
+    try {
+      return this.get(definition.token)
+    } catch (error) {
+      throw startError(definition, `the constructor of ${definition.useClass.name}`, error)
     }
   }
 
@@ -69,9 +79,18 @@ export class Container {
 
   async start(): Promise<void> {
     for (const instance of this.#made) {
-      if ('onStart' in instance) await (instance as OnStart).onStart()
+      if ('onStart' in instance) await this.#startOne(instance as OnStart)
       this.#started.add(instance)
     }
+  }
+
+  #startOne(instance: OnStart): Promise<void> {
+    const definition = this.#definitionOf.get(instance) as Definition
+    const what =
+      definition.kind === 'class'
+        ? `${definition.useClass.name}.onStart`
+        : `onStart of what the factory of ${nameToken(definition.token)} made`
+    return takeStep(definition, what, this.logger, () => instance.onStart())
   }
 
   /**
@@ -156,7 +175,7 @@ export class Container {
     const lifecycle = definition.scope === 'transient' ? Lifecycle.Transient : Lifecycle.Singleton
     this.#container.register(token, { useClass: definition.useClass as InjectionToken as never }, { lifecycle })
     if (definition.scope === 'singleton')
-      this.#container.afterResolution(token, (_, instance) => this.#made.push(instance as object), {
+      this.#container.afterResolution(token, (_, instance) => this.#note(instance as object, definition), {
         frequency: 'Once',
       })
   }
@@ -168,10 +187,17 @@ export class Container {
 
   async #runFactory(definition: Definition & { kind: 'factory' }): Promise<void> {
     const dependencies = definition.takesContainer ? [this.#container] : definition.needs.map(need => this.get(need))
-    const useValue = await definition.useFactory(...(dependencies as never[]))
+    const what = `the factory of ${nameToken(definition.token)}`
+    const run = () => definition.useFactory(...(dependencies as never[]))
+    const useValue = await takeStep(definition, what, this.logger, run)
     this.#registerValue(definition.token, useValue)
     const isNew = typeof useValue === 'object' && useValue !== null && !this.#made.includes(useValue)
-    if (isNew) this.#made.push(useValue)
+    if (isNew) this.#note(useValue, definition)
+  }
+
+  #note(instance: object, definition: Definition): void {
+    this.#made.push(instance)
+    this.#definitionOf.set(instance, definition)
   }
 }
 

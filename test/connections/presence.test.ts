@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { RegistryEvent } from '../../src/connections/codec.js'
 import {
   type Connection,
   ConnectionRegistry,
@@ -12,6 +13,7 @@ import {
 } from '../../src/index.js'
 import { Bus, startBusNode, TestClock } from '../support/node-bus.js'
 import {
+  lineCodec,
   type PeerOptions,
   plenty,
   startRegistry,
@@ -572,6 +574,30 @@ describe('on several nodes', () => {
     assert.deepEqual([await ask('a'), await ask()], [3, 4])
     one.log.cut()
     await assert.rejects(one.registry.total('a'), /the bus is away/)
+  })
+
+  test('total waits for no log that does not answer', async () => {
+    const { clock, one, two } = await nodes(2)
+    for (const node of [one, two]) await joined(node.registry, 'a', {})
+    one.log.notify = () => new Promise<never>(() => {})
+    const asked = one.registry.total('a')
+    await clock.pass(2000)
+    assert.equal(await asked, 1)
+  })
+
+  test('one that watches and cannot be told fails by itself: the others are told, of this and of what comes', async () => {
+    const { clock, one } = await nodes(1)
+    const broken = { encode: (event: RegistryEvent) => lineCodec.encode({ ...event, event: checked(event.event) }) }
+    const checked = (event = '') => (event === 'presence' ? assert.fail('no such event') : event)
+    const before = await joined(one.registry, 'a', { watch: true })
+    const bad = await joined(one.registry, 'a', { watch: true }, { codec: broken })
+    const behind = await joined(one.registry, 'a', { watch: true })
+    await joined(one.registry, 'a', { user: 'ada' })
+    await clock.pass(0)
+    await joined(one.registry, 'a', { user: 'bob' })
+    await clock.pass(0)
+    assert.equal(bad.closeReason?.kind, 'failed')
+    for (const peer of [before, behind]) assert.deepEqual(seen(peer).at(-1), 'joined: bob')
   })
 
   test('tell and disconnect reach a user on any node', async () => {

@@ -7,14 +7,40 @@ function busy(): void {
   for (const until = performance.now() + 6; performance.now() < until; );
 }
 
-test('a beat of very many takes several turns, comes to each once, and not to who has gone', async () => {
-  const members = Array.from({ length: 640 }, (_, index) => index)
+class Member {
+  readonly failures: unknown[] = []
+  constructor(readonly index: number) {}
+  failed(error: unknown): void {
+    this.failures.push(error)
+  }
+}
+
+test('one whose beat fails is told so, and all others have theirs, again and again', async () => {
+  const members = Array.from({ length: 5 }, (_, index) => new Member(index))
+  const failure = new Error('no ping')
   const beaten: number[] = []
-  const pulse = new Pulse<number>(20, member => {
-    beaten.push(member)
-    if (member % 64 === 63) busy()
-    if (member === 100) pulse.delete(600)
-    if (member === 639) for (const each of members) pulse.delete(each)
+  const pulse = new Pulse<Member>(5, ({ index }) => {
+    if (index === 2) throw failure
+    beaten.push(index)
+  })
+  for (const member of members) pulse.add(member)
+  while (beaten.length < 12) await new Promise(resolve => setTimeout(resolve, 1))
+  for (const member of members) pulse.delete(member)
+  assert.deepEqual(beaten.slice(0, 12), [0, 1, 3, 4, 0, 1, 3, 4, 0, 1, 3, 4])
+  assert.deepEqual(
+    members.map(({ failures }) => failures[0]),
+    [undefined, undefined, failure, undefined, undefined],
+  )
+})
+
+test('a beat of very many takes several turns, comes to each once, and not to who has gone', async () => {
+  const members = Array.from({ length: 640 }, (_, index) => new Member(index))
+  const beaten: number[] = []
+  const pulse = new Pulse<Member>(20, ({ index }) => {
+    beaten.push(index)
+    if (index % 64 === 63) busy()
+    if (index === 100) pulse.delete(members[600] as Member)
+    if (index === 639) for (const each of members) pulse.delete(each)
   })
   for (const member of members) pulse.add(member)
   while (beaten.length === 0) await new Promise(resolve => setTimeout(resolve, 1))
@@ -25,7 +51,7 @@ test('a beat of very many takes several turns, comes to each once, and not to wh
   }
   assert.deepEqual(
     beaten,
-    members.filter(member => member !== 600),
+    members.map(({ index }) => index).filter(index => index !== 600),
   )
   assert.ok(turns > 5, `others had ${turns} turns`)
 })

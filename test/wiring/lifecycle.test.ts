@@ -276,10 +276,10 @@ describe('a failure at boot', () => {
     assert.deepEqual(log, ['make first', 'dispose first'])
   })
 
-  test('in a factory does, too, with its own error', async () => {
+  test('in a factory does, too, and has its own error for a cause', async () => {
     const reason = new TypeError('factory')
     const rejecting = { token: 'x', useFactory: () => Promise.reject(reason) }
-    assert.equal(await booting(rejecting).catch((error: unknown) => error), reason)
+    assert.equal(await booting(rejecting).catch((error: Error) => error.cause), reason)
     assert.deepEqual(log, ['make first', 'dispose first'])
   })
 
@@ -297,7 +297,7 @@ describe('a failure at boot', () => {
         log.push('dispose failing')
       }
     }
-    assert.equal(await booting(Failing, recorded(log, 'last')).catch((error: unknown) => error), reason)
+    assert.equal(await booting(Failing, recorded(log, 'last')).catch((error: Error) => error.cause), reason)
     const down = ['dispose last', 'dispose failing', 'stop first', 'dispose first']
     assert.deepEqual(log, ['make first', 'make last', 'start first', ...down])
   })
@@ -314,7 +314,7 @@ describe('a failure at boot', () => {
       }
     }
     const logger = { debug: silent, info: silent, warn: silent, error: (_: string, error: unknown) => told.push(error) }
-    await assert.rejects(bootstrap(moduleOf({ providers: [Failing] }), { ...off, logger }), { message: 'start' })
+    await assert.rejects(bootstrap(moduleOf({ providers: [Failing] }), { ...off, logger }), /onStart failed: start/)
     assert.deepEqual(
       told.map(error => (error as Error).message),
       ['dispose'],
