@@ -1,4 +1,4 @@
-import { writeJson } from '../pipeline/json.js'
+import { type Lacks, writeJson } from '../pipeline/json.js'
 
 /** What a registry sends, before a transport has given it a form. `data` is JSON text. */
 export interface RegistryEvent {
@@ -12,10 +12,10 @@ export interface Codec {
   encode(event: RegistryEvent): Buffer
 }
 
-const notSent = (value: unknown, _who: string, why?: string) =>
+const notSent: Lacks = (value, _who, why, cure) =>
   why === undefined
     ? `${typeof value} cannot be sent: what is sent must have a JSON form`
-    : `what is sent must have a JSON form (${why}): send a BigInt as a string, and no cycle`
+    : `what is sent must have a JSON form (${why}): send ${cure}`
 
 /** JSON text of what is sent. @throws TypeError for what JSON has no word for */
 export function toJson(value: unknown): string {

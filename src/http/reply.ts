@@ -5,7 +5,7 @@ import { HttpError, NotSentError } from '../errors.js'
 import { type Logger, nameExchange } from '../logger.js'
 import { compressWhole, offeredFor } from '../pipeline/coding.js'
 import { Refusal } from '../pipeline/endpoint.js'
-import { writeJson } from '../pipeline/json.js'
+import { type Lacks, writeJson } from '../pipeline/json.js'
 import { cutBehind, giveToLane, isOver, laneOf } from '../pipeline/lane.js'
 import { Reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
@@ -73,10 +73,10 @@ function asBytes(body: unknown): Buffer | undefined {
   return ArrayBuffer.isView(body) ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined
 }
 
-const notReturned = (body: unknown, handler: string, why?: string) =>
+const notReturned: Lacks = (body, handler, why, cure) =>
   why === undefined
     ? `${handler} returned a ${typeof body}, which has no JSON form`
-    : `${handler} returned what has no JSON form (${why}): return a BigInt as a string, and no cycle`
+    : `${handler} returned what has no JSON form (${why}): return ${cure}`
 
 /** Compressed where that was agreed on; the head says so for HEAD, too, but for the length (RFC 9110 §9.3.2). */
 function writeEncoded(context: RequestContext, head: Head, body: Content | undefined, fail: Fail): void {

@@ -1,4 +1,5 @@
 /** What the web's own objects are as replies: a `Response`, a `Blob`; and those that no reply can be made of. */
+import { CURES } from '../pipeline/lost.js'
 import type { Reply, ReplyOptions } from '../pipeline/reply.js'
 
 /** A reply taken apart. */
@@ -24,19 +25,6 @@ interface WebBlob {
   readonly type: string
   stream(): unknown
 }
-
-/** What JSON makes `{}` of, or what would be sent item by item by accident; and what says the same. */
-const CURES: ReadonlyMap<string, string> = new Map([
-  ['Map', 'Object.fromEntries(map), or [...map]'],
-  ['Set', '[...set], or ndjson(set)'],
-  ['WeakMap', 'what it holds'],
-  ['WeakSet', 'what it holds'],
-  ['RegExp', 'its source'],
-  ['FormData', 'Object.fromEntries(form)'],
-  ['URLSearchParams', 'String(params)'],
-  ['Headers', 'Object.fromEntries(headers)'],
-  ['Request', 'what it asks for'],
-])
 
 /**
  * What is sent for a body and what `given` says of it, which counts before what a web object says itself.

@@ -1,6 +1,7 @@
 import type * as SecureJson from 'secure-json-parse'
 import { badRequest } from '../errors.js'
 import { lazily } from './lazily.js'
+import { findLost } from './lost.js'
 
 const secure = lazily<typeof SecureJson>('secure-json-parse')
 
@@ -25,26 +26,31 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Words it for who gave a value without a JSON form; `why` not, and what to give instead, where there is more to say. */
+export type Lacks = (value: unknown, who: string, why?: string, cure?: string) => string
+
+const CURE = 'a BigInt as a string, and no cycle'
+
 /**
- * JSON text, which `undefined`, functions, symbols, cycles and BigInts have none of.
- * @param lacks words it for who gave such a value; `why` is what the engine says, where it says something
+ * JSON text, which `undefined`, functions, symbols, cycles and BigInts have none of, and in which maps, sets and their kin
+ * would be lost, wherever in the value they are.
  * @throws TypeError
  */
-export function writeJson(
-  value: unknown,
-  lacks: (value: unknown, who: string, why?: string) => string,
-  who = '',
-): string {
+export function writeJson(value: unknown, lacks: Lacks, who = ''): string {
   let text: string | undefined
   try {
     text = JSON.stringify(value)
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause
     const [why] = cause.message.split('\n')
-    throw new TypeError(lacks(value, who, why), { cause })
+    throw new TypeError(lacks(value, who, why, CURE), { cause })
   }
   if (text === undefined) throw new TypeError(lacks(value, who))
-  return text
+  const lost = findLost(value, text)
+  if (lost === undefined) return text
+  const { kind, path, cure } = lost
+  const what = `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}${path === '' ? '' : ` at ${path}`}`
+  throw new TypeError(lacks(value, who, `JSON makes {} of ${what}`, cure))
 }
 
 /** Whether a text has more opening brackets than that, anywhere. */

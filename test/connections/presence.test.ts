@@ -289,6 +289,10 @@ describe('on one node', () => {
       [{ user: '' }, '"" is no user: a user is named by a string'],
       [{ user: 7 as never }, '7 is no user: a user is named by a string'],
       [{ meta: 1 }, 'meta says something of a user: join with { user, meta }'],
+      [
+        { user: 'ada', meta: { tags: new Set() } },
+        'what is sent must have a JSON form (JSON makes {} of a Set at .tags): send [...set]',
+      ],
       [{ user: 'ada', meta: () => 1 }, 'function cannot be sent: what is sent must have a JSON form'],
       [{ user: 'ada', meta: 'x'.repeat(4095) }, 'the meta of ada is too large: it is JSON of 4096 bytes at the most'],
     ]

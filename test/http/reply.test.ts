@@ -172,6 +172,23 @@ const faults: [what: string, answer: () => unknown, logged: RegExp][] = [
     /Faults\.show returned a Map, which has no JSON form: return Object\.fromEntries\(map\), or \[\.\.\.map\]/,
   ],
   ['a set', () => new Set(['a']), /returned a Set, which has no JSON form: return \[\.\.\.set\], or ndjson\(set\)/],
+  [
+    'a map inside',
+    () => ({ users: [{ name: 'ada' }, { name: {}, tags: new Map() }] }),
+    /Faults\.show returned what has no JSON form \(JSON makes \{\} of a Map at \.users\[1\]\.tags\): return Object\.fromEntries\(map\), or/,
+  ],
+  ['a set inside', () => [new Set(['a'])], /JSON makes \{\} of a Set at \[0\]\): return \[\.\.\.set\]$/],
+  [
+    'a promise inside',
+    () => ({ user: Promise.resolve(1) }),
+    /a Promise at \.user\): return what it resolves to: await it/,
+  ],
+  ['an error inside', () => ({ why: new Error('secret') }), /an Error at \.why\): return its message/],
+  [
+    'a generator inside',
+    () => ({ all: (function* () {})() }),
+    /a Generator at \.all\): return an array of what it yields/,
+  ],
   ['a form', () => new FormData(), /returned a FormData, which has no JSON form: return Object\.fromEntries\(form\)/],
   ['a query', () => new URLSearchParams('a=1'), /a URLSearchParams, which has no JSON form: return String\(params\)/],
   [

@@ -61,6 +61,16 @@ describe('P27: what would break out of its field is refused, and named', () => {
     ['a negative retry', { retry: -1 }, /retry is a whole number of milliseconds, not -1/],
     ['a string as retry', { retry: '1\ndata: x' }, /retry is a whole number of milliseconds/],
     ['undefined as data', { data: undefined }, /undefined cannot be sent/],
+    [
+      'a map as data',
+      { data: new Map([[1, 2]]) },
+      /\(JSON makes \{\} of a Map\): send Object\.fromEntries\(map\), or \[\.\.\.map\]$/,
+    ],
+    [
+      'a set in data',
+      { data: { of: [{}, new Set([1])] } },
+      /\(JSON makes \{\} of a Set at \.of\[1\]\): send \[\.\.\.set\]$/,
+    ],
     ['a function as data', { data: () => 1 }, /function cannot be sent/],
     ['a BigInt as data', { data: 1n }, /must have a JSON form \(Do not .*\): send a BigInt as a string/],
     ['a symbol as data', { data: Symbol('s') }, /symbol cannot be sent/],
