@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { corkForTurn } from '../connections/sink.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
 import { isOver, isShared, type Lane, laneOf } from '../pipeline/lane.js'
@@ -75,7 +76,10 @@ export function makeAccept(options: WebSocketOptions): Accept {
       answer(lines)
       // Before `ws` listens: a list that had three listeners keeps room for nineteen.
       unwatch(lane)
-      if (!isShared(lane)) response.detachSocket(lane)
+      if (isShared(lane)) return
+      response.detachSocket(lane)
+      // What `open` sends, and the place in a room that it joins, leave with the 101: one system call of two (`scale-ws`).
+      corkForTurn(lane)
     })
     let wire: DirectWire | undefined
     server.handleUpgrade(request, lane as Socket, head, (made: unknown) => {

@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { Controller, EventStream, Get, type Middleware, Sse } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
+import { readWrites } from '../support/written.js'
 import { ask, requestText, serve, unchunk } from './app.js'
 
 let release = () => {}
@@ -150,31 +151,13 @@ test('the head leaves with the first item, also where the request came right beh
     }
   }
   const writes: string[] = []
-  const read: Middleware = ({ socket }, _response, next) => {
-    if (writes.length === 0) readWrites(socket, writes)
-    next()
-  }
-  const { port } = await serve(t, [Tokens], { use: [read] })
+  const { port } = await serve(t, [Tokens], { use: [readWrites(writes)] })
   const workerData = { port, request: requestText('/tokens'), end: END, asked }
   await once(new Worker(QUICK_PEER, { eval: true, workerData }), 'exit')
   const heads = writes.filter(text => text.startsWith('HTTP/1.1 200 '))
   assert.equal(heads.length, 2)
   for (const head of heads) assert.match(head, /data: one\n\n/)
 })
-
-/** Notes the text of each write to a socket. */
-function readWrites(socket: Socket, writes: string[]): void {
-  const write = socket._write.bind(socket)
-  const writev = socket._writev?.bind(socket)
-  socket._write = (chunk, encoding, done) => {
-    writes.push(String(chunk))
-    write(chunk, encoding, done)
-  }
-  socket._writev = (chunks, done) => {
-    writes.push(chunks.map(({ chunk }) => String(chunk)).join(''))
-    writev?.(chunks, done)
-  }
-}
 
 describe('the connection closes', () => {
   test('where the peer asked for that', async t => {
