@@ -103,18 +103,25 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
     return sending(() => this.#join(connection, room, options), this.#unheard)
   }
 
-  async #join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>): Promise<void> {
+  /** A promise only where there is something to wait for: inside `open` an opening costs none (`scale-sse`). */
+  #join(connection: Connection, room: string | readonly string[], options?: JoinOptions<Meta>) {
     const running = this.#whenRunning('join')
     checkConnection(connection)
     const rooms = checkRooms(room)
     const { history, tracked } = checkJoin(options)
     // Into one room, without its past, it comes at once: no `leave` comes between.
-    if (rooms.length === 1 && history === 0) this.#enter(running, connection, rooms[0] ?? '', undefined, tracked)
-    else await this.#joinEach(running, connection, rooms, history, tracked)
+    if (rooms.length !== 1 || history > 0)
+      return this.#joinEach(running, connection, rooms, history, tracked).then(() => this.#catchUp(connection))
+    this.#enter(running, connection, rooms[0] ?? '', undefined, tracked)
+    return this.#catchUp(connection)
+  }
+
+  /** Who has come in is to be live; inside `open` that comes behind it. */
+  #catchUp(connection: Connection): Promise<void> | undefined {
     const member = this.#members.get(connection)
-    if (member === undefined || member.live || !member.isInAny) return
+    if (member === undefined || member.live || !member.isInAny) return undefined
     const live = member.catchUp()
-    if (connection.gate.passed) await live
+    return connection.gate.passed ? live : undefined
   }
 
   #joinEach(

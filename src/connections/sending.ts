@@ -30,15 +30,15 @@ class Sending<T> extends Promise<T> {
   }
 }
 
-/** Sends; what cannot be sent at all rejects, too. */
-export function sending<T>(send: () => Promise<T>, unheard: (error: unknown) => void): Promise<T> {
-  let sent: Promise<T>
+/** Sends; what cannot be sent at all rejects, too. What is done at once can fail no more, and is an ordinary promise. */
+export function sending<T>(send: () => T | Promise<T>, unheard: (error: unknown) => void): Promise<T> {
+  let sent: T | Promise<T>
   try {
     sent = send()
   } catch (error) {
     sent = Promise.reject(error)
   }
-  return new Sending(sent, unheard)
+  return sent instanceof Promise ? new Sending(sent, unheard) : Promise.resolve(sent)
 }
 
 /** What comes of a value that a connection cannot send: nothing else ends. */

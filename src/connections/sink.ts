@@ -35,6 +35,14 @@ export function corkForTurn(sink: Sink): void {
   if (corked.add(sink).size === 1) runOutside(() => setImmediate(uncork))
 }
 
+/**
+ * Somebody else has let out all that a sink held, as the end of a response does: what comes next, of another exchange on the
+ * same lane, is not to be uncorked by this one (`generator`).
+ */
+export function uncorkNow(sink: Sink): void {
+  if (corked.delete(sink)) sink.uncork?.()
+}
+
 function uncork(): void {
   const sinks = corked
   corked = new Set()

@@ -1,5 +1,6 @@
 /** How the exchange of a stream ends: with the end of its content, or without, so that the peer knows. */
 import type { ServerResponse } from 'node:http'
+import { uncorkNow } from '../connections/sink.js'
 import { HttpError } from '../errors.js'
 import { cutAfter, cutBehind, type Lane } from '../pipeline/lane.js'
 import { release } from '../pipeline/lane-watch.js'
@@ -57,6 +58,7 @@ export function endAndKeep(response: ServerResponse, { encoded }: Outlet, lane: 
   if (!release(lane) || isLeaving) response.once('finish', () => cutBehind(lane))
   if (encoded === undefined) response.end()
   else encoded.end(() => response.end())
+  uncorkNow(lane)
   cutAfter(FLUSH_PATIENCE, lane, response)
 }
 

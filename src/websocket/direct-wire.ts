@@ -224,7 +224,7 @@ export class DirectWire implements Wire, Sink {
 
   write(bytes: Buffer): boolean {
     if (!this.open) return false
-    if (!this.#corked) {
+    if (!this.#corked && this.#lane.writableCorked === 0) {
       this.#corked = true
       this.#lane.cork()
       process.nextTick(endTick, this)

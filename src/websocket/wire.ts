@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { corkForTurn } from '../connections/sink.js'
 import type { WebSocketOptions } from '../declare/routes.js'
 import { badRequest } from '../errors.js'
 import { isOver, isShared, type Lane, laneOf } from '../pipeline/lane.js'
@@ -60,8 +61,9 @@ export function makeAccept(options: WebSocketOptions): Accept {
     handleProtocols: (offered: ReadonlySet<string>) => protocols.find(protocol => offered.has(protocol)) ?? false,
   }
   const server = perMessageDeflate === false && isWired() ? wiredServer(settings) : heardServer(settings)
-  const answering = new WeakMap<IncomingMessage, (lines: string[]) => void>()
-  server.on('headers', (lines, request) => answering.get(request)?.(lines))
+  /** For the handshake that is being answered: `ws` tells of its lines before `handleUpgrade` returns. */
+  let answering: ((lines: string[]) => void) | undefined
+  server.on('headers', lines => answering?.(lines))
   server.on('wsClientError', error => {
     throw badRequest(error.message)
   })
@@ -70,18 +72,25 @@ export function makeAccept(options: WebSocketOptions): Accept {
     const lane = laneOf(response)
     const { request, answer } = isShared(lane) ? onStream(response, lane) : onSocket(response)
     let window = 0
-    answering.set(request, lines => {
+    answering = lines => {
       if (perMessageDeflate) window = windowOf(lines)
       answer(lines)
       // Before `ws` listens: a list that had three listeners keeps room for nineteen.
       unwatch(lane)
-      if (!isShared(lane)) response.detachSocket(lane)
-    })
+      if (isShared(lane)) return
+      response.detachSocket(lane)
+      // What `open` sends, and the place in a room that it joins, leave with the 101: one system call of two (`scale-ws`).
+      corkForTurn(lane)
+    }
     let wire: DirectWire | undefined
-    server.handleUpgrade(request, lane as Socket, head, (made: unknown) => {
-      if (isShared(lane)) closeBothWays(lane)
-      wire = made instanceof DirectWire ? made : adopt(made as HeardWebSocket, lane, window)
-    })
+    try {
+      server.handleUpgrade(request, lane as Socket, head, (made: unknown) => {
+        if (isShared(lane)) closeBothWays(lane)
+        wire = made instanceof DirectWire ? made : adopt(made as HeardWebSocket, lane, window)
+      })
+    } finally {
+      answering = undefined
+    }
     wire?.tell(events)
     return wire
   }

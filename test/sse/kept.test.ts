@@ -1,11 +1,14 @@
 /** A stream that is fed by a source has an end, and its connection goes on behind that. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { Controller, EventStream, Get, type Middleware, Sse } from '../../src/index.js'
 import { eventually } from '../support/eventually.js'
 import { RawPeer } from '../support/raw-peer.js'
+import { readWrites } from '../support/written.js'
 import { ask, requestText, serve, unchunk } from './app.js'
 
 let release = () => {}
@@ -112,6 +115,48 @@ describe('behind the final chunk the connection serves the next request', () => 
     assert.equal(counts.at(-1), counts[2])
     peer.destroy()
   })
+})
+
+/** Sends a request, and another one as soon as the end of the first answer has come; says when that was, and goes. */
+const QUICK_PEER = `
+  const { connect } = require('node:net')
+  const { port, request, end, asked } = require('node:worker_threads').workerData
+  let received = ''
+  let times = 1
+  const socket = connect(port, '127.0.0.1', () => socket.write(request))
+  socket.on('data', chunk => {
+    received += chunk
+    if (!received.endsWith(end)) return
+    received = ''
+    if (times++ === 2) return socket.destroy()
+    socket.write(request, () => {
+      Atomics.store(asked, 0, 1)
+      Atomics.notify(asked, 0)
+    })
+  })
+`
+
+test('the head leaves with the first item, also where the request came right behind the end of another stream', async t => {
+  const asked = new Int32Array(new SharedArrayBuffer(4))
+  @Controller('/')
+  class Tokens {
+    @Sse('tokens')
+    async *tokens() {
+      for (const token of ['one', 'two', 'three']) {
+        await turn()
+        yield token
+      }
+      // When the end is out, this process stands still until the peer has asked again.
+      process.nextTick(() => Atomics.wait(asked, 0, 0, 5000))
+    }
+  }
+  const writes: string[] = []
+  const { port } = await serve(t, [Tokens], { use: [readWrites(writes)] })
+  const workerData = { port, request: requestText('/tokens'), end: END, asked }
+  await once(new Worker(QUICK_PEER, { eval: true, workerData }), 'exit')
+  const heads = writes.filter(text => text.startsWith('HTTP/1.1 200 '))
+  assert.equal(heads.length, 2)
+  for (const head of heads) assert.match(head, /data: one\n\n/)
 })
 
 describe('the connection closes', () => {

@@ -4,12 +4,23 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Controller, Get, Guard, Post, Sse, WebSocket } from '../../src/index.js'
+import {
+  ConnectionRegistry,
+  Controller,
+  Get,
+  Guard,
+  Post,
+  Registry,
+  type Socket,
+  Sse,
+  WebSocket,
+} from '../../src/index.js'
 import { serve } from '../support/app.js'
 import { eventually } from '../support/eventually.js'
 import { activeHandles, noHandlesLeft } from '../support/handles.js'
 import { RawPeer, rawRequest } from '../support/raw-peer.js'
 import { frame, handshake, WebSocketPeer } from '../support/websocket-peer.js'
+import { readWrites } from '../support/written.js'
 
 @WebSocket('/echo')
 class Echo {
@@ -185,8 +196,8 @@ describe('the opening handshake (RFC 6455 §4.2.1)', () => {
       if (how === 'end') assert.match(await peer.closed.then(() => peer.received), /^HTTP\/1.1 101 |^$/)
       await peer.closed
       await noHandlesLeft(before)
+      await eventually('it has closed', () => app.connections === 0)
       assert.ok(['', 'open,close'].includes(seen.join()), seen.join())
-      assert.equal(app.connections, 0)
       assert.deepEqual(log.errors, [])
     })
   }
@@ -281,3 +292,23 @@ function withResolvers<T>() {
   })
   return { promise, resolve }
 }
+
+test('what `open` sends, and the place in the room that it joins, leave with the 101, in one write', async t => {
+  @Registry('greeted')
+  class Greeted extends ConnectionRegistry {}
+  @WebSocket('/greeted')
+  class Greeter {
+    constructor(private readonly greeted: Greeted) {}
+    async open(socket: Socket) {
+      await this.greeted.join(socket, 'all')
+      return 'hello'
+    }
+  }
+  const writes: string[] = []
+  const { port } = await serve(t, [Greeter], { providers: [Greeted], use: [readWrites(writes)] })
+  const peer = await WebSocketPeer.open(port, '/greeted')
+  assert.equal(await peer.readText(), 'hello')
+  assert.match(await peer.readText(), /^{"id":/)
+  assert.equal(writes.length, 1)
+  assert.match(writes.join(), /^HTTP\/1\.1 101 .*hello.*"id":/s)
+})
