@@ -7,7 +7,7 @@ import type { SseOptions } from '../declare/routes.js'
 import type { Handshake } from '../pipeline/context.js'
 import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 import { cut, isShared, type Lane, laneOf } from '../pipeline/lane.js'
-import { hasVanished, occupy, readOver, watchLane } from '../pipeline/lane-watch.js'
+import { addWatcher, deleteWatcher, hasVanished, occupy, readOver } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
@@ -71,7 +71,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     this.#lane = lane
     this.#head = new StreamHead(response, lane, status, options as SseOptions, refuse)
     this.#outlet = this.#head.outlet
-    watchLane(lane).add(this)
+    addWatcher(lane, this)
     ;(response as StreamResponse)[opened] = this
     response.on('close', onClose).on('error', onError)
   }
@@ -241,7 +241,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   protected finish(reason: CloseReason): void {
-    watchLane(this.#lane).delete(this)
+    deleteWatcher(this.#lane, this)
     const exchange = this.#exchange
     if (exchange === undefined) return
     try {

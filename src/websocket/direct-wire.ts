@@ -1,5 +1,7 @@
 import type { Sink } from '../connections/sink.js'
 import { cutAfter, isShared, type Lane, reset, StreamError } from '../pipeline/lane.js'
+import { hearClose, unhearClose } from '../pipeline/lane-close.js'
+import { lighten } from '../pipeline/lighten.js'
 import { frame, type SocketCodec, socketCodec } from './frame.js'
 import type { Wire, WireEvents } from './open-wire.js'
 import { PARTIAL, readFrame, UNUSUAL } from './read-frame.js'
@@ -103,12 +105,15 @@ export class DirectWire implements Wire, Sink {
     if ('setTimeout' in lane) lane.setTimeout(0)
     if ('setNoDelay' in lane) lane.setNoDelay()
     if (head.length > 0) lane.unshift(head)
-    lane.on('close', onClose).on('end', onEnd).on('error', onError).on('data', onData)
+    lighten(lane)
+    hearClose(lane, onClose)
+    lane.on('end', onEnd).on('error', onError).on('data', onData)
   }
 
   #handOver(): Ws {
     const lane = this.#lane
-    lane.off('close', onClose).off('end', onEnd).off('error', onError).off('data', onData)
+    unhearClose(lane, onClose)
+    lane.off('end', onEnd).off('error', onError).off('data', onData)
     lane[wires] = undefined
     this.#ws = this.takeOver(lane)
     lane.on('end', endInTime)
