@@ -5,11 +5,11 @@ import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipel
 import { runIn, type Scope } from '../pipeline/current.js'
 import { readOutput } from '../pipeline/validate.js'
 import { onAbort } from './abort.js'
+import { Asked } from './asked.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
-import { EventIds, lastEventIdOf } from './cursor.js'
+import { idsOf, lastEventIdOf, type Placed } from './cursor.js'
 import { allOf, type Few, withOne, withoutOne } from './few.js'
-import { makeId } from './id.js'
 import { Mailbox, type Task } from './mailbox.js'
 import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
@@ -36,7 +36,7 @@ const CLOSE_PATIENCE = 5000
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
  * `close` runs once. Its type may name the values of the path: `Socket<'deck'>` has `params.deck`.
  */
-export abstract class Connection<Names extends string = string> {
+export abstract class Connection<Names extends string = string> extends Mailbox {
   /** @internal */
   readonly queue: SendQueue
   /** @internal */
@@ -47,15 +47,11 @@ export abstract class Connection<Names extends string = string> {
   handlers: ConnectionHandlers | undefined
   /** @internal */
   gate: OpeningGate
-  readonly #mailbox: Mailbox
   #endings: Few<Ending>
-  /** Messages from inside that have not reached `info`. */
-  #told = 0
-  #id: string | undefined
   #reason: CloseReason | undefined
-  #controller: AbortController | undefined
-  #settled: (() => void)[] | undefined
-  #ids: EventIds | undefined
+  /** In each registry that it was given an id by, the first one first. */
+  #places: Few<Placed>
+  #asked: Asked | undefined
 
   /** @internal */
   constructor(
@@ -64,15 +60,19 @@ export abstract class Connection<Names extends string = string> {
     /** @internal */
     readonly plan: ConnectionPlan,
   ) {
-    this.queue = new SendQueue(plan.queue, this)
+    super()
+    this.queue = new SendQueue(this)
     this.gate = new OpeningGate(this.queue)
-    this.#mailbox = new Mailbox(this)
   }
 
   /** Names this connection on every node. */
   get id(): string {
-    this.#id ??= makeId(this)
-    return this.#id
+    return this.#ask().id(this)
+  }
+
+  #ask(): Asked {
+    this.#asked ??= new Asked()
+    return this.#asked
   }
 
   /** The values of the path, percent escapes undone. */
@@ -107,9 +107,7 @@ export abstract class Connection<Names extends string = string> {
 
   /** Aborts when the connection ends, with its `CloseReason` as the reason. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#reason !== undefined) this.#controller.abort(this.#reason)
-    return this.#controller.signal
+    return this.#ask().signal(this.#reason)
   }
 
   /**
@@ -134,11 +132,12 @@ export abstract class Connection<Names extends string = string> {
 
   /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
   tell(message: unknown): boolean {
-    if (this.#told >= INBOX_LIMIT) this.end({ kind: 'overflow' })
+    const asked = this.#ask()
+    if (asked.told >= INBOX_LIMIT) this.end({ kind: 'overflow' })
     if (this.closed) return false
-    this.#told++
+    asked.told++
     this.post(() => {
-      this.#told--
+      asked.told--
       return this.#inform(message)
     })
     return true
@@ -180,9 +179,10 @@ export abstract class Connection<Names extends string = string> {
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
-  noteId(registry: string, id: string): string {
-    this.#ids ??= new EventIds(registry)
-    return this.#ids.note(registry, id)
+  noteId(place: Placed, id: string): string {
+    place.lastId = id
+    this.#places = withOne(this.#places, place)
+    return idsOf(this.#places)
   }
 
   /**
@@ -192,8 +192,7 @@ export abstract class Connection<Names extends string = string> {
   begin(handlers: ConnectionHandlers): void {
     this.handlers = handlers
     this.plan.live.add(this)
-    for (const pulse of this.plan.pulses) pulse.add(this)
-    this.gate.hold(this.#mailbox)
+    this.gate.hold(this)
   }
 
   /** Whether `begin` has run, so that a failure now belongs to the connection. @internal */
@@ -219,12 +218,12 @@ export abstract class Connection<Names extends string = string> {
 
   /** Calls back when `close` has run. @internal */
   onSettled(listener: () => void): void {
-    this.#settled = [...(this.#settled ?? []), listener]
+    this.#ask().settled.push(listener)
   }
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
   post(task: Task): void {
-    this.#mailbox.post(() => runIn(this.scope, () => sendReturned(this, task())))
+    this.queueTask(() => runIn(this.scope, () => sendReturned(this, task())))
   }
 
   /** The send queue is full. @internal */
@@ -271,18 +270,17 @@ export abstract class Connection<Names extends string = string> {
   }
 
   #end(reason: CloseReason): void {
-    for (const pulse of this.plan.pulses) pulse.delete(this)
     for (const ending of allOf(this.#endings)) ending.ended()
     this.#endings = undefined
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()
-    this.#controller?.abort(reason)
+    this.#asked?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
     const waiting = reason.kind === 'peer' ? 'run' : 'drop'
-    this.#mailbox.close(last, CLOSE_PATIENCE, waiting, () => {
+    this.closeTasks(last, CLOSE_PATIENCE, waiting, () => {
       this.plan.live.delete(this)
-      for (const settled of this.#settled ?? []) settled()
+      for (const settled of this.#asked?.settled ?? []) settled()
     })
   }
 

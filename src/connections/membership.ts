@@ -39,6 +39,8 @@ export class Membership implements Ending {
   /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
+  /** The id that its peer was given last. */
+  lastId = ''
   /** The last of the rounds that it had, or that are none of its own (`rounds.ts`). */
   round = 0
 
@@ -260,7 +262,7 @@ export class Membership implements Ending {
   /** The id that the peer's next event carries. */
   #noteId(): string {
     const cursor = this.#progress?.cursor ?? { position: this.#from, beyond: [] }
-    return this.connection.noteId(this.registry.name, formatId(this.registry.place.epoch, cursor))
+    return this.connection.noteId(this, formatId(this.registry.place.epoch, cursor))
   }
 
   /** `false` where the peer does not keep up. */

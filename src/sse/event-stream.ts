@@ -52,11 +52,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** Undefined once it is out, or will never be. */
   #head: StreamHead | undefined
   #started = false
-  /** At the last beat: how many writes there were, and for how many beats that many; and the same of events. */
+  /** At the last beat: how many writes there were, and for how many beats of either kind that many. */
   #writes = -1
   #silent = 0
-  #keepAlives = 0
-  #events = -1
   #idle = 0
 
   /**
@@ -201,23 +199,27 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** One of two beats in a keep-alive period: after two in silence, a comment. @internal */
   keepAlive(): void {
-    const { writes, keepsUp } = this.queue
-    this.#silent = writes === this.#writes ? this.#silent + 1 : 0
-    this.#writes = writes
-    if (this.#silent < 2 || !this.started || !keepsUp) return
+    this.#look()
+    if (++this.#silent < 2 || !this.started || this.closed || !this.queue.keepsUp) return
     this.queue.push(this.codec.keepAlive)
-    this.#keepAlives++
-    this.#writes = this.queue.writes
+    this.queue.writes-- // it is no event
     this.#silent = 0
+  }
+
+  /** Whatever was written since the last beat begins both counts anew. */
+  #look(): void {
+    const { writes } = this.queue
+    if (writes === this.#writes) return
+    this.#writes = writes
+    this.#silent = -1
+    this.#idle = -1
   }
 
   /** One of four beats in an idle timeout: after four without an event, the end. @internal */
   watchIdle(): void {
     if (!this.started) return
-    const events = this.queue.writes - this.#keepAlives
-    this.#idle = events === this.#events ? this.#idle + 1 : 0
-    this.#events = events
-    if (this.#idle >= 4) this.end({ kind: 'idle' })
+    this.#look()
+    if (++this.#idle >= 4) this.end({ kind: 'idle' })
   }
 
   /** Whose connection is kept needs all that Node.js keeps of it. */
@@ -276,9 +278,9 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   #endCleanly(exchange: Exchange): void {
-    const { live } = this.plan
+    const { leaving } = this.plan.live.all
     this.queue.finish()
-    if (this.#isKept && this.#response !== undefined) endAndKeep(this.#response, this.#outlet, this.#lane, live.leaving)
+    if (this.#isKept && this.#response !== undefined) endAndKeep(this.#response, this.#outlet, this.#lane, leaving)
     else endAndClose(exchange, this.#outlet, this.#lane)
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { Connection, type ConnectionPlan } from '../connections/connection.js'
+import { Connection } from '../connections/connection.js'
+import type { Beats } from '../connections/live.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpenings } from '../connections/serving.js'
 import type { WebSocketOptions } from '../declare/routes.js'
@@ -91,7 +92,7 @@ export function compileWebSocket(
 }
 
 /** Heartbeats and the idle timeout of a route's sockets: a timer each, for all of them. */
-function pulsesOf({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): ConnectionPlan['pulses'] {
+function pulsesOf({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): readonly Beats<Connection>[] {
   const beats = new Pulse<Socket>(heartbeat, socket => socket.heartbeat())
   const idle = new Pulse<Socket>(idleTimeout / 4, socket => socket.watchIdle())
   return [beats, idle]

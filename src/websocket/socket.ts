@@ -149,6 +149,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
    * and one that takes what has waited for it is slow: its pong stands behind that. @internal
    */
   heartbeat(): void {
+    if (this.closed) return
     const taken = this.#wire?.taken ?? 0
     const isSlow = this.#unsent > 0 && taken > this.#taken
     if (!this.#alive && !this.#paused && !isSlow) return this.end({ kind: 'lost' })
