@@ -32,10 +32,6 @@ export class Membership implements Ending {
   #progress: Progress | undefined
   /** Where such a newcomer began. */
   #from = 0
-  /** How far the log reaches, as it has said to this peer: further places are but what the peer says. */
-  #confirmed = 0
-  /** Where the next room stands, if any: what lies behind it is not given before, since it may be for that room, too. */
-  #ceiling: number | undefined
   /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
@@ -97,7 +93,7 @@ export class Membership implements Ending {
   #begin(room: string, past: number | undefined): void {
     if (!this.#standing.resumes(room)) this.#unplaced = true
     const { to } = this.#standing.enter(room, this.registry.place.position, past)
-    this.#ceiling = Math.min(this.#ceiling ?? to, to)
+    this.#standing.ceiling = Math.min(this.#standing.ceiling, to)
   }
 
   leave(room: string): void {
@@ -140,8 +136,8 @@ export class Membership implements Ending {
 
   #startOver(): void {
     this.#standing.startOver(this.registry.place.position)
-    this.#confirmed = 0
-    this.#ceiling = 0 // nothing more of a page of before, under an id of now
+    this.#standing.confirmed = 0
+    this.#standing.ceiling = 0 // nothing more of a page of before, under an id of now
   }
 
   /** From here on it reads the log itself, from where it and the node stood. */
@@ -207,7 +203,7 @@ export class Membership implements Ending {
 
   /** How far the log reaches for sure. */
   get #reached(): number {
-    return Math.max(this.#confirmed, this.registry.place.position)
+    return Math.max(this.#standing.confirmed, this.registry.place.position)
   }
 
   /** Reads one page, and gives it to the peer. A place that only the peer knows of is asked about first. */
@@ -218,7 +214,7 @@ export class Membership implements Ending {
     const front = isAsking ? highest : lowest
     if (front === undefined) return
     const at = front.to
-    this.#ceiling = fronts.after(at)
+    this.#standing.ceiling = fronts.after(at) ?? Number.POSITIVE_INFINITY
     const isBehind = isAsking && !fronts.isLevel
     const after = new Map(Array.from(front, ({ room }) => [room, at]))
     const page = await this.registry.reads.read(after, PAGE)
@@ -228,12 +224,8 @@ export class Membership implements Ending {
     const found = this.#standing.skip(front, page.gaps)
     if (found === 'another log') this.#startOver()
     if (found !== 'all') return
-    this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
-    if (!this.#isAbove(at) && !isBehind) await this.#give(page, front)
-  }
-
-  #isAbove(position: number): boolean {
-    return this.#ceiling !== undefined && position > this.#ceiling
+    this.#standing.confirmed = Math.max(this.#standing.confirmed, at, page.upTo)
+    if (at <= this.#standing.ceiling && !isBehind) await this.#give(page, front)
   }
 
   /** Gives the peer one page, at its pace. */
@@ -244,14 +236,14 @@ export class Membership implements Ending {
       await this.connection.drained()
       if (!this.#goesOn()) return
     }
-    this.#standing.fronts.advance(front, Math.min(page.upTo, this.#ceiling ?? page.upTo))
+    this.#standing.fronts.advance(front, Math.min(page.upTo, this.#standing.ceiling))
   }
 
   /** Pushes entries until the peer does not keep up, or has ended: `true` where it took all. */
   #pushAll(entries: Iterator<LogEntry>, front: Front): boolean {
     for (let next = entries.next(); !next.done; next = entries.next()) {
       const entry = next.value
-      if (this.#isAbove(entry.position)) return true
+      if (entry.position > this.#standing.ceiling) return true
       const misses = this.#standing.misses(entry)
       this.#standing.fronts.advance(front, entry.position)
       if (misses && !this.#push(entry)) return false

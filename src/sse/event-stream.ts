@@ -22,6 +22,10 @@ export const STOPPED_ID = 'palomino-stopped'
 const opened = Symbol('opened')
 type StreamResponse = ServerResponse & { [opened]?: EventStream }
 
+/** In place of a response of which nothing but the lane is left, and of a head that is out. */
+const LET_GO = Symbol('let go')
+const OUT = Symbol('out')
+
 /** Whose opening this turn of the event loop has brought. */
 let awake: EventStream[] = []
 
@@ -42,16 +46,14 @@ function onError(this: StreamResponse): void {
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
 export class EventStream<Names extends string = string> extends Connection<Names> {
-  /** Undefined once it is over, and where nothing but the lane is left of the exchange. */
-  #response: ServerResponse | undefined
-  #hibernates = false
+  /** Undefined once it is over. */
+  #response: ServerResponse | typeof LET_GO | undefined
   /** Whether the head says nothing against another request on the same connection. */
   #isKept = false
   readonly #outlet: Outlet
   readonly #lane: Lane
-  /** Undefined once it is out, or will never be. */
-  #head: StreamHead | undefined
-  #started = false
+  /** Undefined where it will never be out. */
+  #head: StreamHead | typeof OUT | undefined
   /** At the last beat: how many writes there were, and for how many beats of either kind that many. */
   #writes = -1
   #silent = 0
@@ -86,7 +88,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Whether the head is out: status and header fields can no longer be set. */
   get started(): boolean {
-    return this.#started
+    return this.#head === OUT
   }
 
   /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
@@ -107,8 +109,13 @@ export class EventStream<Names extends string = string> extends Connection<Names
     return this
   }
 
+  get #unsentHead(): StreamHead | undefined {
+    return this.#head === OUT ? undefined : this.#head
+  }
+
   #unsent(action: string): StreamHead {
-    if (this.#head !== undefined) return this.#head
+    const head = this.#unsentHead
+    if (head !== undefined) return head
     throw new Error(
       `${action}: the head of the event stream is out${this.started ? '' : ', or will never be: it ended'}`,
     )
@@ -121,7 +128,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** It is fed by a source, which has an end: behind that, its connection is there for the next request. @internal */
   keepConnection(): void {
-    this.#isKept = this.#head?.keepConnection() === true
+    this.#isKept = this.#unsentHead?.keepConnection() === true
   }
 
   /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
@@ -132,7 +139,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   override send(value: unknown): Promise<boolean> {
-    if (this.#head !== undefined && !this.gate.passed) this.gate.waits(this.plan, waitsForHead)
+    if (!this.started && !this.closed && !this.gate.passed) this.gate.waits(this.plan, waitsForHead)
     return super.send(value)
   }
 
@@ -171,8 +178,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
     const { retry } = this.plan.route.options as SseOptions
     head.write()
     occupy(this.#lane)
-    this.#started = true
-    this.#head = undefined
+    this.#head = OUT
     if (retry !== undefined) head.sink.write(this.codec.frame(encodeEvent({ retry })))
     head.sink.onFailure?.(error => this.failed(error))
     this.queue.open(head.sink)
@@ -229,17 +235,18 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Lets go of request and response, where the lane does without them. @internal */
   hibernate(): void {
-    if (this.closed || this.#response === undefined || !this.started || this.#outlet.isDirect !== true) return
-    if (!hibernate(this.#response, this.#lane)) return
+    const response = this.#response
+    if (this.closed || typeof response !== 'object' || !this.started || this.#outlet.isDirect !== true) return
+    if (!hibernate(response, this.#lane)) return
     readOver(this.#lane)
-    this.#response = undefined
-    this.#hibernates = true
+    this.#response = LET_GO
   }
 
   /** What ends the exchange; undefined where it is over. */
   get #exchange(): Exchange | undefined {
-    if (this.#hibernates) return exchangeOf(this.#lane, this.codec)
-    return this.#response?.writableEnded === true ? undefined : this.#response
+    const response = this.#response
+    if (response === LET_GO) return exchangeOf(this.#lane, this.codec)
+    return response?.writableEnded === true ? undefined : response
   }
 
   protected finish(reason: CloseReason): void {
@@ -256,13 +263,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
       exchange.destroy()
     }
     this.#response = undefined
-    this.#hibernates = false
-    this.#head = undefined
+    if (!this.started) this.#head = undefined
   }
 
   /** A failure is told by a status. A clean end has its head, so that `EventSource` takes it for one, and what was sent. */
   #endBeforeHead(exchange: Exchange, reason: CloseReason): void {
-    if (reason.kind === 'failed') return this.#head?.refuse(reason.error)
+    if (reason.kind === 'failed') return this.#unsentHead?.refuse(reason.error)
     if (endsCleanly(reason)) this.#start()
     this.#sayGoodbye(exchange, reason)
   }
@@ -280,7 +286,8 @@ export class EventStream<Names extends string = string> extends Connection<Names
   #endCleanly(exchange: Exchange): void {
     const { leaving } = this.plan.live.all
     this.queue.finish()
-    if (this.#isKept && this.#response !== undefined) endAndKeep(this.#response, this.#outlet, this.#lane, leaving)
+    const response = this.#response
+    if (this.#isKept && typeof response === 'object') endAndKeep(response, this.#outlet, this.#lane, leaving)
     else endAndClose(exchange, this.#outlet, this.#lane)
   }
 }

@@ -12,6 +12,7 @@ import { HttpError, notAcceptable } from '../errors.js'
 import type { Bind } from '../pipeline/bind.js'
 import { chooseStreamCoding } from '../pipeline/coding.js'
 import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
+import { handshakeOf } from '../pipeline/handshake.js'
 import { preferredType } from '../pipeline/negotiate.js'
 import { noContent, Reply, reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
@@ -130,7 +131,7 @@ function makeStream(
   serving: ConnectionServing,
 ): EventStream {
   const refuse = (error: unknown) => serving.refuse(context, error)
-  const stream = new EventStream(context.handshake(keep), plan, context.response, refuse)
+  const stream = new EventStream(handshakeOf(context, keep), plan, context.response, refuse)
   stream.state = context.state
   return stream
 }
