@@ -67,10 +67,10 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Names this connection on every node. */
   get id(): string {
-    return this.#ask().id(this)
+    return this.ask().id(this)
   }
 
-  #ask(): Asked {
+  private ask(): Asked {
     this.#asked ??= new Asked()
     return this.#asked
   }
@@ -107,7 +107,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Aborts when the connection ends, with its `CloseReason` as the reason. */
   get signal(): AbortSignal {
-    return this.#ask().signal(this.#reason)
+    return this.ask().signal(this.#reason)
   }
 
   /**
@@ -132,13 +132,13 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
   tell(message: unknown): boolean {
-    const asked = this.#ask()
+    const asked = this.ask()
     if (asked.told >= INBOX_LIMIT) this.end({ kind: 'overflow' })
     if (this.closed) return false
     asked.told++
     this.post(() => {
       asked.told--
-      return this.#inform(message)
+      return this.inform(message)
     })
     return true
   }
@@ -148,7 +148,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
    * last one still waiting is left out. Answers a function that stops it.
    */
   every(ms: number, message: unknown): () => void {
-    return repeat(ms, () => this.#inform(message), this)
+    return repeat(ms, () => this.inform(message), this)
   }
 
   /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */
@@ -156,7 +156,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
     return later(ms, () => this.tell(message), this)
   }
 
-  #inform(message: unknown): unknown {
+  private inform(message: unknown): unknown {
     return this.closed ? undefined : this.handlers?.info?.(message as never, this as never)
   }
 
@@ -218,7 +218,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Calls back when `close` has run. @internal */
   onSettled(listener: () => void): void {
-    this.#ask().settled.push(listener)
+    this.ask().settled.push(listener)
   }
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
@@ -249,12 +249,12 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
   /** A handler threw or rejected: the connection ends, the process lives. @internal */
   failed(error: unknown): void {
     const { route, logger } = this.plan
-    if (!this.#isExpected(error)) logger.error(`${nameExchange(route, this.handshake)} failed`, error)
+    if (!this.isExpected(error)) logger.error(`${nameExchange(route, this.handshake)} failed`, error)
     this.end({ kind: 'failed', error })
   }
 
   /** What needs no log: the echo of `signal`, a refusal by `open`, and what the reply in place of a head has told. */
-  #isExpected(error: unknown): boolean {
+  private isExpected(error: unknown): boolean {
     if (this.#reason !== undefined) return isEcho(error, this.#reason)
     return !this.gate.passed && (!this.started || (error instanceof HttpError && error.status < 500))
   }
@@ -266,10 +266,10 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
   end(reason: CloseReason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
-    runIn(this.scope, () => this.#end(reason))
+    runIn(this.scope, () => this.endFor(reason))
   }
 
-  #end(reason: CloseReason): void {
+  private endFor(reason: CloseReason): void {
     for (const ending of allOf(this.#endings)) ending.ended()
     this.#endings = undefined
     this.finish(reason)

@@ -41,10 +41,10 @@ export abstract class Mailbox {
   /** @internal */
   protected queueTask(task: Task): void {
     if (this.#closing !== undefined) return
-    if (!this.#running && depth < DEPTH) return this.#run(task)
+    if (!this.#running && depth < DEPTH) return this.runTasks(task)
     if (this.#tasks === NONE) this.#tasks = [task]
     else this.#tasks.push(task)
-    if (!this.#running) this.#goOnLater()
+    if (!this.#running) this.goOnLater()
   }
 
   /** All wait for what is under way already, until `goOnWith` or `goOnWithout` says what came of it: costs no promise. @internal */
@@ -54,14 +54,14 @@ export abstract class Mailbox {
 
   /** What all waited for has come to this. @internal */
   goOnWith(result: unknown): void {
-    if (isPromise(result)) this.#await(result, () => this.#goOn())
-    else this.#goOn()
+    if (isPromise(result)) this.awaitTask(result, () => this.goOn())
+    else this.goOn()
   }
 
   /** What all waited for has failed. @internal */
   goOnWithout(error: unknown): void {
     this.failed(error)
-    this.#goOn()
+    this.goOn()
   }
 
   /**
@@ -76,8 +76,8 @@ export abstract class Mailbox {
     const goOn = (inTime: boolean) => {
       if (!inTime) tasks.splice(0, tasks.length - 1)
       for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
-        const result = this.#attempt(task)
-        if (result !== undefined) return within(patience, settled => this.#await(result, settled), goOn)
+        const result = this.attempt(task)
+        if (result !== undefined) return within(patience, settled => this.awaitTask(result, settled), goOn)
       }
       done()
     }
@@ -85,38 +85,38 @@ export abstract class Mailbox {
     within(patience, settled => (this.#closing = settled), goOn)
   }
 
-  #run(first: Task): void {
+  private runTasks(first: Task): void {
     this.#running = true
     let left = TURN
-    for (let task: Task | undefined = first; task !== undefined; task = this.#next()) {
-      const result = this.#attempt(task)
-      if (result !== undefined) return this.#await(result, () => this.#goOn())
-      if (--left === 0) return this.#goOnLater()
+    for (let task: Task | undefined = first; task !== undefined; task = this.nextTask()) {
+      const result = this.attempt(task)
+      if (result !== undefined) return this.awaitTask(result, () => this.goOn())
+      if (--left === 0) return this.goOnLater()
     }
     this.#running = false
     this.#closing?.()
   }
 
-  #await(result: PromiseLike<unknown>, settled: () => void): void {
+  private awaitTask(result: PromiseLike<unknown>, settled: () => void): void {
     result.then(settled, error => {
       this.failed(error)
       settled()
     })
   }
 
-  #goOnLater(): void {
+  private goOnLater(): void {
     this.#running = true
-    setImmediate(() => this.#goOn())
+    setImmediate(() => this.goOn())
   }
 
-  #goOn(): void {
-    const next = this.#next()
-    if (next !== undefined) return this.#run(next)
+  private goOn(): void {
+    const next = this.nextTask()
+    if (next !== undefined) return this.runTasks(next)
     this.#running = false
     this.#closing?.()
   }
 
-  #next(): Task | undefined {
+  private nextTask(): Task | undefined {
     if (this.#tasks.length < 2) {
       const [last] = this.#tasks
       this.#tasks = NONE
@@ -125,7 +125,7 @@ export abstract class Mailbox {
     return this.#tasks.shift()
   }
 
-  #attempt(task: Task): PromiseLike<unknown> | undefined {
+  private attempt(task: Task): PromiseLike<unknown> | undefined {
     depth++
     try {
       const result = task()

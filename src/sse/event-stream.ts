@@ -93,7 +93,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
   status(status: number): this {
-    const head = this.#unsent('status')
+    const head = this.unsent('status')
     if (status < 200 || status > 599 || [204, 205, 304].includes(status))
       throw new RangeError(`${status} is no status for a stream`)
     head.status = status
@@ -105,16 +105,16 @@ export class EventStream<Names extends string = string> extends Connection<Names
    * set, where nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
    */
   setHeader(name: string, value: HeaderValue): this {
-    this.#unsent('setHeader').setHeader(name, value)
+    this.unsent('setHeader').setHeader(name, value)
     return this
   }
 
-  get #unsentHead(): StreamHead | undefined {
+  private get unsentHead(): StreamHead | undefined {
     return this.#head === OUT ? undefined : this.#head
   }
 
-  #unsent(action: string): StreamHead {
-    const head = this.#unsentHead
+  private unsent(action: string): StreamHead {
+    const head = this.unsentHead
     if (head !== undefined) return head
     throw new Error(
       `${action}: the head of the event stream is out${this.started ? '' : ', or will never be: it ended'}`,
@@ -123,12 +123,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Sends the head now; else it goes out when `open` has settled. What was sent before follows it. */
   start(): void {
-    if (!this.started && !this.closed) this.#start()
+    if (!this.started && !this.closed) this.sendHead()
   }
 
   /** It is fed by a source, which has an end: behind that, its connection is there for the next request. @internal */
   keepConnection(): void {
-    this.#isKept = this.#unsentHead?.keepConnection() === true
+    this.#isKept = this.unsentHead?.keepConnection() === true
   }
 
   /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
@@ -150,7 +150,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
-    if (this.started) this.#hibernateSoon()
+    if (this.started) this.hibernateSoon()
     if (this.closed || this.started) return super.sendFirst(send)
     this.#lane.cork()
     try {
@@ -158,14 +158,14 @@ export class EventStream<Names extends string = string> extends Connection<Names
       this.start()
       return super.sendFirst(send)
     } finally {
-      this.#hibernateSoon()
+      this.hibernateSoon()
       this.queue.takeBack()
-      this.#uncorkSoon()
+      this.uncorkSoon()
     }
   }
 
   /** What a source has at once, and the place in a room that was joined, leave with the head. */
-  #uncorkSoon(): void {
+  private uncorkSoon(): void {
     if (this.#isKept) return uncorkLater(this.#lane)
     // Streams of HTTP/2 leave together as it is, in what their session writes.
     if (!isShared(this.#lane)) corkForTurn(this.#lane)
@@ -173,8 +173,8 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   /** The head, and what was queued until now. */
-  #start(): void {
-    const head = this.#unsent('start')
+  private sendHead(): void {
+    const head = this.unsent('start')
     const { retry } = this.plan.route.options as SseOptions
     head.write()
     occupy(this.#lane)
@@ -205,7 +205,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** One of two beats in a keep-alive period: after two in silence, a comment. @internal */
   keepAlive(): void {
-    this.#look()
+    this.look()
     if (++this.#silent < 2 || !this.started || this.closed || !this.queue.keepsUp) return
     this.queue.push(this.codec.keepAlive)
     this.queue.writes-- // it is no event
@@ -213,7 +213,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   /** Whatever was written since the last beat begins both counts anew. */
-  #look(): void {
+  private look(): void {
     const { writes } = this.queue
     if (writes === this.#writes) return
     this.#writes = writes
@@ -224,12 +224,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
   /** One of four beats in an idle timeout: after four without an event, the end. @internal */
   watchIdle(): void {
     if (!this.started) return
-    this.#look()
+    this.look()
     if (++this.#idle >= 4) this.end({ kind: 'idle' })
   }
 
   /** Whose connection is kept needs all that Node.js keeps of it. */
-  #hibernateSoon(): void {
+  private hibernateSoon(): void {
     if (!this.#isKept && awake.push(this) === 1) atEndOfTurn(hibernateAll)
   }
 
@@ -243,7 +243,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   /** What ends the exchange; undefined where it is over. */
-  get #exchange(): Exchange | undefined {
+  private get exchange(): Exchange | undefined {
     const response = this.#response
     if (response === LET_GO) return exchangeOf(this.#lane, this.codec)
     return response?.writableEnded === true ? undefined : response
@@ -251,12 +251,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   protected finish(reason: CloseReason): void {
     deleteWatcher(this.#lane, this)
-    const exchange = this.#exchange
+    const exchange = this.exchange
     if (exchange === undefined) return
     try {
       if (reason.kind === 'peer' || reason.kind === 'lost') exchange.destroy()
-      else if (this.started) this.#sayGoodbye(exchange, reason)
-      else this.#endBeforeHead(exchange, reason)
+      else if (this.started) this.sayGoodbye(exchange, reason)
+      else this.endBeforeHead(exchange, reason)
     } catch (error) {
       // What stands in front of the response failed, or has written a head of its own: there is no end but a cut.
       this.plan.logger.error(`${this.plan.route.name}: its end could not be told`, error)
@@ -267,23 +267,23 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   /** A failure is told by a status. A clean end has its head, so that `EventSource` takes it for one, and what was sent. */
-  #endBeforeHead(exchange: Exchange, reason: CloseReason): void {
-    if (reason.kind === 'failed') return this.#unsentHead?.refuse(reason.error)
-    if (endsCleanly(reason)) this.#start()
-    this.#sayGoodbye(exchange, reason)
+  private endBeforeHead(exchange: Exchange, reason: CloseReason): void {
+    if (reason.kind === 'failed') return this.unsentHead?.refuse(reason.error)
+    if (endsCleanly(reason)) this.sendHead()
+    this.sayGoodbye(exchange, reason)
   }
 
-  #sayGoodbye(exchange: Exchange, reason: CloseReason): void {
+  private sayGoodbye(exchange: Exchange, reason: CloseReason): void {
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure(reason.error))))
     if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
-    if (endsCleanly(reason)) this.#endCleanly(exchange)
+    if (endsCleanly(reason)) this.endCleanly(exchange)
     else if (reason.kind === 'failed') {
       this.queue.finish()
       cutAfterFlush(this.#outlet, this.#lane)
     } else cut(this.#lane)
   }
 
-  #endCleanly(exchange: Exchange): void {
+  private endCleanly(exchange: Exchange): void {
     const { leaving } = this.plan.live.all
     this.queue.finish()
     const response = this.#response
