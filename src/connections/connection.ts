@@ -1,16 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { HttpError } from '../errors.js'
 import { nameExchange } from '../logger.js'
-import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
+import type { AskedFor, ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { runIn, type Scope } from '../pipeline/current.js'
 import { readOutput } from '../pipeline/validate.js'
 import { onAbort } from './abort.js'
-import { Asked } from './asked.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
 import { idsOf, lastEventIdOf, type Placed } from './cursor.js'
 import { allOf, type Few, withOne, withoutOne } from './few.js'
 import { Mailbox, type Task } from './mailbox.js'
+import { OnDemand } from './on-demand.js'
 import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
 import { type Ending, sendReturned } from './returned.js'
@@ -27,8 +27,6 @@ export interface ConnectionHandlers {
 /** How the connections of a route are run. */
 export type ConnectionPlan = Plan<Connection>
 
-/** Messages from inside that may wait for a busy handler. */
-const INBOX_LIMIT = 1024
 /** Milliseconds that a running handler has to settle, and then `close`. */
 const CLOSE_PATIENCE = 5000
 
@@ -39,6 +37,8 @@ const CLOSE_PATIENCE = 5000
 export abstract class Connection<Names extends string = string> extends Mailbox {
   /** @internal */
   readonly queue: SendQueue
+  /** @internal */
+  remoteAddress: string | undefined
   /** @internal */
   state: State | undefined
   /** Where `currentContext` finds this connection. @internal */
@@ -51,12 +51,12 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
   #reason: CloseReason | undefined
   /** In each registry that it was given an id by, the first one first. */
   #places: Few<Placed>
-  #asked: Asked | undefined
+  #onDemand: OnDemand | undefined
 
   /** @internal */
   constructor(
-    /** What stays of the request that it was opened with. */
-    readonly handshake: Handshake,
+    /** @internal */
+    readonly asked: AskedFor,
     /** @internal */
     readonly plan: ConnectionPlan,
   ) {
@@ -65,29 +65,34 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
     this.gate = new OpeningGate(this.queue)
   }
 
-  /** Names this connection on every node. */
-  get id(): string {
-    return this.ask().id(this)
+  /** What stays of the request that it was opened with. */
+  get handshake(): Handshake {
+    return this.onDemand().handshake(this.asked, this.remoteAddress)
   }
 
-  private ask(): Asked {
-    this.#asked ??= new Asked()
-    return this.#asked
+  /** Names this connection on every node. */
+  get id(): string {
+    return this.onDemand().id(this)
+  }
+
+  private onDemand(): OnDemand {
+    this.#onDemand ??= new OnDemand()
+    return this.#onDemand
   }
 
   /** The values of the path, percent escapes undone. */
   get params(): Params<Names> {
-    return this.handshake.params as Params<Names>
+    return this.asked.params as Params<Names>
   }
 
   /** The query that it was opened with; a repeated name gives an array. */
   get query(): QueryValues {
-    return this.handshake.query
+    return this.asked.query
   }
 
   /** The id of the last event that this peer received before: its `Last-Event-ID`, or `lastEventId` in the query. */
   get lastEventId(): string | undefined {
-    return lastEventIdOf(this.handshake)
+    return lastEventIdOf(this.asked)
   }
 
   /** What the guards of the opening left under a key. */
@@ -107,7 +112,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Aborts when the connection ends, with its `CloseReason` as the reason. */
   get signal(): AbortSignal {
-    return this.ask().signal(this.#reason)
+    return this.onDemand().signal(this.#reason)
   }
 
   /**
@@ -132,12 +137,12 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
   tell(message: unknown): boolean {
-    const asked = this.ask()
-    if (asked.told >= INBOX_LIMIT) this.end({ kind: 'overflow' })
+    const inbox = this.onDemand()
+    if (inbox.isFull) this.end({ kind: 'overflow' })
     if (this.closed) return false
-    asked.told++
+    inbox.told++
     this.post(() => {
-      asked.told--
+      inbox.told--
       return this.inform(message)
     })
     return true
@@ -218,7 +223,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
 
   /** Calls back when `close` has run. @internal */
   onSettled(listener: () => void): void {
-    this.ask().settled.push(listener)
+    this.onDemand().settled.push(listener)
   }
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
@@ -275,12 +280,12 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()
-    this.#asked?.abort(reason)
+    this.#onDemand?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
     const waiting = reason.kind === 'peer' ? 'run' : 'drop'
     this.closeTasks(last, CLOSE_PATIENCE, waiting, () => {
       this.plan.live.delete(this)
-      for (const settled of this.#asked?.settled ?? []) settled()
+      for (const settled of this.#onDemand?.settled ?? []) settled()
     })
   }
 

@@ -86,6 +86,7 @@ class Opening<C extends Connection> {
     const { context, openings } = this
     if (isOver(context.response)) return undefined
     const connection = openings.make(context)
+    connection.remoteAddress = context.remoteAddress
     this.#made = connection
     context.connect(connection)
     keepScope(context, connection)

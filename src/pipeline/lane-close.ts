@@ -1,8 +1,11 @@
 /** The close of a lane, heard by one listener: a list of two costs each idle connection 64 bytes (`idle`). */
+import type { Socket } from 'node:net'
 import type { Lane } from './lane.js'
 
 /** Who keeps account of lanes; it hears of a close before anybody else. */
 export interface LaneKeeper {
+  /** Where the peers are whose lanes it keeps; nothing where it does not know. */
+  readonly address: string | undefined
   gone(lane: Lane): void
 }
 
@@ -19,6 +22,11 @@ function onClose(this: Heard): void {
 export function keepLane(lane: Heard, by: LaneKeeper): void {
   lane[keeper] = by
   lane.on('close', onClose)
+}
+
+/** Where a lane's peer is: one string for all who are there. */
+export function addressOf(lane: Socket & Heard): string | undefined {
+  return lane[keeper]?.address || lane.remoteAddress
 }
 
 /** Calls the listener with the lane as `this` when it closes, in place of the one that was heard before. */

@@ -4,7 +4,7 @@ import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import { corkForTurn, uncorkLater } from '../connections/sink.js'
 import type { SseOptions } from '../declare/routes.js'
-import type { Handshake } from '../pipeline/context.js'
+import type { AskedFor } from '../pipeline/context.js'
 import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 import { cut, isShared, type Lane, laneOf } from '../pipeline/lane.js'
 import { addWatcher, deleteWatcher, hasVanished, occupy, readOver } from '../pipeline/lane-watch.js'
@@ -63,8 +63,8 @@ export class EventStream<Names extends string = string> extends Connection<Names
    * @param refuse answers the request with an error, where the stream fails before its head
    * @internal
    */
-  constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
-    super(handshake, plan)
+  constructor(asked: AskedFor, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
+    super(asked, plan)
     const lane = laneOf(response)
     const { status = 200, options } = plan.route
     this.#response = response

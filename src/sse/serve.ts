@@ -9,10 +9,10 @@ import { type ConnectionServing, keptHeaders, planConnections, runOpenings } fro
 import { sourceOf } from '../connections/sources.js'
 import type { SseOptions } from '../declare/routes.js'
 import { HttpError, notAcceptable } from '../errors.js'
+import { askedFor } from '../pipeline/asked-for.js'
 import type { Bind } from '../pipeline/bind.js'
 import { chooseStreamCoding } from '../pipeline/coding.js'
 import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
-import { handshakeOf } from '../pipeline/handshake.js'
 import { preferredType } from '../pipeline/negotiate.js'
 import { noContent, Reply, reply } from '../pipeline/reply.js'
 import type { RequestContext } from '../pipeline/request-context.js'
@@ -131,7 +131,7 @@ function makeStream(
   serving: ConnectionServing,
 ): EventStream {
   const refuse = (error: unknown) => serving.refuse(context, error)
-  const stream = new EventStream(handshakeOf(context, keep), plan, context.response, refuse)
+  const stream = new EventStream(askedFor(context, keep), plan, context.response, refuse)
   stream.state = context.state
   return stream
 }

@@ -4,9 +4,9 @@ import type { Beats } from '../connections/live.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpenings } from '../connections/serving.js'
 import type { WebSocketOptions } from '../declare/routes.js'
+import { askedFor } from '../pipeline/asked-for.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
-import { handshakeOf } from '../pipeline/handshake.js'
 import type { RequestContext } from '../pipeline/request-context.js'
 import { type Binding, bindMember, ofRequests } from '../pipeline/serving.js'
 import type { Route } from '../routing/table.js'
@@ -55,7 +55,7 @@ export function compileWebSocket(
     {
       endpoint,
       make(context) {
-        const socket = new Socket(handshakeOf(context, keep), plan, handleFrame)
+        const socket = new Socket(askedFor(context, keep), plan, handleFrame)
         const response = context.response as OpeningResponse
         response[opened] = socket
         response.on('close', onClose)

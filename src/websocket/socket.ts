@@ -1,6 +1,6 @@
 import { type CloseReason, closeCode, closeText, endsCleanly } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
-import type { Handshake } from '../pipeline/context.js'
+import type { AskedFor } from '../pipeline/context.js'
 import { type SocketCodec, socketCodec } from './frame.js'
 import type { Wire } from './open-wire.js'
 
@@ -39,11 +39,11 @@ export class Socket<Names extends string = string> extends Connection<Names> {
 
   /** @internal */
   constructor(
-    handshake: Handshake,
+    asked: AskedFor,
     plan: ConnectionPlan,
     private readonly handle: HandleFrame,
   ) {
-    super(handshake, plan)
+    super(asked, plan)
   }
 
   /** @internal */

@@ -119,7 +119,6 @@ export class TestConnection extends Connection {
         params: {},
         query,
         headers: {},
-        remoteAddress: undefined,
         protocol: 'http',
         host: undefined,
       },

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Context, Handshake } from './context.js'
+import type { AskedFor, Context } from './context.js'
 
 const NO_HEADERS: Readonly<IncomingHttpHeaders> = Object.freeze(Object.create(null))
 
@@ -23,26 +23,23 @@ class Repeated<T extends string | undefined> {
 
 const paths = new Repeated<string>('')
 const hosts = new Repeated<string | undefined>(undefined)
-const addresses = new Repeated<string | undefined>(undefined)
 
-/** One for all who ask for the same, from one place or through one proxy, as long as nobody else comes between. */
-let last: Handshake | undefined
+/** One for all who ask for the same, as long as nobody else comes between. */
+let last: AskedFor | undefined
 
-/** What a connection keeps of the exchange that opened it. @param keep the header fields, in lower case */
-export function handshakeOf(context: Context, keep: readonly string[]): Handshake {
+/** What a connection keeps of the exchange that opened it, but for where its peer is. @param keep the header fields, in lower case */
+export function askedFor(context: Context, keep: readonly string[]): AskedFor {
   const { method, params, query, protocol, id } = context
   const path = paths.of(context.path)
   const host = hosts.of(context.host)
-  const remoteAddress = addresses.of(context.remoteAddress)
-  const headers = pickHeaders(context.headers, keep)
-  const made: Handshake = { method, path, params, query, headers, remoteAddress, protocol, host }
-  if (id !== undefined) return Object.freeze({ ...made, id })
-  if (last === undefined || !isSame(made, last)) last = Object.freeze(made)
+  const asked: AskedFor = { method, path, params, query, headers: pickHeaders(context.headers, keep), protocol, host }
+  if (id !== undefined) return Object.freeze({ ...asked, id })
+  if (last === undefined || !isSame(asked, last)) last = Object.freeze(asked)
   return last
 }
 
-function isSame(one: Handshake, other: Handshake): boolean {
-  if (one.path !== other.path || one.remoteAddress !== other.remoteAddress || one.host !== other.host) return false
-  if (one.params !== other.params || one.query !== other.query || one.headers !== other.headers) return false
+function isSame(one: AskedFor, other: AskedFor): boolean {
+  if (one.path !== other.path || one.host !== other.host || one.params !== other.params) return false
+  if (one.query !== other.query || one.headers !== other.headers) return false
   return one.method === other.method && one.protocol === other.protocol
 }
