@@ -1,16 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { HttpError } from '../errors.js'
 import { nameExchange } from '../logger.js'
-import type { ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
+import type { AskedFor, ContextKey, Handshake, Params, QueryValues, State } from '../pipeline/context.js'
 import { runIn, type Scope } from '../pipeline/current.js'
 import { readOutput } from '../pipeline/validate.js'
 import { onAbort } from './abort.js'
 import { type CloseReason, checkClose, isEcho, type StopOptions, withCode } from './close-reason.js'
 import type { Codec } from './codec.js'
-import { EventIds, lastEventIdOf } from './cursor.js'
+import { idsOf, lastEventIdOf, type Placed } from './cursor.js'
 import { allOf, type Few, withOne, withoutOne } from './few.js'
-import { makeId } from './id.js'
 import { Mailbox, type Task } from './mailbox.js'
+import { OnDemand } from './on-demand.js'
 import { OpeningGate, passed } from './opening-gate.js'
 import type { Plan } from './plan.js'
 import { type Ending, sendReturned } from './returned.js'
@@ -27,8 +27,6 @@ export interface ConnectionHandlers {
 /** How the connections of a route are run. */
 export type ConnectionPlan = Plan<Connection>
 
-/** Messages from inside that may wait for a busy handler. */
-const INBOX_LIMIT = 1024
 /** Milliseconds that a running handler has to settle, and then `close`. */
 const CLOSE_PATIENCE = 5000
 
@@ -36,9 +34,11 @@ const CLOSE_PATIENCE = 5000
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
  * `close` runs once. Its type may name the values of the path: `Socket<'deck'>` has `params.deck`.
  */
-export abstract class Connection<Names extends string = string> {
+export abstract class Connection<Names extends string = string> extends Mailbox {
   /** @internal */
   readonly queue: SendQueue
+  /** @internal */
+  remoteAddress: string | undefined
   /** @internal */
   state: State | undefined
   /** Where `currentContext` finds this connection. @internal */
@@ -47,47 +47,52 @@ export abstract class Connection<Names extends string = string> {
   handlers: ConnectionHandlers | undefined
   /** @internal */
   gate: OpeningGate
-  readonly #mailbox: Mailbox
   #endings: Few<Ending>
-  /** Messages from inside that have not reached `info`. */
-  #told = 0
-  #id: string | undefined
   #reason: CloseReason | undefined
-  #controller: AbortController | undefined
-  #settled: (() => void)[] | undefined
-  #ids: EventIds | undefined
+  /** In each registry that it was given an id by, the first one first. */
+  #places: Few<Placed>
+  #onDemand: OnDemand | undefined
 
   /** @internal */
   constructor(
-    /** What stays of the request that it was opened with. */
-    readonly handshake: Handshake,
+    /** @internal */
+    readonly asked: AskedFor,
     /** @internal */
     readonly plan: ConnectionPlan,
   ) {
-    this.queue = new SendQueue(plan.queue, this)
+    super()
+    this.queue = new SendQueue(this)
     this.gate = new OpeningGate(this.queue)
-    this.#mailbox = new Mailbox(this)
+  }
+
+  /** What stays of the request that it was opened with. */
+  get handshake(): Handshake {
+    return this.onDemand().handshake(this.asked, this.remoteAddress)
   }
 
   /** Names this connection on every node. */
   get id(): string {
-    this.#id ??= makeId(this)
-    return this.#id
+    return this.onDemand().id(this)
+  }
+
+  private onDemand(): OnDemand {
+    this.#onDemand ??= new OnDemand()
+    return this.#onDemand
   }
 
   /** The values of the path, percent escapes undone. */
   get params(): Params<Names> {
-    return this.handshake.params as Params<Names>
+    return this.asked.params as Params<Names>
   }
 
   /** The query that it was opened with; a repeated name gives an array. */
   get query(): QueryValues {
-    return this.handshake.query
+    return this.asked.query
   }
 
   /** The id of the last event that this peer received before: its `Last-Event-ID`, or `lastEventId` in the query. */
   get lastEventId(): string | undefined {
-    return lastEventIdOf(this.handshake)
+    return lastEventIdOf(this.asked)
   }
 
   /** What the guards of the opening left under a key. */
@@ -107,9 +112,7 @@ export abstract class Connection<Names extends string = string> {
 
   /** Aborts when the connection ends, with its `CloseReason` as the reason. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#reason !== undefined) this.#controller.abort(this.#reason)
-    return this.#controller.signal
+    return this.onDemand().signal(this.#reason)
   }
 
   /**
@@ -134,12 +137,13 @@ export abstract class Connection<Names extends string = string> {
 
   /** Delivers a message to the `info` handler, behind what waits there. `false` when the connection has ended. */
   tell(message: unknown): boolean {
-    if (this.#told >= INBOX_LIMIT) this.end({ kind: 'overflow' })
+    const inbox = this.onDemand()
+    if (inbox.isFull) this.end({ kind: 'overflow' })
     if (this.closed) return false
-    this.#told++
+    inbox.told++
     this.post(() => {
-      this.#told--
-      return this.#inform(message)
+      inbox.told--
+      return this.inform(message)
     })
     return true
   }
@@ -149,7 +153,7 @@ export abstract class Connection<Names extends string = string> {
    * last one still waiting is left out. Answers a function that stops it.
    */
   every(ms: number, message: unknown): () => void {
-    return repeat(ms, () => this.#inform(message), this)
+    return repeat(ms, () => this.inform(message), this)
   }
 
   /** Delivers a message to `info` after `ms` milliseconds, if the connection lives. Answers a function that prevents it. */
@@ -157,7 +161,7 @@ export abstract class Connection<Names extends string = string> {
     return later(ms, () => this.tell(message), this)
   }
 
-  #inform(message: unknown): unknown {
+  private inform(message: unknown): unknown {
     return this.closed ? undefined : this.handlers?.info?.(message as never, this as never)
   }
 
@@ -180,9 +184,10 @@ export abstract class Connection<Names extends string = string> {
   }
 
   /** Notes how far the peer has come in a registry; answers the id that its next event carries. @internal */
-  noteId(registry: string, id: string): string {
-    this.#ids ??= new EventIds(registry)
-    return this.#ids.note(registry, id)
+  noteId(place: Placed, id: string): string {
+    place.lastId = id
+    this.#places = withOne(this.#places, place)
+    return idsOf(this.#places)
   }
 
   /**
@@ -192,8 +197,7 @@ export abstract class Connection<Names extends string = string> {
   begin(handlers: ConnectionHandlers): void {
     this.handlers = handlers
     this.plan.live.add(this)
-    for (const pulse of this.plan.pulses) pulse.add(this)
-    this.gate.hold(this.#mailbox)
+    this.gate.hold(this)
   }
 
   /** Whether `begin` has run, so that a failure now belongs to the connection. @internal */
@@ -219,12 +223,12 @@ export abstract class Connection<Names extends string = string> {
 
   /** Calls back when `close` has run. @internal */
   onSettled(listener: () => void): void {
-    this.#settled = [...(this.#settled ?? []), listener]
+    this.onDemand().settled.push(listener)
   }
 
   /** Runs a task behind what waits; what it returns is sent. @internal */
   post(task: Task): void {
-    this.#mailbox.post(() => runIn(this.scope, () => sendReturned(this, task())))
+    this.queueTask(() => runIn(this.scope, () => sendReturned(this, task())))
   }
 
   /** The send queue is full. @internal */
@@ -250,12 +254,12 @@ export abstract class Connection<Names extends string = string> {
   /** A handler threw or rejected: the connection ends, the process lives. @internal */
   failed(error: unknown): void {
     const { route, logger } = this.plan
-    if (!this.#isExpected(error)) logger.error(`${nameExchange(route, this.handshake)} failed`, error)
+    if (!this.isExpected(error)) logger.error(`${nameExchange(route, this.handshake)} failed`, error)
     this.end({ kind: 'failed', error })
   }
 
   /** What needs no log: the echo of `signal`, a refusal by `open`, and what the reply in place of a head has told. */
-  #isExpected(error: unknown): boolean {
+  private isExpected(error: unknown): boolean {
     if (this.#reason !== undefined) return isEcho(error, this.#reason)
     return !this.gate.passed && (!this.started || (error instanceof HttpError && error.status < 500))
   }
@@ -267,22 +271,21 @@ export abstract class Connection<Names extends string = string> {
   end(reason: CloseReason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
-    runIn(this.scope, () => this.#end(reason))
+    runIn(this.scope, () => this.endFor(reason))
   }
 
-  #end(reason: CloseReason): void {
-    for (const pulse of this.plan.pulses) pulse.delete(this)
+  private endFor(reason: CloseReason): void {
     for (const ending of allOf(this.#endings)) ending.ended()
     this.#endings = undefined
     this.finish(reason)
     this.queue.drop()
     this.gate.pass()
-    this.#controller?.abort(reason)
+    this.#onDemand?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
     const waiting = reason.kind === 'peer' ? 'run' : 'drop'
-    this.#mailbox.close(last, CLOSE_PATIENCE, waiting, () => {
+    this.closeTasks(last, CLOSE_PATIENCE, waiting, () => {
       this.plan.live.delete(this)
-      for (const settled of this.#settled ?? []) settled()
+      for (const settled of this.#onDemand?.settled ?? []) settled()
     })
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Handshake } from '../pipeline/context.js'
 import type { Place } from './event-log.js'
+import { allOf, type Few } from './few.js'
 
 /**
  * The id of the last event that a peer received before: its `Last-Event-ID`, or `lastEventId` in the query. The field is
@@ -93,20 +94,14 @@ function unescapeRoom(text: string): string {
   }
 }
 
-/** The last ids of one connection: of a connection in several registries, each event says where it stands in all. */
-export class EventIds {
-  #last = ''
-  #all: Map<string, string> | undefined
+/** Whose peer stands somewhere in one registry. */
+export interface Placed {
+  /** The id that it was given last. */
+  lastId: string
+}
 
-  constructor(private readonly first: string) {}
-
-  note(registry: string, id: string): string {
-    if (this.#all === undefined && registry === this.first) {
-      this.#last = id
-      return id
-    }
-    this.#all ??= new Map([[this.first, this.#last]])
-    this.#all.set(registry, id)
-    return [...this.#all.values()].join(',')
-  }
+/** The last ids of one connection: in several registries, each event says where it stands in all. */
+export function idsOf(places: Few<Placed>): string {
+  if (places !== undefined && !(places instanceof Set)) return places.lastId
+  return Array.from(allOf(places), ({ lastId }) => lastId).join(',')
 }

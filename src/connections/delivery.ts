@@ -51,7 +51,6 @@ export class Delivery {
 
   /** @param most for tests: as for `Rounds` */
   constructor(
-    private readonly registry: string,
     private readonly members: Members,
     private readonly encodings: Encodings,
     private readonly tracking: Tracking,
@@ -70,7 +69,7 @@ export class Delivery {
     const isWhole = except.length === 0 && (rooms === undefined || rooms.length === 1)
     const last = this.#turn
     const isSame = isWhole && last !== undefined && last.to?.[0] === rooms?.[0]
-    const turn = isSame ? last : new RoomTurn(this.registry, rooms, this.encodings, this.rounds, this.#stage)
+    const turn = isSame ? last : new RoomTurn(rooms, this.encodings, this.rounds, this.#stage)
     const joins = turn.add({ message, id: place && formatPlace(place), position, volatile })
     if (!isSame) dealLater(turn)
     if (!joins || !isWhole) dealOut()
@@ -83,12 +82,13 @@ export class Delivery {
   }
 
   /** `false` where the connection's queue is full. */
-  readonly #stage = ({ connection, liveAfter }: Membership, { message, id, position, volatile }: Brought): boolean => {
+  readonly #stage = (member: Membership, { message, id, position, volatile }: Brought): boolean => {
+    const { connection, liveAfter } = member
     if (liveAfter === undefined || position <= liveAfter) return true
     if (volatile && !connection.queue.keepsUp) return true
     const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
     if (isPassedOver && id === undefined) return true
-    const own = id && connection.noteId(this.registry, id)
+    const own = id && connection.noteId(member, id)
     const { codec, queue } = connection
     const bytes = isPassedOver ? codec.encode({ id: own }) : this.encodings.bytes(message, codec, own)
     const isTaken = queue.stage(bytes, isPassedOver ? undefined : message.event)

@@ -32,13 +32,11 @@ export class Membership implements Ending {
   #progress: Progress | undefined
   /** Where such a newcomer began. */
   #from = 0
-  /** How far the log reaches, as it has said to this peer: further places are but what the peer says. */
-  #confirmed = 0
-  /** Where the next room stands, if any: what lies behind it is not given before, since it may be for that room, too. */
-  #ceiling: number | undefined
   /** What the peer was sent last does not tell it where it stands. */
   #unplaced: boolean
   #catchingUp: Promise<void> | undefined
+  /** The id that its peer was given last. */
+  lastId = ''
   /** The last of the rounds that it had, or that are none of its own (`rounds.ts`). */
   round = 0
 
@@ -73,7 +71,7 @@ export class Membership implements Ending {
   }
 
   /** Where it stands, when that is more than one number. */
-  get #standing(): Progress {
+  private get standing(): Progress {
     this.#progress ??= Progress.ofNewcomer(this.rooms, this.#from)
     return this.#progress
   }
@@ -84,27 +82,27 @@ export class Membership implements Ending {
     if (!this.registry.history) this.liveAfter = 0
     else if (isFirst && this.#progress === undefined && past === undefined) this.#from = this.registry.place.position
     else {
-      this.#leaveLive(this.registry.place.position)
-      this.#begin(room, past)
-      if (isFirst) this.#begin(EVERYWHERE, past)
+      this.leaveLive(this.registry.place.position)
+      this.begin(room, past)
+      if (isFirst) this.begin(EVERYWHERE, past)
     }
     this.#rooms = withOne(this.#rooms, room)
-    if (this.registry.history) this.#noteId()
+    if (this.registry.history) this.noteId()
   }
 
-  #begin(room: string, past: number | undefined): void {
-    if (!this.#standing.resumes(room)) this.#unplaced = true
-    const { to } = this.#standing.enter(room, this.registry.place.position, past)
-    this.#ceiling = Math.min(this.#ceiling ?? to, to)
+  private begin(room: string, past: number | undefined): void {
+    if (!this.standing.resumes(room)) this.#unplaced = true
+    const { to } = this.standing.enter(room, this.registry.place.position, past)
+    this.standing.ceiling = Math.min(this.standing.ceiling, to)
   }
 
   leave(room: string): void {
     const isRead = this.registry.history && !this.connection.closed
     const upTo = this.liveAfter === undefined ? 0 : Math.max(this.liveAfter, this.registry.place.position)
-    if (isRead) this.#standing.leave(room, upTo)
+    if (isRead) this.standing.leave(room, upTo)
     this.#rooms = withoutOne(this.#rooms, room)
     if (this.isInAny) return
-    if (isRead) this.#standing.leave(EVERYWHERE, upTo)
+    if (isRead) this.standing.leave(EVERYWHERE, upTo)
     this.liveAfter = undefined
   }
 
@@ -113,14 +111,14 @@ export class Membership implements Ending {
    * one sequence. Never rejects: where the log fails, the connection does.
    */
   catchUp(): Promise<void> {
-    this.#catchingUp ??= this.connection.gate.passed ? this.#run() : this.#runBehindOpening()
+    this.#catchingUp ??= this.connection.gate.passed ? this.run() : this.runBehindOpening()
     return this.#catchingUp
   }
 
   /** Who has missed nothing is live as soon as `open` has settled, without a promise (`scale-sse`). */
-  #runBehindOpening(): Promise<void> {
+  private runBehindOpening(): Promise<void> {
     this.connection.gate.behind(() => {
-      if (!this.#isDone()) this.#catchingUp = this.#run()
+      if (!this.isDone()) this.#catchingUp = this.run()
     })
     return OPENING
   }
@@ -131,41 +129,41 @@ export class Membership implements Ending {
    * @param last how far the node had been given the log
    */
   reset(last: Place): void {
-    this.#leaveLive(last.position)
-    if (this.registry.place.epoch !== last.epoch) this.#startOver()
+    this.leaveLive(last.position)
+    if (this.registry.place.epoch !== last.epoch) this.startOver()
     this.catchUp()
   }
 
-  #startOver(): void {
-    this.#standing.startOver(this.registry.place.position)
-    this.#confirmed = 0
-    this.#ceiling = 0 // nothing more of a page of before, under an id of now
+  private startOver(): void {
+    this.standing.startOver(this.registry.place.position)
+    this.standing.confirmed = 0
+    this.standing.ceiling = 0 // nothing more of a page of before, under an id of now
   }
 
   /** From here on it reads the log itself, from where it and the node stood. */
-  #leaveLive(position: number): void {
+  private leaveLive(position: number): void {
     if (this.liveAfter === undefined) return
-    const { fronts } = this.#standing
+    const { fronts } = this.standing
     if (fronts.lowest !== undefined) fronts.advance(fronts.lowest, Math.max(this.liveAfter, position))
     this.liveAfter = undefined
   }
 
-  async #run(): Promise<void> {
+  private async run(): Promise<void> {
     try {
       await OPENING // what else is joined in this turn is read with it
-      while (!this.#isDone()) await this.#readOn()
+      while (!this.isDone()) await this.readOn()
     } catch (error) {
       // The log may have stopped since the peer left: nobody waits for what was read.
       if (!this.connection.closed) this.connection.failed(error)
     }
   }
 
-  #isDone(): boolean {
-    return !this.#goesOn() || this.#arrive()
+  private isDone(): boolean {
+    return !this.goesOn() || this.arrive()
   }
 
   /** What came to a room in this turn comes before; that may end connections, and who hears of it joins and leaves rooms. */
-  #goesOn(): boolean {
+  private goesOn(): boolean {
     dealOut()
     return !this.connection.closed
   }
@@ -174,21 +172,21 @@ export class Membership implements Ending {
    * Whether there is nothing left to read: it has come equally far in all rooms, at least as far as the node, and no
    * further than the log. No await between this and what comes next, which the registry delivers.
    */
-  #arrive(): boolean {
+  private arrive(): boolean {
     const { position } = this.registry.place
-    if (this.#progress === undefined && this.#from === position) return this.#goLive(position)
-    const { fronts, hasAsked } = this.#standing
+    if (this.#progress === undefined && this.#from === position) return this.goLive(position)
+    const { fronts, hasAsked } = this.standing
     const { lowest } = fronts
-    const isBehind = lowest !== undefined && (lowest.to < position || lowest.to > this.#reached)
+    const isBehind = lowest !== undefined && (lowest.to < position || lowest.to > this.reached)
     const isHere = fronts.isLevel && !isBehind
-    if (isHere || hasAsked) this.#tellGaps()
+    if (isHere || hasAsked) this.tellGaps()
     if (!isHere) return false
     if (lowest === undefined) {
       this.#catchingUp = undefined
       return true
     }
-    const { beginning } = this.#standing
-    this.#goLive(lowest.to)
+    const { beginning } = this.standing
+    this.goLive(lowest.to)
     if (beginning === undefined) return true
     this.#from = beginning
     this.#progress = undefined
@@ -196,86 +194,82 @@ export class Membership implements Ending {
   }
 
   /** From here on it is given each entry as it comes. */
-  #goLive(position: number): true {
+  private goLive(position: number): true {
     this.liveAfter = position
     this.#catchingUp = undefined
-    if (this.#unplaced) this.#place()
+    if (this.#unplaced) this.place()
     return true
   }
 
   /** How far the log reaches for sure. */
-  get #reached(): number {
-    return Math.max(this.#confirmed, this.registry.place.position)
+  private get reached(): number {
+    return Math.max(this.standing.confirmed, this.registry.place.position)
   }
 
   /** Reads one page, and gives it to the peer. A place that only the peer knows of is asked about first. */
-  async #readOn(): Promise<void> {
-    const { fronts } = this.#standing
+  private async readOn(): Promise<void> {
+    const { fronts } = this.standing
     const { lowest, highest } = fronts
-    const isAsking = highest !== undefined && highest.to > this.#reached
+    const isAsking = highest !== undefined && highest.to > this.reached
     const front = isAsking ? highest : lowest
     if (front === undefined) return
     const at = front.to
-    this.#ceiling = fronts.after(at)
+    this.standing.ceiling = fronts.after(at) ?? Number.POSITIVE_INFINITY
     const isBehind = isAsking && !fronts.isLevel
     const after = new Map(Array.from(front, ({ room }) => [room, at]))
     const page = await this.registry.reads.read(after, PAGE)
     // Where nothing is on the front any more it was left, or the log's data was replaced: then the page is void.
-    if (!this.#goesOn() || front.size === 0) return
-    this.#standing.noteAsked(after.keys())
-    const found = this.#standing.skip(front, page.gaps)
-    if (found === 'another log') this.#startOver()
+    if (!this.goesOn() || front.size === 0) return
+    this.standing.noteAsked(after.keys())
+    const found = this.standing.skip(front, page.gaps)
+    if (found === 'another log') this.startOver()
     if (found !== 'all') return
-    this.#confirmed = Math.max(this.#confirmed, at, page.upTo)
-    if (!this.#isAbove(at) && !isBehind) await this.#give(page, front)
-  }
-
-  #isAbove(position: number): boolean {
-    return this.#ceiling !== undefined && position > this.#ceiling
+    this.standing.confirmed = Math.max(this.standing.confirmed, at, page.upTo)
+    if (at <= this.standing.ceiling && !isBehind) await this.give(page, front)
   }
 
   /** Gives the peer one page, at its pace. */
-  async #give(page: Page, front: Front): Promise<void> {
-    this.#tellGaps()
+  private async give(page: Page, front: Front): Promise<void> {
+    this.tellGaps()
     const entries = page.entries.values()
-    while (!this.connection.queue.together(() => this.#pushAll(entries, front))) {
+    while (!this.connection.queue.together(() => this.pushAll(entries, front))) {
       await this.connection.drained()
-      if (!this.#goesOn()) return
+      if (!this.goesOn()) return
     }
-    this.#standing.fronts.advance(front, Math.min(page.upTo, this.#ceiling ?? page.upTo))
+    this.standing.fronts.advance(front, Math.min(page.upTo, this.standing.ceiling))
   }
 
   /** Pushes entries until the peer does not keep up, or has ended: `true` where it took all. */
-  #pushAll(entries: Iterator<LogEntry>, front: Front): boolean {
+  private pushAll(entries: Iterator<LogEntry>, front: Front): boolean {
     for (let next = entries.next(); !next.done; next = entries.next()) {
       const entry = next.value
-      if (this.#isAbove(entry.position)) return true
-      const misses = this.#standing.misses(entry)
-      this.#standing.fronts.advance(front, entry.position)
-      if (misses && !this.#push(entry)) return false
+      if (entry.position > this.standing.ceiling) return true
+      const misses = this.standing.misses(entry)
+      this.standing.fronts.advance(front, entry.position)
+      if (misses && !this.push(entry)) return false
     }
     return true
   }
 
   /** The id that the peer's next event carries. */
-  #noteId(): string {
+  private noteId(): string {
     const cursor = this.#progress?.cursor ?? { position: this.#from, beyond: [] }
-    return this.connection.noteId(this.registry.name, formatId(this.registry.place.epoch, cursor))
+    return this.connection.noteId(this, formatId(this.registry.place.epoch, cursor))
   }
 
   /** `false` where the peer does not keep up. */
-  #push(entry: LogEntry): boolean {
+  private push(entry: LogEntry): boolean {
     const { connection, registry } = this
     this.#unplaced = entry.except.length > 0 && entry.except.includes(connection.id)
     if (this.#unplaced) return true
-    const id = this.#noteId()
+    const id = this.noteId()
     return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event, true)
   }
 
   /** An event with an id and nothing else, so that a peer that is cut before the next event loses nothing, and gets nothing twice. */
-  #place(): void {
+  private place(): void {
     this.#unplaced = false
-    const id = this.#noteId()
+    const id = this.noteId()
     this.connection.queue.push(this.registry.encodings.place(this.connection.codec, id), undefined, true)
   }
 
@@ -283,13 +277,13 @@ export class Membership implements Ending {
    * One `gap` event, without an id, for what the log cannot give any more, and from where it goes on: a peer that is cut
    * before the next event is not told again.
    */
-  #tellGaps(): void {
-    const missing = this.#standing.takeMissing()
+  private tellGaps(): void {
+    const missing = this.standing.takeMissing()
     if (missing === undefined) return
     const rooms = [...this.rooms].filter(room => missing.has(room) || missing.has(EVERYWHERE))
     if (rooms.length === 0) return
     const data = JSON.stringify({ registry: this.registry.name, rooms })
     this.connection.queue.push(this.connection.codec.encode({ event: 'gap', data }), undefined, true)
-    this.#place()
+    this.place()
   }
 }

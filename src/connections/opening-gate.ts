@@ -10,9 +10,9 @@ const told = new WeakSet<object>()
 
 /** Where what comes after `open` waits. */
 interface Held {
-  hold(): void
-  settle(sent: unknown): void
-  fail(error: unknown): void
+  holdTasks(): void
+  goOnWith(sent: unknown): void
+  goOnWithout(error: unknown): void
 }
 
 /** What stands between `open` and everything after it: messages and replays wait here until `open` has settled. */
@@ -49,7 +49,7 @@ export class OpeningGate {
   /** Keeps all others waiting, until `settle` is called. */
   hold(mailbox: Held): void {
     this.#held = mailbox
-    mailbox.hold()
+    mailbox.holdTasks()
   }
 
   /** `open` returned: `send` sends that, before anything else. */
@@ -61,10 +61,10 @@ export class OpeningGate {
       sent = send()
     } catch (error) {
       this.pass()
-      return held?.fail(error)
+      return held?.goOnWithout(error)
     }
     this.pass()
-    held?.settle(sent)
+    held?.goOnWith(sent)
   }
 
   /** Settles when `open` has, or the connection has ended. */

@@ -13,6 +13,10 @@ const NONE: Span[] = []
  * open span of one of them, and within no span of any.
  */
 export class Progress {
+  /** How far the log reaches, as it has said to this peer: further places are but what the peer says. */
+  confirmed = 0
+  /** Where the next room stands, if any: what lies behind it is not given before, since it may be for that room, too. */
+  ceiling = Number.POSITIVE_INFINITY
   /** What the peer is owed lies behind these. */
   readonly fronts = new Fronts()
   /** Of each room, oldest first. */

@@ -1,4 +1,5 @@
 import { runOutside } from '../pipeline/current.js'
+import type { Beats } from './live.js'
 import { inSlices } from './slice.js'
 
 /** Who has beats. */
@@ -11,8 +12,7 @@ interface Beaten {
  * One timer for all connections of a route, in place of one for each: it runs while there are any. A beat of very many
  * takes several turns of the event loop.
  */
-export class Pulse<C extends Beaten> {
-  readonly #members = new Set<C>()
+export class Pulse<C extends Beaten> implements Beats<C> {
   #timer: NodeJS.Timeout | undefined
   #isBeating = false
 
@@ -22,17 +22,16 @@ export class Pulse<C extends Beaten> {
     private readonly beat: (member: C) => void,
   ) {}
 
-  add(member: C): void {
+  start(members: Iterable<C>): void {
     if (this.period <= 0) return
-    this.#members.add(member)
-    this.#timer ??= runOutside(() => setInterval(() => this.#beat(), this.period).unref())
+    this.#timer ??= runOutside(() => setInterval(() => this.#beat(members), this.period).unref())
   }
 
-  async #beat(): Promise<void> {
+  async #beat(members: Iterable<C>): Promise<void> {
     if (this.#isBeating) return
     this.#isBeating = true
     try {
-      await inSlices(this.#members, member => this.#beatOne(member))
+      await inSlices(members, member => this.#beatOne(member))
     } finally {
       this.#isBeating = false
     }
@@ -46,9 +45,7 @@ export class Pulse<C extends Beaten> {
     }
   }
 
-  delete(member: C): void {
-    this.#members.delete(member)
-    if (this.#members.size > 0) return
+  stop(): void {
     clearInterval(this.#timer)
     this.#timer = undefined
   }

@@ -194,7 +194,7 @@ export abstract class ConnectionRegistry<Events extends object = Record<string, 
       count: room => (room === undefined ? this.size : this.count(room)),
       changed: this.#listens ? (...change) => this.#tellUser(...change) : undefined,
     })
-    const delivery = new Delivery(name, this.#members, encodings, tracking, most)
+    const delivery = new Delivery(this.#members, encodings, tracking, most)
     const { rounds } = delivery
     const outbox = outboxTo(log, setup.history, this.#unheard, delivery)
     const reads = new SharedReads(log, () => running.place)

@@ -36,7 +36,6 @@ export class RoomTurn implements Undealt, Letter {
   readonly #joined = new Map<Codec, Buffer>()
 
   constructor(
-    private readonly registry: string,
     /** Undefined stands for all. */
     readonly to: readonly string[] | undefined,
     private readonly encodings: Encodings,
@@ -71,9 +70,10 @@ export class RoomTurn implements Undealt, Letter {
   }
 
   /** A member that is to have all of it, as all others have it, and takes it. */
-  pass({ connection, liveAfter }: Membership): boolean {
+  pass(member: Membership): boolean {
+    const { connection, liveAfter } = member
     if (this.#passesOver || liveAfter === undefined || this.#since <= liveAfter) return false
-    if (this.#id !== undefined && connection.noteId(this.registry, this.#id) !== this.#id) return false
+    if (this.#id !== undefined && connection.noteId(member, this.#id) !== this.#id) return false
     return connection.queue.pass(this.#bytes(connection.codec))
   }
 

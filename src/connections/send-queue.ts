@@ -1,5 +1,6 @@
 import type { Overflow } from '../declare/routes.js'
 import { Drained } from './drained.js'
+import { Backlog, Kept, type Line } from './lines.js'
 import { corkForTurn, type Sink } from './sink.js'
 import { type Batch, beginBatch, dealOut, flushAtEndOfTurn, type Waiting } from './turn.js'
 
@@ -12,14 +13,15 @@ export interface QueueOptions {
 /** Bytes of one turn that are joined before they are written: more is given to the sink while the turn goes on. */
 export const JOIN_LIMIT = 65_536
 
-/** What waits for all whom nothing waits for: an idle connection keeps no array. */
-const NONE: Waiting[] = []
-
-function added(line: Waiting[], item: Waiting): Waiting[] {
-  if (line === NONE) return [item]
-  line.push(item)
-  return line
+/** What a queue keeps of its connection. */
+interface QueueOwner {
+  readonly plan: { readonly queue: QueueOptions }
+  overflowed(): void
+  failed(error: unknown): void
 }
+
+/** That of all for whom nothing is kept, as for nearly all: an opening makes no lines (`scale-sse`). */
+const NOTHING = new Kept()
 
 /**
  * The bounded queue in front of a peer. While the peer keeps up it holds nothing: bytes go to the sink at once. What a
@@ -28,78 +30,72 @@ function added(line: Waiting[], item: Waiting): Waiting[] {
  */
 export class SendQueue {
   #sink: Sink | undefined
-  #waiting: Waiting[] = NONE
-  #aside: Waiting[] = NONE
-  /** Of what waits and what was set aside. */
-  #waitingBytes = 0
+  #backlog: Backlog | undefined
   /** What was staged in this turn of the event loop, and is written at its end. */
   #batch: Batch | undefined
-  /** What was staged while the opening had not been sent, and waits for that. */
-  #staged: Waiting[] = NONE
-  #stagedBytes = 0
-  #held = true
+  /** Until the opening has been sent. */
+  #kept: Kept | undefined = NOTHING
   #dropped = false
-  #draining = false
-  /** One for all who wait, however many sends nobody awaits. */
-  #drained: Drained | undefined
-  #limit: number
   /** How many writes there were: what stands still is silent. */
   writes = 0
 
-  constructor(
-    private readonly options: QueueOptions,
-    private readonly owner: { overflowed(): void; failed(error: unknown): void },
-  ) {
-    this.#limit = options.limit
-  }
+  constructor(private readonly owner: QueueOwner) {}
 
   /** Bytes that the peer has not taken. */
   get size(): number {
     dealOut()
-    return this.#size
+    return this.held
   }
 
-  get #size(): number {
-    return (this.#sink?.writableLength ?? 0) + this.#waitingBytes + this.#stagedBytes + (this.#batch?.size ?? 0)
+  private get held(): number {
+    const { aside, staged } = this.#kept ?? NOTHING
+    const waiting = (this.#backlog?.bytes ?? 0) + aside.bytes + staged.bytes
+    return (this.#sink?.writableLength ?? 0) + waiting + (this.#batch?.size ?? 0)
   }
 
   /** Whether the peer keeps up: nothing waits for it. */
   get keepsUp(): boolean {
-    return this.#sink !== undefined && this.#waiting.length === 0 && !this.#sink.writableNeedDrain
+    const isFirst = this.#backlog === undefined || this.#backlog.items.length === 0
+    return isFirst && this.#sink !== undefined && !this.#sink.writableNeedDrain
   }
 
-  /**
-   * Opens the sink; what was queued until now follows at once. A limit within what the sink buffers by itself would be
-   * met before the sink asks anybody to wait, so it is never less than twice that.
-   */
+  /** Opens the sink; what was queued until now follows at once. */
   open(sink: Sink): void {
     this.#sink = sink
-    this.#limit = Math.max(this.options.limit, 2 * sink.writableHighWaterMark)
-    this.#flushWaiting()
+    this.flushBacklog()
   }
 
   /** The opening has been sent: what was staged meanwhile follows. */
   release(): void {
-    this.#held = false
-    const staged = this.#staged
-    this.#staged = NONE
-    this.#stagedBytes = 0
-    for (const { bytes, key } of staged) this.#add(bytes, key)
+    const { staged } = this.#kept ?? NOTHING
+    this.#kept = undefined
+    for (const { bytes, key } of staged.items) this.batch(bytes, key)
     this.flushStaged()
+  }
+
+  /** What is kept for this one alone. */
+  private keeping(): Kept {
+    const kept = this.#kept ?? NOTHING
+    this.#kept = kept === NOTHING ? new Kept() : kept
+    return this.#kept
   }
 
   /** Sets aside what is queued, for something that goes before it. */
   setAside(): void {
-    this.#aside = this.#waiting
-    this.#waiting = NONE
+    if (this.#backlog !== undefined && this.#kept !== undefined) this.keeping().aside.takeOver(this.#backlog)
   }
 
   /** Queues what was set aside, behind what was queued since. */
   takeBack(): void {
-    if (this.#aside.length === 0) return
-    this.#waiting = this.#waiting.concat(this.#aside)
-    this.#aside = NONE
-    this.#flushWaiting()
+    const { aside } = this.#kept ?? NOTHING
+    if (aside.items.length === 0) return
+    this.waiting().takeOver(aside)
+    this.flushBacklog()
+  }
+
+  private waiting(): Backlog {
+    this.#backlog ??= new Backlog()
+    return this.#backlog
   }
 
   /**
@@ -108,10 +104,10 @@ export class SendQueue {
    */
   push(bytes: Buffer, key?: string, waits = false): boolean {
     dealOut()
-    if (!this.#held) this.flushStaged()
+    if (this.#kept === undefined) this.flushStaged()
     if (waits && this.#sink?.cork !== undefined) corkForTurn(this.#sink)
-    if (waits && !this.#dropped && this.#isOver(bytes)) this.#wait({ bytes, key })
-    else this.#write(bytes, key)
+    if (waits && !this.#dropped && this.isOver(bytes)) this.wait({ bytes, key })
+    else this.write(bytes, key)
     return this.keepsUp
   }
 
@@ -120,22 +116,22 @@ export class SendQueue {
    * they would pass the limit of a queue that is ended by that, which is left to the caller.
    */
   stage(bytes: Buffer, key?: string): boolean {
-    if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT || this.#isOver(bytes)) this.flushStaged()
+    if ((this.#batch?.size ?? 0) + bytes.length > JOIN_LIMIT || this.isOver(bytes)) this.flushStaged()
     if (this.#dropped) return true
-    const isOver = this.#isOver(bytes)
+    const isOver = this.isOver(bytes)
     if (isOver && this.options.overflow === 'disconnect') return false
-    if (this.#sink === undefined || (isOver && !this.#held)) this.#write(bytes, key)
-    else if (!this.#held) {
+    if (this.#sink === undefined || (isOver && this.#kept === undefined)) this.write(bytes, key)
+    else if (this.#kept === undefined) {
       if (this.#batch === undefined) flushAtEndOfTurn(this)
-      this.#add(bytes, key)
-    } else if (this.#makeRoom(this.#staged, { bytes, key })) {
-      this.#staged = added(this.#staged, { bytes, key })
-      this.#stagedBytes += bytes.length
+      this.batch(bytes, key)
+    } else {
+      const { staged } = this.keeping()
+      if (this.makeRoom(staged, { bytes, key })) staged.add({ bytes, key })
     }
     return true
   }
 
-  #add(bytes: Buffer, key: string | undefined): void {
+  private batch(bytes: Buffer, key: string | undefined): void {
     this.#batch = this.#batch === undefined ? beginBatch(bytes, key) : this.#batch.add(bytes, key)
   }
 
@@ -143,8 +139,8 @@ export class SendQueue {
   offer(bytes: Buffer): boolean {
     dealOut()
     this.flushStaged()
-    if (this.#dropped || this.#held || !this.keepsUp) return false
-    this.#sinkWrite(bytes, true)
+    if (this.#dropped || this.#kept !== undefined || !this.keepsUp) return false
+    this.sinkWrite(bytes, true)
     return true
   }
 
@@ -162,21 +158,18 @@ export class SendQueue {
   /** Settles when all was taken by the sink and its buffer has run empty: `true`, or `false` when the queue was dropped. */
   drained(): Promise<boolean> {
     if (this.#dropped) return Promise.resolve(false)
-    this.#drained ??= new Drained()
-    this.#awaitDrain()
-    return this.#drained.promise
-  }
-
-  #tellDrained(taken: boolean): void {
-    const drained = this.#drained
-    this.#drained = undefined
-    drained?.tell(taken)
+    const backlog = this.waiting()
+    backlog.drained ??= new Drained()
+    const { promise } = backlog.drained
+    this.awaitDrain(backlog)
+    return promise
   }
 
   /** Hands everything to the sink, however slow the peer: the last thing before a clean end. */
   finish(): void {
     dealOut()
-    const last = [...this.#waiting, ...this.#aside, ...this.#staged, ...(this.#batch?.items() ?? [])]
+    const { aside, staged } = this.#kept ?? NOTHING
+    const last = [...(this.#backlog?.items ?? []), ...aside.items, ...staged.items, ...(this.#batch?.items() ?? [])]
     this.together(() => {
       for (const { bytes } of last) this.#sink?.write(bytes)
     })
@@ -185,14 +178,12 @@ export class SendQueue {
 
   /** Forgets what waits, and what comes; those who wait for it are told. */
   drop(): void {
+    const backlog = this.#backlog
     this.#dropped = true
-    this.#waiting = NONE
-    this.#aside = NONE
-    this.#waitingBytes = 0
-    this.#staged = NONE
-    this.#stagedBytes = 0
+    this.#kept = undefined
+    this.#backlog = undefined
     this.#batch = undefined
-    this.#tellDrained(false)
+    backlog?.tell(false)
   }
 
   /** @internal */
@@ -200,34 +191,47 @@ export class SendQueue {
     const batch = this.#batch
     if (batch === undefined) return
     this.#batch = undefined
-    if (!this.#isFree(batch.size)) for (const { bytes, key } of batch.items()) this.#write(bytes, key)
-    else this.#sinkWrite(batch.joined, true)
+    if (!this.isFree(batch.size)) for (const { bytes, key } of batch.items()) this.write(bytes, key)
+    else this.sinkWrite(batch.joined, true)
   }
 
   /** Writes what a turn has brought, where nothing stands before it; else answers `false`, and does nothing. */
   pass(bytes: Buffer): boolean {
-    if (this.#held || this.#dropped || this.#batch !== undefined || !this.#isFree(bytes.length)) return false
-    this.#sinkWrite(bytes, true)
+    const isHeld = this.#kept !== undefined || this.#dropped || this.#batch !== undefined
+    if (isHeld || !this.isFree(bytes.length)) return false
+    this.sinkWrite(bytes, true)
     return true
   }
 
-  #isFree(length: number): boolean {
-    return this.keepsUp && this.#size + length <= this.#limit
+  private get options(): QueueOptions {
+    return this.owner.plan.queue
   }
 
-  #isOver(bytes: Buffer): boolean {
-    const size = this.#size
-    return size > 0 && size + bytes.length > this.#limit
+  private isFree(length: number): boolean {
+    return this.keepsUp && this.isWithin(this.held + length)
   }
 
-  #write(bytes: Buffer, key: string | undefined): void {
+  private isOver(bytes: Buffer): boolean {
+    const size = this.held
+    return size > 0 && !this.isWithin(size + bytes.length)
+  }
+
+  /**
+   * Whether the limit allows so many bytes. One within what the sink buffers by itself would be met before the sink asks
+   * anybody to wait, so it is never less than twice that.
+   */
+  private isWithin(size: number): boolean {
+    return size <= this.options.limit || (this.#sink !== undefined && size <= 2 * this.#sink.writableHighWaterMark)
+  }
+
+  private write(bytes: Buffer, key: string | undefined): void {
     if (this.#dropped) return
-    if (this.keepsUp && !this.#isOver(bytes)) this.#sinkWrite(bytes)
-    else this.#enqueue({ bytes, key })
+    if (this.keepsUp && !this.isOver(bytes)) this.sinkWrite(bytes)
+    else this.enqueue({ bytes, key })
   }
 
   /** What stands in front of the sink may throw: nobody knows what it has let out, and others wait for their turn. */
-  #sinkWrite(bytes: Buffer, isLast = false): void {
+  private sinkWrite(bytes: Buffer, isLast = false): void {
     this.writes++
     try {
       if (isLast && this.#sink?.writeLast !== undefined) this.#sink.writeLast(bytes)
@@ -238,63 +242,58 @@ export class SendQueue {
     }
   }
 
-  #enqueue(item: Waiting): void {
-    if (this.options.overflow === 'disconnect' && this.#isOver(item.bytes)) return this.owner.overflowed()
-    if (this.#makeRoom(this.#waiting, item)) this.#wait(item)
+  private enqueue(item: Waiting): void {
+    if (this.options.overflow === 'disconnect' && this.isOver(item.bytes)) return this.owner.overflowed()
+    if (this.makeRoom(this.waiting(), item)) this.wait(item)
   }
 
-  #wait(item: Waiting): void {
-    this.#waiting = added(this.#waiting, item)
-    this.#waitingBytes += item.bytes.length
-    this.#awaitDrain()
+  private wait(item: Waiting): void {
+    const backlog = this.waiting()
+    backlog.add(item)
+    this.awaitDrain(backlog)
   }
 
   /** Removes from a line what the policy gives up for an item behind it; `false` where that is the item itself. */
-  #makeRoom(line: Waiting[], { bytes, key }: Waiting): boolean {
+  private makeRoom(line: Line, { bytes, key }: Waiting): boolean {
     const { overflow } = this.options
     if (overflow === 'latest' && key !== undefined) {
-      const older = line.findIndex(item => item.key === key)
-      this.#remove(line, older)
+      const older = line.items.findIndex(item => item.key === key)
+      if (older !== -1) line.delete(older)
     }
-    while (this.#isOver(bytes)) {
-      if (overflow === 'drop-newest' || line.length === 0) return false
-      this.#remove(line, 0)
+    while (this.isOver(bytes)) {
+      if (overflow === 'drop-newest' || line.items.length === 0) return false
+      line.delete(0)
     }
     return true
   }
 
-  #remove(line: Waiting[], index: number): void {
-    if (index === -1) return
-    const size = line.splice(index, 1)[0]?.bytes.length ?? 0
-    if (line === this.#staged) this.#stagedBytes -= size
-    else this.#waitingBytes -= size
-  }
-
-  #awaitDrain(): void {
+  private awaitDrain(backlog: Backlog): void {
     const sink = this.#sink
-    if (sink === undefined || this.#draining) return
-    if (!sink.writableNeedDrain) return void queueMicrotask(() => this.#flushWaiting())
-    this.#draining = true
+    if (sink === undefined || backlog.isDraining) return
+    if (!sink.writableNeedDrain) return void queueMicrotask(() => this.flushBacklog())
+    backlog.isDraining = true
     sink.once('drain', () => {
-      this.#draining = false
-      this.#flushWaiting()
+      backlog.isDraining = false
+      this.flushBacklog()
     })
   }
 
-  #flushWaiting(): void {
+  private flushBacklog(): void {
     const sink = this.#sink
-    if (sink === undefined) return
+    const backlog = this.#backlog
+    if (sink === undefined || backlog === undefined) return
     let taken = 0
     this.together(() => {
-      while (taken < this.#waiting.length && !sink.writableNeedDrain) {
-        const { bytes } = this.#waiting[taken++] as Waiting
-        this.#waitingBytes -= bytes.length
-        this.#sinkWrite(bytes)
+      while (this.#backlog === backlog && taken < backlog.items.length && !sink.writableNeedDrain) {
+        const { bytes } = backlog.items[taken++] as Waiting
+        backlog.bytes -= bytes.length
+        this.sinkWrite(bytes)
       }
     })
-    if (taken < this.#waiting.length) this.#waiting.splice(0, taken)
-    else this.#waiting = NONE
-    if (this.#waiting.length === 0 && !sink.writableNeedDrain) this.#tellDrained(true)
-    else this.#awaitDrain()
+    backlog.items.splice(0, taken)
+    if (this.#backlog !== backlog) return
+    if (backlog.items.length > 0 || sink.writableNeedDrain) return this.awaitDrain(backlog)
+    if (!backlog.isDraining) this.#backlog = undefined
+    backlog.tell(true)
   }
 }

@@ -8,7 +8,7 @@ import type { Serving } from '../pipeline/serving.js'
 import { isPromise } from '../pipeline/settle.js'
 import type { Route } from '../routing/table.js'
 import type { Connection, ConnectionHandlers, ConnectionPlan } from './connection.js'
-import type { LiveConnections } from './live.js'
+import type { Beats, LiveConnections } from './live.js'
 
 /** What the serve files of streams and sockets need besides. */
 export interface ConnectionServing extends Serving {
@@ -22,10 +22,10 @@ const SEND_LIMIT = 1_048_576
 export function planConnections(
   route: Route,
   serving: ConnectionServing,
-  pulses: ConnectionPlan['pulses'],
+  pulses: readonly Beats<Connection>[],
 ): ConnectionPlan {
   const { sendLimit = SEND_LIMIT, overflow = 'disconnect' } = route.options as ConnectionOptions
-  return { route, logger: serving.logger, live: serving.live, queue: { limit: sendLimit, overflow }, pulses }
+  return { route, logger: serving.logger, live: serving.live.ofRoute(pulses), queue: { limit: sendLimit, overflow } }
 }
 
 /** The header fields that a route's connections remember: those it names, those its messages ask for, and the last event id. */
@@ -86,6 +86,7 @@ class Opening<C extends Connection> {
     const { context, openings } = this
     if (isOver(context.response)) return undefined
     const connection = openings.make(context)
+    connection.remoteAddress = context.remoteAddress
     this.#made = connection
     context.connect(connection)
     keepScope(context, connection)

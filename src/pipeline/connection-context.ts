@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Route } from '../routing/table.js'
-import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+import { type AskedFor, type Carrier, Context, type Params, type QueryValues, type State } from './context.js'
 
 /** What a context needs of its connection. */
 export interface ConnectionSource extends Carrier {
-  readonly handshake: Handshake
+  readonly asked: AskedFor
+  readonly remoteAddress: string | undefined
 }
 
 /** The context of an open connection: what it keeps of its opening, and the state that it goes on with. */
@@ -19,39 +20,39 @@ export class ConnectionContext extends Context {
   }
 
   get method(): string {
-    return this.connection.handshake.method
+    return this.connection.asked.method
   }
 
   get path(): string {
-    return this.connection.handshake.path
+    return this.connection.asked.path
   }
 
   get params(): Params {
-    return this.connection.handshake.params
+    return this.connection.asked.params
   }
 
   get query(): QueryValues {
-    return this.connection.handshake.query
+    return this.connection.asked.query
   }
 
   get headers(): Readonly<IncomingHttpHeaders> {
-    return this.connection.handshake.headers
+    return this.connection.asked.headers
   }
 
   get remoteAddress(): string | undefined {
-    return this.connection.handshake.remoteAddress
+    return this.connection.remoteAddress
   }
 
   get protocol(): 'http' | 'https' {
-    return this.connection.handshake.protocol
+    return this.connection.asked.protocol
   }
 
   get host(): string | undefined {
-    return this.connection.handshake.host
+    return this.connection.asked.host
   }
 
   get id(): string | undefined {
-    return this.connection.handshake.id
+    return this.connection.asked.id
   }
 
   get signal(): AbortSignal {

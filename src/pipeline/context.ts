@@ -18,6 +18,9 @@ export type Params<Names extends string = string> = Readonly<Record<Names, strin
 /** The values of a query: a name that is repeated has an array. */
 export type QueryValues = Readonly<ParsedUrlQuery>
 
+/** What was asked for: one for all connections of which that is the same. */
+export type AskedFor = Omit<Handshake, 'remoteAddress'>
+
 /** What stays of a request for as long as its connection lives: small and frozen. */
 export interface Handshake {
   /** The request method. */

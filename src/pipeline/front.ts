@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { VersionReader } from '../routing/versioning.js'
+import { addressOf } from './lane-close.js'
 
 /** How an exchange looks from where its peer stands: in front of the proxies that are trusted. */
 export interface Sight {
@@ -26,7 +27,7 @@ export class Front implements Sight {
   ) {}
 
   get remoteAddress(): string | undefined {
-    return this.told === undefined ? this.request.socket.remoteAddress : this.told.remoteAddress
+    return this.told === undefined ? addressOf(this.request.socket) : this.told.remoteAddress
   }
 
   get protocol(): 'http' | 'https' {

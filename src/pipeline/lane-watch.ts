@@ -1,4 +1,6 @@
 import { isShared, type Lane, wasLeft } from './lane.js'
+import { hearClose, unhearClose } from './lane-close.js'
+import { lighten } from './lighten.js'
 
 /** Who is told that a lane's peer has left. */
 export interface Watcher {
@@ -6,92 +8,90 @@ export interface Watcher {
 }
 
 const NOBODY: readonly Watcher[] = []
-const watches = new WeakMap<Lane, LaneWatch>()
+/** Stands for how much came behind a stream, where the lane is no stream's. */
+const FREE = -1
+
+const watchers = Symbol('watchers')
+const ignored = Symbol('ignored')
 
 /**
- * What happens to a lane, told to the streams it carries. Its listeners are the same functions for all lanes, however
- * many those are: an idle stream costs no closure.
+ * What is known of a lane that is watched, on the lane itself, and its listeners are the same functions for all lanes:
+ * an idle stream costs no object and no closure for it (`idle`).
  */
-class LaneWatch {
-  /** Whether a stream's head is out, so that all else on this socket is over. */
-  occupied = false
-  failed = false
-  /** Requests that came behind the stream; bytes, where these are not read as requests any more. */
-  ignored = 0
+type WatchedLane = Lane & {
   /** Nearly always one. */
-  watchers: Watcher | readonly Watcher[] = NOBODY
-
-  /** Tells when the peer has left: after its FIN, or the close. */
-  add(watcher: Watcher): void {
-    this.watchers = this.watchers === NOBODY ? watcher : [this.watchers, watcher].flat()
-  }
-
-  delete(watcher: Watcher): void {
-    this.watchers = this.watchers === watcher ? NOBODY : [this.watchers].flat().filter(each => each !== watcher)
-  }
-
-  tell(): void {
-    for (const watcher of [this.watchers].flat()) watcher.left()
-  }
+  [watchers]?: Watcher | readonly Watcher[] | undefined
+  /** Requests that came behind the stream that occupies it; bytes, where these are not read as requests any more. */
+  [ignored]?: number
 }
 
-function onError(this: Lane): void {
-  watchLane(this).failed = true
+/** Who fails is destroyed by Node.js, and closes; with nobody to hear of it the process would end. */
+function onError(): void {}
+
+function onLeft(this: WatchedLane): void {
+  for (const watcher of [this[watchers] ?? NOBODY].flat()) watcher.left()
 }
 
-function onLeft(this: Lane): void {
-  watchLane(this).tell()
-}
-
-/** The watch of a lane; it begins with the first call. */
-export function watchLane(lane: Lane): LaneWatch {
-  const known = watches.get(lane)
-  if (known !== undefined) return known
-  const watch = new LaneWatch()
-  watches.set(lane, watch)
+/** Watches a lane; it begins with the first call. */
+export function watchLane(lane: WatchedLane): void {
+  if (lane[watchers] !== undefined) return
+  lane[watchers] = NOBODY
   lane.on('error', onError)
   listenForEnd(lane)
-  return watch
 }
 
 /** The lane is somebody else's from now on, who listens to it. */
-export function unwatch(lane: Lane): void {
-  lane.off('error', onError).off('close', onLeft).off('end', onLeft)
-  watches.delete(lane)
+export function unwatch(lane: WatchedLane): void {
+  unhearClose(lane, onLeft)
+  lane.off('error', onError).off('end', onLeft)
+  lane[watchers] = undefined
 }
 
 function listenForEnd(lane: Lane): void {
-  lane.on('close', onLeft)
+  hearClose(lane, onLeft)
   // A request on HTTP/2 has its own end, while a FIN is that of everything on its socket.
   if (!isShared(lane)) lane.on('end', onLeft)
 }
 
+/** Tells when the peer has left: after its FIN, or the close. */
+export function addWatcher(lane: WatchedLane, watcher: Watcher): void {
+  watchLane(lane)
+  const known = lane[watchers] ?? NOBODY
+  lane[watchers] = known === NOBODY ? watcher : [known, watcher].flat()
+}
+
+export function deleteWatcher(lane: WatchedLane, watcher: Watcher): void {
+  const known = lane[watchers] ?? NOBODY
+  lane[watchers] = known === watcher ? NOBODY : [known].flat().filter(each => each !== watcher)
+}
+
 /** Whether the peer was lost (a reset, a failed write), in place of having closed. */
 export function hasVanished(lane: Lane): boolean {
-  return watchLane(lane).failed || !wasLeft(lane)
+  return lane.errored !== null || !wasLeft(lane)
 }
 
 /** The lane belongs to a stream from now on: no timer for idle sockets cuts it, and nothing behind it is answered. */
-export function occupy(lane: Lane): void {
-  watchLane(lane).occupied = true
+export function occupy(lane: WatchedLane): void {
+  lane[ignored] = 0
   lane.setTimeout(0)
 }
 
 /** The stream is over, and its connection is kept. `false` where something came behind the stream that is not answered. */
-export function release(lane: Lane): boolean {
-  const watch = watchLane(lane)
-  watch.occupied = false
-  return watch.ignored === 0
+export function release(lane: WatchedLane): boolean {
+  const isClean = lane[ignored] === 0
+  lane[ignored] = FREE
+  return isClean
 }
 
 /** Requests behind a stream that are read over. Node keeps each until the socket closes, so there is an end to it. */
 const IGNORED = 16
 
 /** Whether the socket belongs to a stream, so that what was asked for behind it is not answered (RFC 9112 §9.6). */
-export function isOccupied(lane: Lane): boolean {
-  const watch = watches.get(lane)
-  if (watch?.occupied !== true) return false
-  if (++watch.ignored > IGNORED) lane.destroy()
+export function isOccupied(lane: WatchedLane): boolean {
+  const count = lane[ignored] ?? FREE
+  if (count === FREE) return false
+  lane[ignored] = count + 1
+  if (count === IGNORED) lane.destroy()
   return true
 }
 
@@ -99,18 +99,20 @@ export function isOccupied(lane: Lane): boolean {
 const READ_OVER = 4096
 
 /** Reads over what comes behind a stream, as long as that may be a request, and not too long. */
-export function readOver(lane: Lane): void {
+export function readOver(lane: WatchedLane): void {
   // A list that Node's own listeners were in keeps their room: twice 150 bytes.
-  lane.off('close', onLeft).off('end', onLeft)
+  unhearClose(lane, onLeft)
+  lane.off('end', onLeft)
+  lighten(lane)
   listenForEnd(lane)
-  watchLane(lane).ignored = 0
+  lane[ignored] = 0
   lane.on('data', onData).resume()
 }
 
-function onData(this: Lane, chunk: Buffer): void {
-  const watch = watchLane(this)
-  watch.ignored += chunk.length
-  if (watch.ignored > READ_OVER || !MAY_BE_ASKED.test(chunk.toString('latin1', 0, 1))) this.destroy()
+function onData(this: WatchedLane, chunk: Buffer): void {
+  const count = (this[ignored] ?? 0) + chunk.length
+  this[ignored] = count
+  if (count > READ_OVER || !MAY_BE_ASKED.test(chunk.toString('latin1', 0, 1))) this.destroy()
 }
 
 /** What a request, or a part of one, has in it (RFC 9112 §2.2, RFC 9110 §5.5). */

@@ -3,7 +3,7 @@ import { parse as parseQuery } from 'node:querystring'
 import type { ParamDeclaration } from '../declare/metadata.js'
 import { behindPrefix } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
-import { type Carrier, Context, type Handshake, type Params, type QueryValues, type State } from './context.js'
+import { type Carrier, Context, type Params, type QueryValues, type State } from './context.js'
 import { type CookieOptions, type Cookies, readCookies, verifyCookie, writeCookie } from './cookies.js'
 import { runIn, type Scope } from './current.js'
 import { ExchangeEnd } from './exchange-end.js'
@@ -32,26 +32,6 @@ export interface OpenBody {
 
 /** One for all who have none. */
 const NO_QUERY: QueryValues = Object.freeze(parseQuery(''))
-const NO_HEADERS: Readonly<IncomingHttpHeaders> = Object.freeze(Object.create(null))
-
-function pickHeaders(headers: IncomingHttpHeaders, names: readonly string[]): Readonly<IncomingHttpHeaders> {
-  const picked: IncomingHttpHeaders = Object.create(null)
-  for (const name of names) picked[name] = headers[name]
-  return Object.freeze(picked)
-}
-
-/** One string for all whose is the same as the last one's, as that of nearly all is: an idle connection keeps no copy (`idle`). */
-class Repeated<T extends string | undefined> {
-  constructor(private last: T) {}
-
-  of(value: T): T {
-    if (value !== this.last) this.last = value
-    return this.last
-  }
-}
-
-const paths = new Repeated<string>('')
-const hosts = new Repeated<string | undefined>(undefined)
 
 /** How much of a body has come. */
 export interface Progress {
@@ -241,16 +221,5 @@ export class RequestContext extends Context {
   settle(): void {
     this.#isSettled = true
     this.#end?.settle()
-  }
-
-  /** What a connection keeps of this exchange. @internal */
-  handshake(keep: readonly string[]): Handshake {
-    const kept = keep.filter(name => this.request.headers[name] !== undefined)
-    const { method, params, query, remoteAddress, protocol, id } = this
-    const path = paths.of(this.path)
-    const host = hosts.of(this.host)
-    const headers = kept.length === 0 ? NO_HEADERS : pickHeaders(this.request.headers, kept)
-    const handshake = { method, path, params, query, headers, remoteAddress, protocol, host }
-    return Object.freeze(id === undefined ? handshake : { ...handshake, id })
   }
 }

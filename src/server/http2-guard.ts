@@ -1,6 +1,5 @@
 /** What Node.js leaves open on a connection of HTTP/2: whether its peer is there, how long it may be idle, and floods. */
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import { Pulse } from '../connections/pulse.js'
 import { reset, StreamError, wasReset } from '../pipeline/lane.js'
 
 export interface SessionLimits {
@@ -52,7 +51,6 @@ export class SessionGuard {
   constructor(
     private readonly session: ServerHttp2Session,
     private readonly limits: SessionLimits,
-    pulse: Pulse<SessionGuard>,
   ) {
     const resets = new Budget(limits.maxResets)
     const frames = new Budget(limits.maxControlFrames)
@@ -67,12 +65,8 @@ export class SessionGuard {
       })
       if ((flags & END_STREAM) === 0) boundBody(stream, headers, limits.requestTimeout)
     })
-    pulse.add(this)
     this.#await(limits.headersTimeout)
-    session.once('close', () => {
-      pulse.delete(this)
-      clearTimeout(this.#timer)
-    })
+    session.once('close', () => clearTimeout(this.#timer))
   }
 
   /** Says GOAWAY (RFC 9113 §6.8); ends with the last stream. */

@@ -48,9 +48,12 @@ export function serveHttp2(handlers: Handlers, options: Http2Options, limits: Ht
   let isClosing = false
   attachHandlers(http2 as unknown as Server, handlers)
   http2.on('session', session => {
-    const guard = new SessionGuard(session, { ...limits, maxResets, maxControlFrames }, pulse)
+    const guard = new SessionGuard(session, { ...limits, maxResets, maxControlFrames })
     guards.add(guard)
-    session.once('close', () => guards.delete(guard))
+    pulse.start(guards)
+    session.once('close', () => {
+      if (guards.delete(guard) && guards.size === 0) pulse.stop()
+    })
     if (isClosing) guard.close()
   })
   return {

@@ -3,6 +3,8 @@ import type * as Https from 'node:https'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { inSlices } from '../connections/slice.js'
 import { AddressInUseError } from '../errors.js'
+import type { Lane } from '../pipeline/lane.js'
+import { keepLane, type LaneKeeper } from '../pipeline/lane-close.js'
 import { lazily } from '../pipeline/lazily.js'
 import { permitHibernation } from '../sse/hibernate.js'
 import { asksForWebSocket } from '../websocket/upgrade.js'
@@ -48,24 +50,29 @@ export interface ListenAddress extends ListenerProtocols {
 /** Where a listener says what went wrong while nobody waits for it, such as a connection that could not be accepted. */
 type Failed = (error: Error) => void
 
-/** An address that sockets come from, and how many. */
-interface Origin {
-  readonly address: string
-  sockets: number
+/** An address that sockets of one listener come from, and how many; what decrypts one comes from nowhere. */
+class Origin implements LaneKeeper {
+  sockets = 0
+
+  constructor(
+    readonly address: string | undefined,
+    private readonly listener: { forget(socket: Socket, origin: Origin): void },
+  ) {}
+
+  gone(lane: Lane): void {
+    this.listener.forget(lane as Socket, this)
+  }
 }
+
 /** Milliseconds that the first bytes of a connection may be on their way when its listener closes. */
 const FIRST_WORDS = 500
 
 /** One HTTP server of the application, and the connections it has. */
 export class Listener {
-  /** Its sockets, and where each comes from; what decrypts one comes from nowhere. */
-  readonly #sockets = new Map<Socket, Origin | undefined>()
-  readonly #origins = new Map<string, Origin>()
+  readonly #sockets = new Set<Socket>()
+  readonly #origins = new Map<string | undefined, Origin>()
   #tls: TlsOptions | undefined
   #http2: Http2Side | undefined
-
-  /** Tells of a socket that is gone: one function for all of them, which cost no closure. */
-  readonly #gone = forgetIn((socket: Socket) => this.#forget(socket))
 
   private constructor(readonly server: Server) {}
 
@@ -118,7 +125,7 @@ export class Listener {
    * `_httpMessage` knows, on which others rely, too.
    */
   leave(): void {
-    for (const socket of this.#sockets.keys()) {
+    for (const socket of this.#sockets) {
       const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
       if (response) response.shouldKeepAlive = false
     }
@@ -145,44 +152,41 @@ export class Listener {
   #closeIdle(silent: boolean): void {
     this.server.closeIdleConnections()
     if (!silent) return
-    for (const socket of this.#sockets.keys()) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
   }
 
   /** Ends every connection now. */
   async destroy(): Promise<void> {
-    await inSlices(this.#sockets.keys(), socket => socket.destroy())
+    await inSlices(this.#sockets, socket => socket.destroy())
   }
 
   #watch(perAddress: number): void {
     this.server.on('connection', (socket: Socket) => {
       if (this.#sockets.has(socket)) return
-      const address = socket.remoteAddress ?? ''
-      const origin = this.#origins.get(address) ?? { address, sockets: 0 }
-      if (origin.sockets >= perAddress && address !== '') return void socket.destroy()
-      origin.sockets++
-      this.#origins.set(address, origin)
+      const origin = this.#origin(socket.remoteAddress ?? '')
+      if (origin.sockets >= perAddress && origin.address !== '') return void socket.destroy()
       this.#keep(socket, origin)
     })
     // Under TLS, what was said through a socket is known to the one that decrypts.
-    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket, undefined))
+    this.server.on('secureConnection', (socket: Socket) => this.#keep(socket, this.#origin(undefined)))
   }
 
-  #keep(socket: Socket, origin: Origin | undefined): void {
-    this.#sockets.set(socket, origin)
-    socket.on('close', this.#gone)
+  #origin(address: string | undefined): Origin {
+    return this.#origins.get(address) ?? new Origin(address, this)
   }
 
-  /** One for all sockets of the listener. */
-  #forget(socket: Socket): void {
-    const origin = this.#sockets.get(socket)
+  #keep(socket: Socket, origin: Origin): void {
+    if (this.#sockets.has(socket)) return
+    origin.sockets++
+    this.#origins.set(origin.address, origin)
+    this.#sockets.add(socket)
+    keepLane(socket, origin)
+  }
+
+  /** @internal */
+  forget(socket: Socket, origin: Origin): void {
     this.#sockets.delete(socket)
-    if (origin !== undefined && --origin.sockets === 0) this.#origins.delete(origin.address)
-  }
-}
-
-function forgetIn(forget: (socket: Socket) => void): (this: Socket) => void {
-  return function () {
-    forget(this)
+    if (--origin.sockets === 0) this.#origins.delete(origin.address)
   }
 }
 

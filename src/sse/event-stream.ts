@@ -4,10 +4,10 @@ import { type CloseReason, checkClose, endsCleanly, type StopOptions } from '../
 import { Connection, type ConnectionPlan } from '../connections/connection.js'
 import { corkForTurn, uncorkLater } from '../connections/sink.js'
 import type { SseOptions } from '../declare/routes.js'
-import type { Handshake } from '../pipeline/context.js'
+import type { AskedFor } from '../pipeline/context.js'
 import { atEndOfTurn } from '../pipeline/end-of-turn.js'
 import { cut, isShared, type Lane, laneOf } from '../pipeline/lane.js'
-import { hasVanished, occupy, readOver, watchLane } from '../pipeline/lane-watch.js'
+import { addWatcher, deleteWatcher, hasVanished, occupy, readOver } from '../pipeline/lane-watch.js'
 import type { HeaderValue } from '../pipeline/reply.js'
 import { then } from '../pipeline/settle.js'
 import { event as asEvent, encodeEvent, type StreamCodec, toEvent } from './encode.js'
@@ -21,6 +21,10 @@ export const STOPPED_ID = 'palomino-stopped'
 
 const opened = Symbol('opened')
 type StreamResponse = ServerResponse & { [opened]?: EventStream }
+
+/** In place of a response of which nothing but the lane is left, and of a head that is out. */
+const LET_GO = Symbol('let go')
+const OUT = Symbol('out')
 
 /** Whose opening this turn of the event loop has brought. */
 let awake: EventStream[] = []
@@ -42,36 +46,32 @@ function onError(this: StreamResponse): void {
 
 /** One open event stream (WHATWG HTML §9.2): a response that goes on until one side ends it. */
 export class EventStream<Names extends string = string> extends Connection<Names> {
-  /** Undefined once it is over, and where nothing but the lane is left of the exchange. */
-  #response: ServerResponse | undefined
-  #hibernates = false
+  /** Undefined once it is over. */
+  #response: ServerResponse | typeof LET_GO | undefined
   /** Whether the head says nothing against another request on the same connection. */
   #isKept = false
   readonly #outlet: Outlet
   readonly #lane: Lane
-  /** Undefined once it is out, or will never be. */
-  #head: StreamHead | undefined
-  #started = false
-  /** At the last beat: how many writes there were, and for how many beats that many; and the same of events. */
+  /** Undefined where it will never be out. */
+  #head: StreamHead | typeof OUT | undefined
+  /** At the last beat: how many writes there were, and for how many beats of either kind that many. */
   #writes = -1
   #silent = 0
-  #keepAlives = 0
-  #events = -1
   #idle = 0
 
   /**
    * @param refuse answers the request with an error, where the stream fails before its head
    * @internal
    */
-  constructor(handshake: Handshake, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
-    super(handshake, plan)
+  constructor(asked: AskedFor, plan: ConnectionPlan, response: ServerResponse, refuse: (error: unknown) => void) {
+    super(asked, plan)
     const lane = laneOf(response)
     const { status = 200, options } = plan.route
     this.#response = response
     this.#lane = lane
     this.#head = new StreamHead(response, lane, status, options as SseOptions, refuse)
     this.#outlet = this.#head.outlet
-    watchLane(lane).add(this)
+    addWatcher(lane, this)
     ;(response as StreamResponse)[opened] = this
     response.on('close', onClose).on('error', onError)
   }
@@ -88,12 +88,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Whether the head is out: status and header fields can no longer be set. */
   get started(): boolean {
-    return this.#started
+    return this.#head === OUT
   }
 
   /** Sets the status of the head. `EventSource` accepts none but 200. @throws Error once the head is out */
   status(status: number): this {
-    const head = this.#unsent('status')
+    const head = this.unsent('status')
     if (status < 200 || status > 599 || [204, 205, 304].includes(status))
       throw new RangeError(`${status} is no status for a stream`)
     head.status = status
@@ -105,12 +105,17 @@ export class EventStream<Names extends string = string> extends Connection<Names
    * set, where nothing is answered behind a stream (RFC 9112 §9.6). @throws Error once the head is out
    */
   setHeader(name: string, value: HeaderValue): this {
-    this.#unsent('setHeader').setHeader(name, value)
+    this.unsent('setHeader').setHeader(name, value)
     return this
   }
 
-  #unsent(action: string): StreamHead {
-    if (this.#head !== undefined) return this.#head
+  private get unsentHead(): StreamHead | undefined {
+    return this.#head === OUT ? undefined : this.#head
+  }
+
+  private unsent(action: string): StreamHead {
+    const head = this.unsentHead
+    if (head !== undefined) return head
     throw new Error(
       `${action}: the head of the event stream is out${this.started ? '' : ', or will never be: it ended'}`,
     )
@@ -118,12 +123,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** Sends the head now; else it goes out when `open` has settled. What was sent before follows it. */
   start(): void {
-    if (!this.started && !this.closed) this.#start()
+    if (!this.started && !this.closed) this.sendHead()
   }
 
   /** It is fed by a source, which has an end: behind that, its connection is there for the next request. @internal */
   keepConnection(): void {
-    this.#isKept = this.#head?.keepConnection() === true
+    this.#isKept = this.unsentHead?.keepConnection() === true
   }
 
   /** Ends before the head, with nothing sent: the reply is somebody else's. @internal */
@@ -134,7 +139,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   override send(value: unknown): Promise<boolean> {
-    if (this.#head !== undefined && !this.gate.passed) this.gate.waits(this.plan, waitsForHead)
+    if (!this.started && !this.closed && !this.gate.passed) this.gate.waits(this.plan, waitsForHead)
     return super.send(value)
   }
 
@@ -145,7 +150,7 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** The head and, in the same write, what `open` returned; then all that was queued meanwhile. */
   protected override sendFirst(send: () => unknown): unknown {
-    if (this.started) this.#hibernateSoon()
+    if (this.started) this.hibernateSoon()
     if (this.closed || this.started) return super.sendFirst(send)
     this.#lane.cork()
     try {
@@ -153,14 +158,14 @@ export class EventStream<Names extends string = string> extends Connection<Names
       this.start()
       return super.sendFirst(send)
     } finally {
-      this.#hibernateSoon()
+      this.hibernateSoon()
       this.queue.takeBack()
-      this.#uncorkSoon()
+      this.uncorkSoon()
     }
   }
 
   /** What a source has at once, and the place in a room that was joined, leave with the head. */
-  #uncorkSoon(): void {
+  private uncorkSoon(): void {
     if (this.#isKept) return uncorkLater(this.#lane)
     // Streams of HTTP/2 leave together as it is, in what their session writes.
     if (!isShared(this.#lane)) corkForTurn(this.#lane)
@@ -168,13 +173,12 @@ export class EventStream<Names extends string = string> extends Connection<Names
   }
 
   /** The head, and what was queued until now. */
-  #start(): void {
-    const head = this.#unsent('start')
+  private sendHead(): void {
+    const head = this.unsent('start')
     const { retry } = this.plan.route.options as SseOptions
     head.write()
     occupy(this.#lane)
-    this.#started = true
-    this.#head = undefined
+    this.#head = OUT
     if (retry !== undefined) head.sink.write(this.codec.frame(encodeEvent({ retry })))
     head.sink.onFailure?.(error => this.failed(error))
     this.queue.open(head.sink)
@@ -201,84 +205,89 @@ export class EventStream<Names extends string = string> extends Connection<Names
 
   /** One of two beats in a keep-alive period: after two in silence, a comment. @internal */
   keepAlive(): void {
-    const { writes, keepsUp } = this.queue
-    this.#silent = writes === this.#writes ? this.#silent + 1 : 0
-    this.#writes = writes
-    if (this.#silent < 2 || !this.started || !keepsUp) return
+    this.look()
+    if (++this.#silent < 2 || !this.started || this.closed || !this.queue.keepsUp) return
     this.queue.push(this.codec.keepAlive)
-    this.#keepAlives++
-    this.#writes = this.queue.writes
+    this.queue.writes-- // it is no event
     this.#silent = 0
+  }
+
+  /** Whatever was written since the last beat begins both counts anew. */
+  private look(): void {
+    const { writes } = this.queue
+    if (writes === this.#writes) return
+    this.#writes = writes
+    this.#silent = -1
+    this.#idle = -1
   }
 
   /** One of four beats in an idle timeout: after four without an event, the end. @internal */
   watchIdle(): void {
     if (!this.started) return
-    const events = this.queue.writes - this.#keepAlives
-    this.#idle = events === this.#events ? this.#idle + 1 : 0
-    this.#events = events
-    if (this.#idle >= 4) this.end({ kind: 'idle' })
+    this.look()
+    if (++this.#idle >= 4) this.end({ kind: 'idle' })
   }
 
   /** Whose connection is kept needs all that Node.js keeps of it. */
-  #hibernateSoon(): void {
+  private hibernateSoon(): void {
     if (!this.#isKept && awake.push(this) === 1) atEndOfTurn(hibernateAll)
   }
 
   /** Lets go of request and response, where the lane does without them. @internal */
   hibernate(): void {
-    if (this.closed || this.#response === undefined || !this.started || this.#outlet.isDirect !== true) return
-    if (!hibernate(this.#response, this.#lane)) return
+    const response = this.#response
+    if (this.closed || typeof response !== 'object' || !this.started || this.#outlet.isDirect !== true) return
+    if (!hibernate(response, this.#lane)) return
     readOver(this.#lane)
-    this.#response = undefined
-    this.#hibernates = true
+    this.#response = LET_GO
   }
 
   /** What ends the exchange; undefined where it is over. */
-  get #exchange(): Exchange | undefined {
-    if (this.#hibernates) return exchangeOf(this.#lane, this.codec)
-    return this.#response?.writableEnded === true ? undefined : this.#response
+  private get exchange(): Exchange | undefined {
+    const response = this.#response
+    if (response === LET_GO) return exchangeOf(this.#lane, this.codec)
+    return response?.writableEnded === true ? undefined : response
   }
 
   protected finish(reason: CloseReason): void {
-    watchLane(this.#lane).delete(this)
-    const exchange = this.#exchange
+    deleteWatcher(this.#lane, this)
+    const exchange = this.exchange
     if (exchange === undefined) return
     try {
       if (reason.kind === 'peer' || reason.kind === 'lost') exchange.destroy()
-      else if (this.started) this.#sayGoodbye(exchange, reason)
-      else this.#endBeforeHead(exchange, reason)
+      else if (this.started) this.sayGoodbye(exchange, reason)
+      else this.endBeforeHead(exchange, reason)
     } catch (error) {
       // What stands in front of the response failed, or has written a head of its own: there is no end but a cut.
       this.plan.logger.error(`${this.plan.route.name}: its end could not be told`, error)
       exchange.destroy()
     }
     this.#response = undefined
-    this.#hibernates = false
-    this.#head = undefined
+    if (!this.started) this.#head = undefined
   }
 
   /** A failure is told by a status. A clean end has its head, so that `EventSource` takes it for one, and what was sent. */
-  #endBeforeHead(exchange: Exchange, reason: CloseReason): void {
-    if (reason.kind === 'failed') return this.#head?.refuse(reason.error)
-    if (endsCleanly(reason)) this.#start()
-    this.#sayGoodbye(exchange, reason)
+  private endBeforeHead(exchange: Exchange, reason: CloseReason): void {
+    if (reason.kind === 'failed') return this.unsentHead?.refuse(reason.error)
+    if (endsCleanly(reason)) this.sendHead()
+    this.sayGoodbye(exchange, reason)
   }
 
-  #sayGoodbye(exchange: Exchange, reason: CloseReason): void {
+  private sayGoodbye(exchange: Exchange, reason: CloseReason): void {
     if (reason.kind === 'failed') this.queue.push(this.codec.frame(encodeEvent(failure(reason.error))))
     if (reason.kind === 'drain') this.queue.push(this.codec.frame(encodeEvent({ retry: drainRetry() })))
-    if (endsCleanly(reason)) this.#endCleanly(exchange)
+    if (endsCleanly(reason)) this.endCleanly(exchange)
     else if (reason.kind === 'failed') {
       this.queue.finish()
       cutAfterFlush(this.#outlet, this.#lane)
     } else cut(this.#lane)
   }
 
-  #endCleanly(exchange: Exchange): void {
-    const { live } = this.plan
+  private endCleanly(exchange: Exchange): void {
+    const { leaving } = this.plan.live.all
     this.queue.finish()
-    if (this.#isKept && this.#response !== undefined) endAndKeep(this.#response, this.#outlet, this.#lane, live.leaving)
+    const response = this.#response
+    if (this.#isKept && typeof response === 'object') endAndKeep(response, this.#outlet, this.#lane, leaving)
     else endAndClose(exchange, this.#outlet, this.#lane)
   }
 }

@@ -3,11 +3,13 @@ import { Stop } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
 import { lastEventIdOf } from '../connections/cursor.js'
 import { Feed } from '../connections/feed.js'
+import type { Beats } from '../connections/live.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpenings } from '../connections/serving.js'
 import { sourceOf } from '../connections/sources.js'
 import type { SseOptions } from '../declare/routes.js'
 import { HttpError, notAcceptable } from '../errors.js'
+import { askedFor } from '../pipeline/asked-for.js'
 import type { Bind } from '../pipeline/bind.js'
 import { chooseStreamCoding } from '../pipeline/coding.js'
 import { compileEndpoint, type Endpoint, type Handler } from '../pipeline/endpoint.js'
@@ -129,7 +131,7 @@ function makeStream(
   serving: ConnectionServing,
 ): EventStream {
   const refuse = (error: unknown) => serving.refuse(context, error)
-  const stream = new EventStream(context.handshake(keep), plan, context.response, refuse)
+  const stream = new EventStream(askedFor(context, keep), plan, context.response, refuse)
   stream.state = context.state
   return stream
 }
@@ -167,7 +169,7 @@ function feed(stream: EventStream, returned: unknown): unknown {
 }
 
 /** Keep-alives and the idle timeout of a route's streams: a timer each, for all of them. */
-function pulsesOf(route: Route): ConnectionPlan['pulses'] {
+function pulsesOf(route: Route): readonly Beats<Connection>[] {
   const { keepAlive = KEEP_ALIVE, idleTimeout = 0 } = route.options as SseOptions
   const beats = new Pulse<EventStream>(keepAlive / 2, stream => stream.keepAlive())
   const idle = new Pulse<EventStream>(idleTimeout / 4, stream => stream.watchIdle())

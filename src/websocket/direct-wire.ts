@@ -1,5 +1,7 @@
 import type { Sink } from '../connections/sink.js'
 import { cutAfter, isShared, type Lane, reset, StreamError } from '../pipeline/lane.js'
+import { hearClose, unhearClose } from '../pipeline/lane-close.js'
+import { lighten } from '../pipeline/lighten.js'
 import { frame, type SocketCodec, socketCodec } from './frame.js'
 import type { Wire, WireEvents } from './open-wire.js'
 import { PARTIAL, readFrame, UNUSUAL } from './read-frame.js'
@@ -103,12 +105,15 @@ export class DirectWire implements Wire, Sink {
     if ('setTimeout' in lane) lane.setTimeout(0)
     if ('setNoDelay' in lane) lane.setNoDelay()
     if (head.length > 0) lane.unshift(head)
-    lane.on('close', onClose).on('end', onEnd).on('error', onError).on('data', onData)
+    lighten(lane)
+    hearClose(lane, onClose)
+    lane.on('end', onEnd).on('error', onError).on('data', onData)
   }
 
-  #handOver(): Ws {
+  private handOver(): Ws {
     const lane = this.#lane
-    lane.off('close', onClose).off('end', onEnd).off('error', onError).off('data', onData)
+    unhearClose(lane, onClose)
+    lane.off('end', onEnd).off('error', onError).off('data', onData)
     lane[wires] = undefined
     this.#ws = this.takeOver(lane)
     lane.on('end', endInTime)
@@ -124,14 +129,14 @@ export class DirectWire implements Wire, Sink {
     const most = this.#rest === undefined ? KEPT : Math.max(1024, Math.min(KEPT, COPIES * chunk.length))
     this.#rest = undefined
     for (let at = 0; at < bytes.length && !this.#isOver; ) {
-      const size = this.#isLeft(bytes[at]) ? UNUSUAL : readFrame(bytes, at, this.maxPayload, this)
+      const size = this.isLeft(bytes[at]) ? UNUSUAL : readFrame(bytes, at, this.maxPayload, this)
       if (size === PARTIAL && bytes.length - at <= most) {
         this.#rest = Buffer.allocUnsafeSlow(bytes.length - at)
         bytes.copy(this.#rest, 0, at)
         return
       }
       if (size <= 0) {
-        if (this.#ws === undefined) this.#handOver()
+        if (this.#ws === undefined) this.handOver()
         return void this.#lane.emit('data', bytes.subarray(at))
       }
       at += size
@@ -139,7 +144,7 @@ export class DirectWire implements Wire, Sink {
   }
 
   /** Whether frames are left to `ws`; so are the pings of a peer that takes nothing, since it counts the pongs that wait. */
-  #isLeft(head: number | undefined): boolean {
+  private isLeft(head: number | undefined): boolean {
     return this.#ws !== undefined || (head === PING && this.#lane.writableNeedDrain)
   }
 
@@ -172,7 +177,7 @@ export class DirectWire implements Wire, Sink {
     const isRead = lane.readableEnded || lane.readableLength === 0
     this.#isOver ||= isRead
     if (isRead) return this.#events.wireClosed(1006, '')
-    this.#handOver()
+    this.handOver()
     lane.listeners('close').at(-1)?.call(lane)
   }
 
@@ -189,7 +194,7 @@ export class DirectWire implements Wire, Sink {
 
   close(code: number, text: string): void {
     if (this.#isOver) return
-    const ws = this.#ws ?? this.#handOver()
+    const ws = this.#ws ?? this.handOver()
     ws.close(code, text)
   }
 
@@ -229,11 +234,11 @@ export class DirectWire implements Wire, Sink {
       this.#lane.cork()
       process.nextTick(endTick, this)
     }
-    return this.#put(bytes)
+    return this.put(bytes)
   }
 
   writeLast(bytes: Buffer): boolean {
-    return this.open && this.#put(bytes)
+    return this.open && this.put(bytes)
   }
 
   /** @internal */
@@ -242,7 +247,7 @@ export class DirectWire implements Wire, Sink {
     this.#lane.uncork()
   }
 
-  #put(bytes: Buffer): boolean {
+  private put(bytes: Buffer): boolean {
     this.#written += bytes.length
     return this.#lane.write(bytes)
   }

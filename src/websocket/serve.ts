@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import { Connection, type ConnectionPlan } from '../connections/connection.js'
+import { Connection } from '../connections/connection.js'
+import type { Beats } from '../connections/live.js'
 import { Pulse } from '../connections/pulse.js'
 import { type ConnectionServing, keptHeaders, planConnections, runOpenings } from '../connections/serving.js'
 import type { WebSocketOptions } from '../declare/routes.js'
+import { askedFor } from '../pipeline/asked-for.js'
 import type { Bind } from '../pipeline/bind.js'
 import { compileEndpoint, type Handler } from '../pipeline/endpoint.js'
 import type { RequestContext } from '../pipeline/request-context.js'
@@ -53,7 +55,7 @@ export function compileWebSocket(
     {
       endpoint,
       make(context) {
-        const socket = new Socket(context.handshake(keep), plan, handleFrame)
+        const socket = new Socket(askedFor(context, keep), plan, handleFrame)
         const response = context.response as OpeningResponse
         response[opened] = socket
         response.on('close', onClose)
@@ -91,7 +93,7 @@ export function compileWebSocket(
 }
 
 /** Heartbeats and the idle timeout of a route's sockets: a timer each, for all of them. */
-function pulsesOf({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): ConnectionPlan['pulses'] {
+function pulsesOf({ heartbeat = HEARTBEAT, idleTimeout = 0 }: WebSocketOptions): readonly Beats<Connection>[] {
   const beats = new Pulse<Socket>(heartbeat, socket => socket.heartbeat())
   const idle = new Pulse<Socket>(idleTimeout / 4, socket => socket.watchIdle())
   return [beats, idle]

@@ -1,6 +1,6 @@
 import { type CloseReason, closeCode, closeText, endsCleanly } from '../connections/close-reason.js'
 import { Connection, type ConnectionHandlers, type ConnectionPlan } from '../connections/connection.js'
-import type { Handshake } from '../pipeline/context.js'
+import type { AskedFor } from '../pipeline/context.js'
 import { type SocketCodec, socketCodec } from './frame.js'
 import type { Wire } from './open-wire.js'
 
@@ -39,11 +39,11 @@ export class Socket<Names extends string = string> extends Connection<Names> {
 
   /** @internal */
   constructor(
-    handshake: Handshake,
+    asked: AskedFor,
     plan: ConnectionPlan,
     private readonly handle: HandleFrame,
   ) {
-    super(handshake, plan)
+    super(asked, plan)
   }
 
   /** @internal */
@@ -98,27 +98,27 @@ export class Socket<Names extends string = string> extends Connection<Names> {
   received(data: Buffer, binary: boolean): void {
     this.#idleBeats = 0
     if (!this.gate.passed) this.gate.waits(this.plan, waitsForOpen)
-    this.#take(data, () => this.handle(this, data, binary))
+    this.take(data, () => this.handle(this, data, binary))
   }
 
   /** `ws` has sent the pong already. @internal */
   pinged(data: Buffer): void {
-    this.#take(data, () => this.handlers?.ping?.(data, this))
+    this.take(data, () => this.handlers?.ping?.(data, this))
   }
 
   /** @internal */
   ponged(data: Buffer): void {
-    this.#take(data, () => this.handlers?.pong?.(data, this))
+    this.take(data, () => this.handlers?.pong?.(data, this))
   }
 
   /** Runs a frame's handler behind what waits. While too much waits the peer is paused: TCP tells it to slow down. */
-  #take(data: Buffer, run: () => unknown): void {
+  private take(data: Buffer, run: () => unknown): void {
     this.#alive = true
     const cost = data.length + FRAME
     this.#waiting += cost
     this.post(() => {
       this.#waiting -= cost
-      if (this.#waiting <= RESUME_AT) this.#resume()
+      if (this.#waiting <= RESUME_AT) this.letOn()
       return run()
     })
     if (this.#waiting < PAUSE_AT || this.#paused || this.closed) return
@@ -126,7 +126,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
     this.#wire?.pause()
   }
 
-  #resume(): void {
+  private letOn(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#alive = true
@@ -149,6 +149,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
    * and one that takes what has waited for it is slow: its pong stands behind that. @internal
    */
   heartbeat(): void {
+    if (this.closed) return
     const taken = this.#wire?.taken ?? 0
     const isSlow = this.#unsent > 0 && taken > this.#taken
     if (!this.#alive && !this.#paused && !isSlow) return this.end({ kind: 'lost' })
@@ -168,7 +169,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
   protected finish(reason: CloseReason): void {
     const wire = this.#wire
     if (wire === undefined || reason.kind === 'peer') return
-    this.#resume()
+    this.letOn()
     const code = closeCode(reason)
     if (code === undefined) return wire.terminate()
     if (endsCleanly(reason) || reason.kind === 'failed') this.queue.finish()

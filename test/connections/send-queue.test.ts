@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { SendQueue } from '../../src/connections/send-queue.js'
+import { type QueueOptions, SendQueue } from '../../src/connections/send-queue.js'
 import type { Overflow } from '../../src/index.js'
 import { turn, Wire } from '../support/registry-peers.js'
 
@@ -12,18 +12,20 @@ interface Opened {
   readonly names: () => unknown[]
 }
 
+function queueOf({ overflowed = () => {}, ...queue }: QueueOptions & { overflowed?: () => void }): SendQueue {
+  return new SendQueue({ plan: { queue }, overflowed, failed() {} })
+}
+
 function open(overflow: Overflow, limit = 1000, highWaterMark = 100): Opened {
   let overflows = 0
-  const queue = new SendQueue(
-    { limit, overflow },
-    {
-      overflowed() {
-        overflows++
-        queue.drop()
-      },
-      failed() {},
+  const queue = queueOf({
+    limit,
+    overflow,
+    overflowed() {
+      overflows++
+      queue.drop()
     },
-  )
+  })
   const wire = new Wire(highWaterMark)
   queue.open(wire)
   queue.release()
@@ -163,7 +165,7 @@ describe('order', () => {
   })
 
   test('what is staged while the opening runs waits for it; what is pushed does not', async () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {}, failed() {} })
+    const queue = queueOf({ limit: 1000, overflow: 'disconnect' })
     const wire = new Wire()
     queue.stage(line('before'))
     queue.open(wire)
@@ -183,7 +185,7 @@ describe('order', () => {
 
   for (const overflow of Object.keys(policies) as Overflow[]) {
     test(`what is staged while the opening runs is bounded, and the policy says what stays (${overflow})`, () => {
-      const queue = new SendQueue({ limit: 1000, overflow }, { overflowed() {}, failed() {} })
+      const queue = queueOf({ limit: 1000, overflow })
       const wire = new Wire()
       queue.open(wire)
       for (let n = 0; n < 100; n++) queue.stage(line(`n${n}`))
@@ -198,7 +200,7 @@ describe('order', () => {
   }
 
   test('what is staged while the opening runs is the latest of each name', () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'latest' }, { overflowed() {}, failed() {} })
+    const queue = queueOf({ limit: 1000, overflow: 'latest' })
     const wire = new Wire()
     queue.open(wire)
     for (let n = 0; n < 100; n++) for (const key of ['x', 'y']) queue.stage(line(`${key}${n}`), key)
@@ -210,7 +212,7 @@ describe('order', () => {
   })
 
   test('what was set aside comes back behind what was sent meanwhile', async () => {
-    const queue = new SendQueue({ limit: 1000, overflow: 'disconnect' }, { overflowed() {}, failed() {} })
+    const queue = queueOf({ limit: 1000, overflow: 'disconnect' })
     const wire = new Wire()
     queue.push(line('n1'))
     queue.stage(line('n2'))

@@ -88,8 +88,7 @@ function planOf(queue: Partial<ConnectionPlan['queue']>, logged: unknown[]): Con
     route: { name: 'Peer', options: {} } as ConnectionPlan['route'],
     logger: { ...silent, error: (_message, details) => void logged.push(details) },
     queue: { limit: 1_048_576, overflow: 'disconnect', ...queue },
-    live: new LiveConnections<Connection>(),
-    pulses: [],
+    live: new LiveConnections<Connection>().ofRoute([]),
   }
 }
 
@@ -120,7 +119,6 @@ export class TestConnection extends Connection {
         params: {},
         query,
         headers: {},
-        remoteAddress: undefined,
         protocol: 'http',
         host: undefined,
       },
