@@ -11,6 +11,7 @@ import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
 import type { Application, Publisher, Workers } from '../src/index.js'
 import { makeCertificate } from './support/certificate.js'
+import { checkAsync, checkOpenApi } from './support/documents.js'
 import { eventually } from './support/eventually.js'
 import { NatsServer, skip as withoutNats } from './support/nats-server.js'
 import { root } from './support/paths.js'
@@ -225,6 +226,28 @@ const DRIVES: Record<string, Drive> = {
     runInBrowser('const news', { EventSource: BrowserSource, show: (text: string) => shown.push(text) })
     await eventually('the headlines', () => shown.length === 2)
     assert.deepEqual(shown, ['one', 'two'])
+  },
+
+  'documented.ts': async (module, t) => {
+    const documents = ['openapi', 'asyncapi'].map(name => fetch(at(module, `/${name}.json`)).then(json))
+    const [openapi, asyncapi] = await Promise.all(documents)
+    await checkOpenApi(openapi)
+    checkAsync(asyncapi)
+    const { add, stream } = { add: openapi.paths['/albums'].post, stream: openapi.paths['/albums/events'].get }
+    assert.deepEqual([add.operationId, add.summary, add.security], ['Albums.add', 'Adds an album', [{ token: [] }]])
+    assert.deepEqual(Object.keys(add.responses), ['201', '400', '401', '403', '413', '415', '422', 'default'])
+    assert.deepEqual(Object.keys(openapi.components.schemas), ['Album', 'Problem'])
+    const [added] = stream.responses['200'].content['text/event-stream'].schema.anyOf
+    assert.equal(added.properties.event.const, 'added')
+    assert.deepEqual(asyncapi.channels.Additions.messages.added.payload, { $ref: '#/components/schemas/Album' })
+    const source = new EventSource(at(module, '/albums/events'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    const seen = events(source, ['added'], 1)
+    const album = { title: 'Blue', year: 1971 }
+    assert.equal((await send(at(module, '/albums'), 'POST', album)).status, 401)
+    assert.equal((await send(at(module, '/albums'), 'POST', album, { Authorization: 'Bearer ada' })).status, 201)
+    assert.deepEqual(await seen, [`added: ${JSON.stringify(album)}`])
   },
 
   'deploys.ts': async module => {

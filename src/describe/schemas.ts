@@ -60,7 +60,8 @@ export class Schemas {
   }
 
   #tell(schema: StandardSchemaV1, direction: Direction): JsonSchema {
-    const told = split(toJsonSchema(schema, direction, this.draft))
+    const input = toJsonSchema(schema, 'input', this.draft)
+    const told = split(direction === 'input' ? input : openLike(input, toJsonSchema(schema, direction, this.draft)))
     const names = new Map<string, string>()
     const place = (key: string): string => {
       const known = names.get(key)
@@ -68,7 +69,7 @@ export class Schemas {
       const name = nameOf(told, key)
       if (direction === 'input') this.inputs.add(name)
       const closure = closureOf(told, key)
-      const asIs = direction === 'input' || !this.sketched.has(name) || closure === closureOf(this.#input(schema), key)
+      const asIs = direction === 'input' || !this.sketched.has(name) || closure === closureOf(split(input), key)
       const make = () => rename(key === ROOT ? told.root : (told.definitions.get(key) ?? {}))
       return this.#add(asIs ? name : `${name}Output`, closure, make, placed => names.set(key, placed))
     }
@@ -79,10 +80,6 @@ export class Schemas {
       }) as JsonSchema
     const hasName = typeof told.root.$id === 'string' || refersToItself(told)
     return hasName ? { $ref: COMPONENTS + place(ROOT) } : rename(told.root)
-  }
-
-  #input(schema: StandardSchemaV1): Told {
-    return split(toJsonSchema(schema, 'input', this.draft))
   }
 
   /**
@@ -115,6 +112,16 @@ export function drawWith<T>(draft: Draft, draw: (schemas: Schemas) => T): T {
 
 /** Stands for the schema itself among its definitions. */
 const ROOT = '#'
+
+/**
+ * Zod tells of what goes out that its objects have no other properties, as it takes them away. That would make two schemas
+ * of nearly each, and promise what a later version breaks: it is told only of those that refuse other properties.
+ */
+function openLike(input: JsonSchema, output: JsonSchema): JsonSchema {
+  if (JSON.stringify(input).includes('"additionalProperties":false')) return output
+  const isShut = (key: string, value: unknown) => key === 'additionalProperties' && value === false
+  return JSON.parse(JSON.stringify(output), (key, value) => (isShut(key, value) ? undefined : value))
+}
 
 /** Definitions are under `$defs`, or under `definitions` before draft 2019-09. */
 function split({ $schema: _, $defs, definitions, ...root }: JsonSchema): Told {

@@ -91,6 +91,17 @@ describe('schemas', () => {
     assert.deepEqual(Object.keys(schemas), ['Author'])
   })
 
+  test('with an id are one where what goes out is like what comes in, and two where it is not', async () => {
+    const alike = z.object({ name: z.string() }).meta({ id: 'Alike' })
+    const strict = z.strictObject({ name: z.string() }).meta({ id: 'Strict' })
+    const other = z.object({ name: z.string().default('you') }).meta({ id: 'Other' })
+    const { schemas } = await told([alike, alike], [strict, strict], [other, other], [z.string(), z.array(other)])
+    assert.deepEqual(Object.keys(schemas), ['Alike', 'Strict', 'Other', 'OtherOutput'])
+    assert.deepEqual([schemas.Alike?.additionalProperties, schemas.Strict?.additionalProperties], [undefined, false])
+    const { schemas: sent } = await told([z.string(), other])
+    assert.deepEqual(sent, { Other: schemas.OtherOutput })
+  })
+
   test('of one id that are not alike have names of their own, and ours does not give way', async () => {
     const one = z.object({ a: z.string() }).meta({ id: 'Same' })
     const other: StandardSchemaV1 = {
