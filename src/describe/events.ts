@@ -2,10 +2,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { SseOptions } from '../declare/routes.js'
 import type { Route } from '../routing/table.js'
-import { type JsonSchema, objectOf } from './json-schema.js'
+import { type JsonSchema, objectOf, TEXT } from './json-schema.js'
 import type { Schemas } from './schemas.js'
 
-const TEXT: JsonSchema = { type: 'string' }
 /** The data of an event that has none. */
 export const NOTHING: JsonSchema = { type: 'string', const: '' }
 

@@ -4,6 +4,9 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/sp
 /** A JSON Schema: of draft 2020-12 in OpenAPI, of draft-07 in AsyncAPI. */
 export type JsonSchema = { readonly [keyword: string]: unknown }
 
+/** Any string. */
+export const TEXT: JsonSchema = { type: 'string' }
+
 /** Whether the form that a peer sends is meant, or the one that is made of it. */
 export type Direction = 'input' | 'output'
 /** The drafts that documents speak. */
@@ -20,8 +23,9 @@ export function toJsonSchema(schema: StandardSchemaV1, direction: Direction, tar
   const { vendor, jsonSchema } = schema['~standard'] as Partial<StandardJSONSchemaV1.Props>
   for (const libraryOptions of [undefined, LENIENT])
     try {
-      const told = jsonSchema?.[direction]({ target, libraryOptions })
-      if (typeof told === 'object' && told !== null) return told
+      // What JSON has no word for is no part of it.
+      const plain: unknown = JSON.parse(JSON.stringify(jsonSchema?.[direction]({ target, libraryOptions }) ?? null))
+      if (typeof plain === 'object' && plain !== null) return plain as JsonSchema
     } catch {
       // It has no JSON form, or none in this draft.
     }

@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { MessageRow, Route } from '../routing/table.js'
 import type { AsyncMessage } from './asyncapi-document.js'
 import { type EventDescription, messageData, NOTHING, placeEvents, registryEvents, streamEvents } from './events.js'
-import { type JsonSchema, objectOf } from './json-schema.js'
+import { type JsonSchema, objectOf, TEXT } from './json-schema.js'
 import { Names } from './names.js'
 import { problemSchema } from './replies.js'
 import type { Schemas } from './schemas.js'
@@ -19,7 +19,6 @@ export interface DirectedMessage {
   readonly reply?: AsyncMessage
 }
 
-const TEXT: JsonSchema = { type: 'string' }
 const ACK: JsonSchema = { type: ['string', 'number'] }
 
 /** All messages of a route, each under a key of its own. */

@@ -14,7 +14,7 @@ import type {
   PathItem,
 } from './openapi-document.js'
 import { parametersOf, templateOf } from './parameters.js'
-import { type ReplyContext, repliesOf } from './replies.js'
+import { problemSchema, type ReplyContext, repliesOf } from './replies.js'
 import { drawWith } from './schemas.js'
 import { requirementsOf, schemesOf } from './security.js'
 import { type RouteTable, routesOf } from './table.js'
@@ -40,6 +40,7 @@ export function openapi(table: RouteTable, info: DocumentInfo, options: OpenApiO
   const version = options.openapi ?? '3.1'
   const routes = routesOf(table).filter(({ kind }) => kind !== 'websocket')
   return drawWith('draft-2020-12', schemas => {
+    if (routes.length > 0) problemSchema(schemas) // first, so that its name is free
     const paths = new Paths({ schemas, hasItems: version === '3.2' }).tell(routes)
     const securitySchemes = schemesOf(routes)
     const components = {

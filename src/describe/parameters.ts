@@ -2,11 +2,10 @@
 import type { ParamDeclaration } from '../declare/metadata.js'
 import type { Pattern, Segment } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
-import { type JsonSchema, propertiesOf, refusesNothing } from './json-schema.js'
+import { type JsonSchema, propertiesOf, refusesNothing, TEXT } from './json-schema.js'
 import type { Parameter } from './openapi-document.js'
 import type { Schemas } from './schemas.js'
 
-const TEXT: JsonSchema = { type: 'string' }
 const PLACES = ['query', 'header', 'cookie'] as const
 /** Fields that have a place of their own in a document (OpenAPI 3.1 §4.8.12.2.1). */
 const ELSEWHERE: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])

@@ -6,7 +6,7 @@ import type { Pattern } from '../routing/pattern.js'
 import type { Route } from '../routing/table.js'
 import { bodyAsks } from './bodies.js'
 import { eventFields, streamEvents } from './events.js'
-import { type JsonSchema, objectOf } from './json-schema.js'
+import { type JsonSchema, objectOf, TEXT } from './json-schema.js'
 import type { Content, MediaType, ReplyDescription } from './openapi-document.js'
 import type { Schemas } from './schemas.js'
 import { securitiesOf } from './security.js'
@@ -114,20 +114,23 @@ function problem(description: string, schemas: Schemas): ReplyDescription {
   return { description, content: { 'application/problem+json': { schema: problemSchema(schemas) } } }
 }
 
+const ISSUE = objectOf({ in: TEXT, path: { type: 'array', items: { type: ['string', 'integer'] } }, message: TEXT }, [
+  'in',
+  'path',
+  'message',
+])
+const PROBLEM = objectOf(
+  {
+    type: { ...TEXT, format: 'uri-reference' },
+    title: TEXT,
+    status: { type: 'integer' },
+    detail: TEXT,
+    issues: { type: 'array', items: ISSUE },
+  },
+  ['type', 'title', 'status'],
+)
+
 /** A problem detail (RFC 9457 §3.1), with what schemas refused. */
 export function problemSchema(schemas: Schemas): JsonSchema {
-  const text = { type: 'string' }
-  const issue = objectOf({ in: text, path: { type: 'array', items: { type: ['string', 'integer'] } }, message: text }, [
-    'in',
-    'path',
-    'message',
-  ])
-  const members = {
-    type: { ...text, format: 'uri-reference' },
-    title: text,
-    status: { type: 'integer' },
-    detail: text,
-    issues: { type: 'array', items: issue },
-  }
-  return schemas.named('Problem', objectOf(members, ['type', 'title', 'status']))
+  return schemas.named('Problem', PROBLEM)
 }

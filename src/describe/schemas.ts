@@ -7,6 +7,7 @@ const COMPONENTS = '#/components/schemas/'
 interface Told {
   readonly root: JsonSchema
   readonly definitions: ReadonlyMap<string, JsonSchema>
+  readonly refersToItself: boolean
 }
 
 /** What stands under `components.schemas`: what it was before it was named, and as it is told. */
@@ -21,6 +22,7 @@ interface Component {
  */
 export class Schemas {
   readonly #components = new Map<string, Component>()
+  readonly #named = new Map<JsonSchema, string>()
 
   /** The names of what peers send. */
   readonly inputs = new Set<string>()
@@ -43,7 +45,9 @@ export class Schemas {
 
   /** A reference to a schema of ours. */
   named(name: string, schema: JsonSchema): JsonSchema {
-    return { $ref: COMPONENTS + this.#add(name, JSON.stringify(schema), () => schema) }
+    const known = this.#named.get(schema) ?? this.#add(name, JSON.stringify(schema), () => schema)
+    this.#named.set(schema, known)
+    return { $ref: COMPONENTS + known }
   }
 
   /** The schema itself, where it is a reference. */
@@ -60,8 +64,7 @@ export class Schemas {
   }
 
   #tell(schema: StandardSchemaV1, direction: Direction): JsonSchema {
-    const input = toJsonSchema(schema, 'input', this.draft)
-    const told = split(direction === 'input' ? input : openLike(input, toJsonSchema(schema, direction, this.draft)))
+    const told = toldOf(schema, direction, this.draft)
     const names = new Map<string, string>()
     const place = (key: string): string => {
       const known = names.get(key)
@@ -69,7 +72,10 @@ export class Schemas {
       const name = nameOf(told, key)
       if (direction === 'input') this.inputs.add(name)
       const closure = closureOf(told, key)
-      const asIs = direction === 'input' || !this.sketched.has(name) || closure === closureOf(split(input), key)
+      const asIs =
+        direction === 'input' ||
+        !this.sketched.has(name) ||
+        closure === closureOf(toldOf(schema, 'input', this.draft), key)
       const make = () => rename(key === ROOT ? told.root : (told.definitions.get(key) ?? {}))
       return this.#add(asIs ? name : `${name}Output`, closure, make, placed => names.set(key, placed))
     }
@@ -78,7 +84,7 @@ export class Schemas {
         const { key, rest } = readReference(reference)
         return COMPONENTS + place(key) + rest
       }) as JsonSchema
-    const hasName = typeof told.root.$id === 'string' || refersToItself(told)
+    const hasName = typeof told.root.$id === 'string' || told.refersToItself
     return hasName ? { $ref: COMPONENTS + place(ROOT) } : rename(told.root)
   }
 
@@ -113,6 +119,22 @@ export function drawWith<T>(draft: Draft, draw: (schemas: Schemas) => T): T {
 /** Stands for the schema itself among its definitions. */
 const ROOT = '#'
 
+/** What schemas have told: a document that is served asks them each time, and they take most of its time. */
+const known = new WeakMap<StandardSchemaV1, Map<string, Told>>()
+
+function toldOf(schema: StandardSchemaV1, direction: Direction, draft: Draft): Told {
+  const ofSchema = known.get(schema) ?? new Map<string, Told>()
+  const key = `${direction} ${draft}`
+  const told = ofSchema.get(key) ?? split(askFor(schema, direction, draft))
+  known.set(schema, ofSchema.set(key, told))
+  return told
+}
+
+function askFor(schema: StandardSchemaV1, direction: Direction, draft: Draft): JsonSchema {
+  const input = toJsonSchema(schema, 'input', draft)
+  return direction === 'input' ? input : openLike(input, toJsonSchema(schema, 'output', draft))
+}
+
 /**
  * Zod tells of what goes out that its objects have no other properties, as it takes them away. That would make two schemas
  * of nearly each, and promise what a later version breaks: it is told only of those that refuse other properties.
@@ -124,16 +146,26 @@ function openLike(input: JsonSchema, output: JsonSchema): JsonSchema {
 }
 
 /** Definitions are under `$defs`, or under `definitions` before draft 2019-09. */
-function split({ $schema: _, $defs, definitions, ...root }: JsonSchema): Told {
-  const named = { ...Object(definitions), ...Object($defs) } as Record<string, JsonSchema>
-  return { root, definitions: new Map(Object.entries(named)) }
+function split({ $schema: _, $defs, definitions: older, ...root }: JsonSchema): Told {
+  const named: Record<string, JsonSchema> = { ...Object(older), ...Object($defs) }
+  const definitions = new Map(Object.entries(named))
+  const refersToItself = [root, ...definitions.values()].some(part => referencesOf(part).has(ROOT))
+  return { root, definitions, refersToItself }
 }
 
 /** `#/$defs/User/properties/name` is `User`, and `/properties/name` in it. */
 function readReference(reference: string): { key: string; rest: string } {
   const [, key, rest = ''] = /^#\/(?:\$defs|definitions)\/([^/]*)(.*)$/.exec(reference) ?? []
   if (key === undefined) return { key: ROOT, rest: reference.slice(1) }
-  return { key: decodeURIComponent(key).replaceAll('~1', '/').replaceAll('~0', '~'), rest }
+  return { key: decode(key).replaceAll('~1', '/').replaceAll('~0', '~'), rest }
+}
+
+function decode(key: string): string {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    return key
+  }
 }
 
 /** The keys of what a part refers to. */
@@ -144,10 +176,6 @@ function referencesOf(part: unknown): ReadonlySet<string> {
     return reference
   })
   return keys
-}
-
-function refersToItself({ root, definitions }: Told): boolean {
-  return [root, ...definitions.values()].some(part => referencesOf(part).has(ROOT))
 }
 
 /** All that a part is made of, as text: what is alike in it is alike. */

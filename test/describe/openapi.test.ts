@@ -267,7 +267,7 @@ describe('openapi', () => {
       routes.filter(({ method }) => method === 'GET'),
       info,
     )
-    assert.deepEqual(Object.keys(alone.components?.schemas ?? {}), ['Album', 'Problem'])
+    assert.deepEqual(Object.keys(alone.components?.schemas ?? {}), ['Problem', 'Album'])
   })
 
   test('tells replies of several types, streams beside plain replies, and WebSockets as what they are', () => {

@@ -113,10 +113,10 @@ describe('schemas', () => {
       } as StandardSchemaV1.Props,
     }
     const problem = z.object({ mine: z.boolean() }).meta({ id: 'Problem' })
-    const { inputs, document } = await told([one], [other], [problem])
+    const { inputs, document } = await told([problem], [one], [other])
     assert.deepEqual(
       inputs.map(({ $ref }) => $ref),
-      ['#/components/schemas/Same', '#/components/schemas/Same2', '#/components/schemas/Problem2'],
+      ['#/components/schemas/Problem2', '#/components/schemas/Same', '#/components/schemas/Same2'],
     )
     assert.deepEqual(document.components?.schemas?.Same2, { type: 'number' })
   })
