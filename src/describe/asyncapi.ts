@@ -137,11 +137,8 @@ function operationsOf(
 ): Record<string, AsyncOperation> {
   const channel: Reference = { $ref: `#/channels/${name}` }
   const reference = (key: string): Reference => ({ $ref: `#/channels/${name}/messages/${key}` })
-  const security = securitiesOf(route)
-    .flatMap(Object.keys)
-    .map(scheme => ({ $ref: `#/components/securitySchemes/${scheme}` }))
   const names = new Names()
-  const common = { channel, ...(security.length > 0 && { security }) }
+  const common = { channel, ...securityOf(route) }
   const received = messages
     .filter(({ action }) => action === 'receive')
     .map(({ key, row, reply, message: { summary, description } }): [string, AsyncOperation] => [
@@ -159,6 +156,16 @@ function operationsOf(
   if (sent.length === 0) return Object.fromEntries(received)
   const bindings = route.kind === 'sse' && { bindings: { http: requestOf(route, parameters) } }
   return { ...Object.fromEntries(received), [name]: { action: 'send', ...common, messages: sent, ...bindings } }
+}
+
+/**
+ * Any one of the schemes of an operation is enough ("Operation Object"), so that of several guards it has a place only for
+ * the innermost.
+ */
+function securityOf(route: Route): Pick<AsyncOperation, 'security'> {
+  const innermost = Object.keys(securitiesOf(route).at(-1) ?? {})
+  if (innermost.length === 0) return {}
+  return { security: innermost.map(name => ({ $ref: `#/components/securitySchemes/${name}` })) }
 }
 
 /** "HTTP Operation Binding", 0.3.0. */

@@ -1,7 +1,7 @@
 /** What connections are sent, as far as declarations tell. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { SseOptions } from '../declare/routes.js'
-import type { Route } from '../routing/table.js'
+import type { MessageRow, Route } from '../routing/table.js'
 import { type JsonSchema, objectOf, TEXT } from './json-schema.js'
 import type { Schemas } from './schemas.js'
 
@@ -96,8 +96,7 @@ function dataText(data: JsonSchema | undefined): JsonSchema {
   return { ...TEXT, contentMediaType: 'application/json', contentSchema: data }
 }
 
-/** The data of an `@On` message: what its decorator reads, or its parameter. */
-export function messageData({ schema, params }: Route['messages'][number], schemas: Schemas): JsonSchema {
-  const read: StandardSchemaV1 | undefined = schema ?? [...params.values()].find(each => each.source === 'data')?.schema
-  return read === undefined ? {} : schemas.input(read)
+/** What reads the data of an `@On` message: its decorator, or its parameter. */
+export function readerOf({ schema, params }: MessageRow): StandardSchemaV1 | undefined {
+  return schema ?? [...params.values()].find(each => each.source === 'data')?.schema
 }

@@ -2,8 +2,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { MessageRow, Route } from '../routing/table.js'
 import type { AsyncMessage } from './asyncapi-document.js'
-import { type EventDescription, messageData, NOTHING, placeEvents, registryEvents, streamEvents } from './events.js'
-import { type JsonSchema, objectOf, TEXT } from './json-schema.js'
+import { type EventDescription, NOTHING, placeEvents, readerOf, registryEvents, streamEvents } from './events.js'
+import { type JsonSchema, objectOf, refusesNothing, TEXT } from './json-schema.js'
 import { Names } from './names.js'
 import { problemSchema } from './replies.js'
 import type { Schemas } from './schemas.js'
@@ -71,8 +71,9 @@ function socketMessages(route: Route, schemas: Schemas): DirectedMessage[] {
 function namedMessage(row: MessageRow, schemas: Schemas): DirectedMessage {
   const { summary, description, deprecated = false, output } = row
   const event = { ...TEXT, const: row.event }
-  const data = messageData(row, schemas)
-  const payload = objectOf({ event, data, ack: ACK }, Object.keys(data).length === 0 ? ['event'] : ['event', 'data'])
+  const reader = readerOf(row)
+  const data = reader === undefined ? {} : schemas.input(reader)
+  const payload = objectOf({ event, data, ack: ACK }, refusesNothing(reader) ? ['event', 'data'] : ['event'])
   return {
     key: row.event,
     action: 'receive',

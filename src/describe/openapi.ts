@@ -92,7 +92,8 @@ class Paths {
       if (there === undefined) operations[method] = { route, operation: this.#operation(route, own, pattern, method) }
       else if (isBeside(there.route, route))
         there.operation = mergeOperations(there.operation, this.#operation(route, own, pattern, method))
-      else if (route.method !== '*') there.operation = alsoHere(there.operation, route)
+      else if (route.method !== '*' || !isOfOnePlace(there.route, route))
+        there.operation = alsoHere(there.operation, route)
     }
   }
 
@@ -141,7 +142,11 @@ function nameIn(segment: Pattern['segments'][number] | undefined): string {
 
 /** A stream and a plain reply under one path and method, of which `Accept` chooses. */
 function isBeside(one: Route, other: Route): boolean {
-  return one.kind !== other.kind && one.host === other.host && one.version === other.version
+  return one.kind !== other.kind && isOfOnePlace(one, other)
+}
+
+function isOfOnePlace(one: Route, other: Route): boolean {
+  return one.host === other.host && one.version === other.version
 }
 
 function alsoHere(operation: Operation, route: Route): Operation {

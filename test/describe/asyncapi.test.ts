@@ -159,6 +159,8 @@ describe('asyncapi', () => {
       },
     })
     assert.deepEqual(clear?.messages, [{ $ref: '#/channels/Board/messages/chat_clear' }])
+    const { required } = payload('Board', 'stroke')
+    assert.deepEqual([required, payload('Board', 'chat_clear').required], [['event', 'data'], ['event']])
     const { name, deprecated } = channels.Board?.messages.chat_clear ?? {}
     assert.deepEqual([name, deprecated], ['chat/clear', true])
     assert.deepEqual(operations['Live.message']?.messages, [{ $ref: '#/channels/Live/messages/frame' }])

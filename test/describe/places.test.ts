@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type OpenApiDocument, openapi } from '../../src/describe/index.js'
 import {
+  All,
   type ApplicationOptions,
   Controller,
   type ControllerOptions,
@@ -66,6 +67,24 @@ describe('openapi tells where routes stand', () => {
   test('by version in the media type, in words', async () => {
     const { paths } = await plans({ version: '1' }, { version: '2' }, { versioning: { by: 'media-type' } })
     assert.match(paths['/plan/{id}']?.get?.description ?? '', /^Version 2: ask for it by `Accept: .*; v=2`\.$/)
+  })
+
+  test('of @All: for the methods that no route of the same place has', async () => {
+    @Controller('/all')
+    class Every {
+      @All('/') any() {}
+      @Get('/') own() {}
+    }
+    @Controller('/all', { host: 'api.example.com' })
+    class There {
+      @All('/') any() {}
+    }
+    const document = openapi(readRoutes(moduleOf({ controllers: [Every, There] })), info)
+    await checkOpenApi(document)
+    const { get, post } = document.paths['/all'] ?? {}
+    const also = 'Also here: ALL api.example.com/all (There.any).'
+    assert.deepEqual([get?.operationId, get?.description], ['Every.own', also])
+    assert.deepEqual([post?.operationId, post?.description], ['Every.any.post', also])
   })
 
   test('that are one path to it, whatever their parameters are called', async () => {
