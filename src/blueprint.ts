@@ -13,6 +13,7 @@ import {
 } from './declare/metadata.js'
 import type { Provider } from './declare/module.js'
 import type { ReadCookieOptions } from './declare/params.js'
+import type { RegistryOptions } from './declare/registry.js'
 import { ConfigurationError } from './errors.js'
 import { bodyReader } from './http/body.js'
 import { routeProblems } from './routing/conflicts.js'
@@ -102,9 +103,7 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
     ...registryProblems(definitions),
   )
   const placing = { prefix: joinPrefixes(options.prefix), versioning: options.versioning ?? ({ by: 'path' } as const) }
-  const routes = classes.flatMap(listed =>
-    rowsOf({ ...listed, registries: registriesOf(needs.get(listed.owner)) }, placing),
-  )
+  const routes = classes.flatMap(listed => rowsOf({ ...listed, ...registriesOf(needs.get(listed.owner)) }, placing))
   problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
   problems.push(...hiddenByHealth(routes, options.health))
   if (!options.signsCookies) problems.push(...keyProblems(routes))
@@ -213,8 +212,18 @@ export function registryMark(owner: AbstractClass) {
   return readDeclaration(owner).marks.find(mark => mark.as === 'registry')
 }
 
-function registriesOf(needs: readonly Token[] = []): readonly string[] {
-  return needs.filter(isRegistry).map(token => registryMark(token)?.path ?? token.name)
+/** The registries that a class is given, and what they say they send. */
+function registriesOf(needs: readonly Token[] = []): Pick<Route, 'registries' | 'sends'> {
+  const given = needs.filter(isRegistry).map(token => {
+    const mark = registryMark(token)
+    return { registry: mark?.path ?? token.name, events: (mark?.options as RegistryOptions | undefined)?.events ?? {} }
+  })
+  return {
+    registries: given.map(({ registry }) => registry),
+    sends: given.flatMap(({ registry, events }) =>
+      Object.entries(events).map(([event, schema]) => ({ registry, event, schema })),
+    ),
+  }
 }
 
 function registryProblems(definitions: ReadonlyMap<Token, Definition>): string[] {

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { root } from './support/paths.js'
 
 const types = join(root, 'dist/src')
-const doors = ['index', 'logs/redis', 'logs/nats', 'logs/cluster', 'testing/index']
+const doors = ['index', 'logs/redis', 'logs/nats', 'logs/cluster', 'describe/index', 'testing/index']
 
 /** A declaration of a published type file, and its members, each with its docstring. */
 interface Declared {

@@ -46,7 +46,14 @@ describe('the packed package', () => {
   })
 
   test('keeps the names of what it exports, and one copy of each over all of its doors', async () => {
-    const doors = ['palomino', 'palomino/cluster', 'palomino/redis', 'palomino/nats', 'palomino/testing']
+    const doors = [
+      'palomino',
+      'palomino/cluster',
+      'palomino/redis',
+      'palomino/nats',
+      'palomino/testing',
+      'palomino/describe',
+    ]
     const source = `
       import 'node:test'
       const doors = await Promise.all(${JSON.stringify(doors)}.map(door => import(door)))

@@ -9,8 +9,10 @@ import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { EventSource } from 'eventsource'
 import { WebSocket } from 'ws'
+import { asyncapi, openapi } from '../src/describe/index.js'
 import type { Application, Publisher, Workers } from '../src/index.js'
 import { makeCertificate } from './support/certificate.js'
+import { checkAsync, checkOpenApi } from './support/documents.js'
 import { eventually } from './support/eventually.js'
 import { NatsServer, skip as withoutNats } from './support/nats-server.js'
 import { root } from './support/paths.js'
@@ -227,6 +229,28 @@ const DRIVES: Record<string, Drive> = {
     assert.deepEqual(shown, ['one', 'two'])
   },
 
+  'documented.ts': async (module, t) => {
+    const documents = ['openapi', 'asyncapi'].map(name => fetch(at(module, `/${name}.json`)).then(json))
+    const [openapi, asyncapi] = await Promise.all(documents)
+    await checkOpenApi(openapi)
+    checkAsync(asyncapi)
+    const { add, stream } = { add: openapi.paths['/albums'].post, stream: openapi.paths['/albums/events'].get }
+    assert.deepEqual([add.operationId, add.summary, add.security], ['Albums.add', 'Adds an album', [{ token: [] }]])
+    assert.deepEqual(Object.keys(add.responses), ['201', '400', '401', '403', '413', '415', '422', 'default'])
+    assert.deepEqual(Object.keys(openapi.components.schemas), ['Problem', 'Album'])
+    const [added] = stream.responses['200'].content['text/event-stream'].schema.anyOf
+    assert.equal(added.properties.event.const, 'added')
+    assert.deepEqual(asyncapi.channels.Additions.messages.added.payload, { $ref: '#/components/schemas/Album' })
+    const source = new EventSource(at(module, '/albums/events'))
+    t.after(() => source.close())
+    await events(source, ['place'], 1)
+    const seen = events(source, ['added'], 1)
+    const album = { title: 'Blue', year: 1971 }
+    assert.equal((await send(at(module, '/albums'), 'POST', album)).status, 401)
+    assert.equal((await send(at(module, '/albums'), 'POST', album, { Authorization: 'Bearer ada' })).status, 201)
+    assert.deepEqual(await seen, [`added: ${JSON.stringify(album)}`])
+  },
+
   'deploys.ts': async module => {
     const ready = await fetch(at(module, '/ready'))
     assert.deepEqual([ready.status, await json(ready)], [200, { status: 'ready' }])
@@ -405,7 +429,24 @@ writeFileSync(process.env.TLS_KEY, certificate.key)
 writeFileSync(process.env.TLS_CERT, certificate.cert)
 after(() => rmSync(certificates, { recursive: true }))
 
-testSnippets(page, DRIVES, 'readme', { 'scores.ts': withoutRedis, 'lights.ts': withoutNats })
+/** What an application of a snippet tells of itself is valid, whatever it is made of. */
+async function checkDocuments({ app }: SnippetModule): Promise<void> {
+  if (app === undefined || !('routes' in app)) return
+  const info = { title: 'A snippet', version: '1.0.0' }
+  const { routes } = app as Application
+  checkAsync(asyncapi(routes, info))
+  for (const version of ['3.1', '3.2'] as const) await checkOpenApi(openapi(routes, info, { openapi: version }))
+}
+
+const documented = Object.entries(DRIVES).map(([file, drive]): [string, Drive] => [
+  file,
+  async (module, t) => {
+    await checkDocuments(module)
+    await drive(module, t)
+  },
+])
+
+testSnippets(page, Object.fromEntries(documented), 'readme', { 'scores.ts': withoutRedis, 'lights.ts': withoutNats })
 
 /** The next acknowledgement: past the message that tells a sender where it stands. */
 async function nextAck(socket: WebSocket): Promise<unknown> {

@@ -6,10 +6,12 @@ import type { PresenceOptions, RegistryOptions, Retention } from './registry.js'
 import type {
   CompressionOptions,
   ControllerOptions,
+  DescriptionOptions,
   HttpOptions,
   OnOptions,
   PlaceOptions,
   SseOptions,
+  SummaryOptions,
   WebSocketOptions,
 } from './routes.js'
 import type { UploadOptions } from './uploads.js'
@@ -85,6 +87,8 @@ const scope = check.oneOf('singleton', 'transient', 'connection')
 
 const place: Checks<PlaceOptions> = { host: check.host, version: check.versions }
 const controller: Checks<ControllerOptions> = place
+const summary: Checks<SummaryOptions> = { summary: check.text, description: check.text, deprecated: check.flag }
+const description: Checks<DescriptionOptions> = { ...summary, tags: check.texts }
 const connection = {
   sendLimit: check.bytes,
   overflow: check.oneOf('disconnect', 'drop-oldest', 'drop-newest', 'latest'),
@@ -108,8 +112,9 @@ const http: Checks<HttpOptions> = {
   uploads: check.nested,
   compression: check.compression,
   ...place,
+  ...description,
 }
-const on: Checks<OnOptions> = { output: check.schema }
+const on: Checks<OnOptions> = { output: check.schema, ...summary }
 const sse: Checks<SseOptions> = {
   ...connection,
   method: check.oneOf('GET', 'POST', 'PUT', 'PATCH', 'DELETE'),
@@ -120,6 +125,7 @@ const sse: Checks<SseOptions> = {
   uploads: check.nested,
   compression: check.flag,
   ...place,
+  ...description,
 }
 const websocket: Checks<WebSocketOptions> = {
   ...connection,
@@ -130,6 +136,7 @@ const websocket: Checks<WebSocketOptions> = {
   heartbeat: check.milliseconds,
   idleTimeout: check.milliseconds,
   ...place,
+  ...description,
 }
 const module: Checks<ModuleOptions> = {
   imports: check.list,
@@ -144,6 +151,10 @@ const registry: Checks<RegistryOptions> = {
     value => value === false || typeof value === 'object' || within(value, 0, Number.POSITIVE_INFINITY),
   ),
   presence: check.nested,
+  events: expect(
+    'an object of Standard Schemas, by the name of the event',
+    value => typeof value === 'object' && value !== null && Object.values(value).every(isSchema),
+  ),
 }
 const presence: Checks<PresenceOptions> = {
   heartbeat: expect(`milliseconds, from 10 to ${LONGEST}`, value => within(value, 10, LONGEST)),

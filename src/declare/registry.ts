@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AbstractClass } from './metadata.js'
 import { markClass, written } from './routes.js'
 
@@ -28,6 +29,11 @@ export interface RegistryOptions {
   readonly history?: number | Retention | false
   /** How presence is kept. @default a heartbeat every 5 s, and 5 s to linger */
   readonly presence?: PresenceOptions
+  /**
+   * The data of the events that are sent through it, by their names, for `openapi` and `asyncapi`. What is sent is not
+   * checked: its type is that of the class. @default none are described
+   */
+  readonly events?: Readonly<Record<string, StandardSchemaV1>>
 }
 
 /** A typed registry of live connections: a class that extends `ConnectionRegistry<Events>`, injected by its type. */

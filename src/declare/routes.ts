@@ -24,11 +24,27 @@ export interface PlaceOptions {
   readonly version?: string | readonly string[]
 }
 
+/** What is said of a handler to its users: in `openapi` and `asyncapi`, and nowhere else. */
+export interface SummaryOptions {
+  /** What it does, in a few words. @default none */
+  readonly summary?: string
+  /** What else is to be known, in CommonMark. @default none */
+  readonly description?: string
+  /** Whether it should not be used any more. @default false */
+  readonly deprecated?: boolean
+}
+
+/** What is said of a route to its users. */
+export interface DescriptionOptions extends SummaryOptions {
+  /** What it is listed under. @default the name of its class */
+  readonly tags?: readonly string[]
+}
+
 /** What `@Controller` is told. */
 export interface ControllerOptions extends PlaceOptions {}
 
 /** What `@Get` and its kin are told. */
-export interface HttpOptions extends PlaceOptions {
+export interface HttpOptions extends PlaceOptions, DescriptionOptions {
   /** Checks, and may transform, what the handler returns; a misfit is 500. @default none */
   readonly output?: StandardSchemaV1
   /** Socket classes that this `@Get` handler may answer an upgrade request with, by `upgrade(SocketClass)`. @default none */
@@ -43,7 +59,7 @@ export interface HttpOptions extends PlaceOptions {
 export type Overflow = 'disconnect' | 'drop-oldest' | 'drop-newest' | 'latest'
 
 /** What event sources and socket classes have in common. */
-export interface ConnectionOptions extends PlaceOptions {
+export interface ConnectionOptions extends PlaceOptions, DescriptionOptions {
   /**
    * Bytes that may wait for a slow peer, at the most. It is at least twice what the socket buffers
    * by itself (16 KiB, and 64 KiB since Node.js 22). @default 1_048_576 (1 MiB)
@@ -96,7 +112,7 @@ export interface WebSocketOptions extends ConnectionOptions {
 }
 
 /** What `@On` is told. */
-export interface OnOptions {
+export interface OnOptions extends SummaryOptions {
   /** Checks, and may transform, what acknowledges the message. @default none */
   readonly output?: StandardSchemaV1
 }

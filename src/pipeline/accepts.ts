@@ -19,11 +19,16 @@ export function Accepts(...types: readonly string[]): Decorate {
     const owner = (typeof target === 'function' ? target : target.constructor) as AbstractClass
     const where = key === undefined ? owner.name : `${owner.name}.${String(key)}`
     openDeclaration(owner).problems.push(...typesProblems(where, types))
-    if (typeof index === 'number') return declareParam({ source: 'accepts', read })(target, key, index)
-    if (key !== undefined)
-      return void openMember(target, key).guards.unshift((context: Context) => read(context) !== '')
+    if (typeof index === 'number')
+      return declareParam({ source: 'accepts', read, options: { types } })(target, key, index)
+    if (key !== undefined) return void openMember(target, key).guards.unshift(checking(read, types))
     openDeclaration(owner).problems.push(`${where}: @Accepts stands on the class; it belongs to methods and parameters`)
   }
+}
+
+/** A guard that lets through who takes one of the types, and says which they are. */
+function checking(read: (context: Context) => string, accepts: readonly string[]) {
+  return Object.assign((context: Context) => read(context) !== '', { accepts })
 }
 
 function typesProblems(where: string, types: readonly unknown[]): string[] {

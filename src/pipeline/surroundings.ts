@@ -52,7 +52,8 @@ function surround(list: 'guards' | 'interceptors' | 'errorMappers', items: reado
 
 /**
  * Guards of a class, a method or a module, run in the order they are written, before the handler's arguments are read.
- * On a socket class they run before the handshake is answered; on an `@On` method before each message.
+ * On a socket class they run before the handshake is answered; on an `@On` method before each message. A guard may say what
+ * it asks for, for documents: by a static member `security` (`Security` of `palomino/describe`).
  */
 export function Guard(...guards: readonly GuardLike[]): Decorate {
   return surround('guards', guards)

@@ -38,6 +38,7 @@ export function rowsOf(listed: Listed, placing: Placing): readonly Route[] {
 /** A class whose routes stand in one version. */
 interface Placed extends Listed {
   readonly version?: string
+  readonly versioning?: Versioning
 }
 
 /** Where a route stands. The innermost of its marks that says a host, or versions, is the one that counts. */
@@ -52,12 +53,17 @@ function placesOf(listed: Listed, marks: readonly Mark[], { prefix, versioning }
     ...rest,
     ...(host === undefined ? {} : { host }),
     ...place,
+    ...(place.version === undefined ? {} : { versioning }),
   }))
 }
 
 /** The columns that only some tables have. */
-function placeColumns({ host, version }: Placed): Pick<Route, 'host' | 'version'> {
-  return { ...(host === undefined ? {} : { host }), ...(version === undefined ? {} : { version }) }
+function placeColumns({ host, version, versioning }: Placed): Pick<Route, 'host' | 'version' | 'versioning'> {
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(version === undefined ? {} : { version }),
+    ...(versioning === undefined ? {} : { versioning }),
+  }
 }
 
 function connectionRow(listed: Placed, declaration: ClassDeclaration, mark: Mark): Route {
@@ -77,6 +83,7 @@ function connectionRow(listed: Placed, declaration: ClassDeclaration, mark: Mark
     params: open.params,
     messages: mark.as === 'websocket' ? messageRows(listed, declaration) : [],
     registries: listed.registries,
+    sends: listed.sends,
     options: { ...mark.options },
   })
 }
@@ -125,6 +132,7 @@ function methodRow(
     params: said.params,
     messages: none,
     registries: none,
+    sends: none,
     options: { ...route.options },
   }
   const { host, version } = listed
@@ -144,6 +152,6 @@ function freeze(route: Route): Route {
     for (const list of [row.guards, row.interceptors, row.errorMappers]) Object.freeze(list)
     Object.freeze(row)
   }
-  for (const list of [route.messages, route.registries, route.options]) Object.freeze(list)
+  for (const list of [route.messages, route.registries, route.sends, route.options]) Object.freeze(list)
   return route
 }

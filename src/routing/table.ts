@@ -1,11 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AbstractClass, MemberDeclaration, ParamDeclaration, Surroundings } from '../declare/metadata.js'
+import type { SummaryOptions } from '../declare/routes.js'
+import type { Versioning } from './versioning.js'
 
 /** Requests, an event stream by a class or by a method, or a socket. */
 export type RouteKind = 'http' | 'sse' | 'websocket'
 
 /** A message handler of a socket class: what `@On` declared. */
-export interface MessageRow extends Surroundings {
+export interface MessageRow extends Surroundings, SummaryOptions {
   /** The name of the event. */
   readonly event: string
   /** The handler's name. */
@@ -18,6 +20,16 @@ export interface MessageRow extends Surroundings {
   readonly output?: StandardSchemaV1
   /** How each parameter is filled, by its index. */
   readonly params: ReadonlyMap<number, ParamDeclaration>
+}
+
+/** An event that a registry says it sends. */
+export interface EventRow {
+  /** The name of the registry. */
+  readonly registry: string
+  /** The name of the event. */
+  readonly event: string
+  /** What its data are like. */
+  readonly schema: StandardSchemaV1
 }
 
 /** One row of the route table: frozen, and all that is known of a route. */
@@ -34,6 +46,8 @@ export interface Route extends Surroundings {
   readonly host?: string
   /** The version that requests ask for in a header field; absent where it has none, or has it in its path. */
   readonly version?: string
+  /** How they ask for it; absent where `version` is. */
+  readonly versioning?: Versioning
   /** `Users.show`, or the name of the class. */
   readonly name: string
   /** The class that declares it. */
@@ -48,6 +62,8 @@ export interface Route extends Surroundings {
   readonly messages: readonly MessageRow[]
   /** Names of the registries that the owner is given. */
   readonly registries: readonly string[]
+  /** The events that those registries say they send. */
+  readonly sends: readonly EventRow[]
   /** What its decorator was told. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -60,6 +76,7 @@ export interface Listed extends Surroundings {
   readonly host?: string | undefined
   readonly version?: string | readonly string[] | undefined
   readonly registries: readonly string[]
+  readonly sends: readonly EventRow[]
 }
 
 export const noSurroundings: Surroundings = { guards: [], interceptors: [], errorMappers: [] }
@@ -79,6 +96,7 @@ export function standInRoute(name: string): Route {
     params: new Map(),
     messages: [],
     registries: [],
+    sends: [],
     options: {},
   })
 }

@@ -34,7 +34,7 @@ testBootErrors('the options of', {
     },
     problems: [
       "A.one: @Get('/1') has no option outptu: did you mean output?",
-      "A.two: @Get('/2') has no option status: it knows output, upgrade, uploads, compression, host, version",
+      "A.two: @Get('/2') has no option status: it knows output, upgrade, uploads, compression, host, version, summary, description, deprecated, tags",
       "A.three: @Get('/3'): output should be a Standard Schema, such as one of zod, valibot or arktype, not Dto",
       "A.three: @Get('/3'): upgrade should be an array, not Dto",
     ],
@@ -57,7 +57,7 @@ testBootErrors('the options of', {
     },
     problems: [
       "A: @Sse('/a') has no option keepalive: did you mean keepAlive?",
-      "A: @Sse('/a') has no option heartbeat: it knows sendLimit, overflow, keepHeaders, method, keepAlive, retry, idleTimeout, output, uploads, compression, host, version",
+      "A: @Sse('/a') has no option heartbeat: it knows sendLimit, overflow, keepHeaders, method, keepAlive, retry, idleTimeout, output, uploads, compression, host, version, summary, description, deprecated, tags",
       "B: @Sse('/b'): keepAlive should be milliseconds, from 0 to 2147483647, not '15s'",
       "B: @Sse('/b'): retry should be milliseconds, from 0 to 2147483647, not -1",
       "B: @Sse('/b'): method should be 'GET' or 'POST' or 'PUT' or 'PATCH' or 'DELETE', not 'get'",
@@ -104,9 +104,11 @@ testBootErrors('the options of', {
       class G extends ConnectionRegistry {}
       @Registry('h', { presence: true } as never)
       class H extends ConnectionRegistry {}
+      @Registry('i', { events: { said: Dto } } as never)
+      class I extends ConnectionRegistry {}
       @Injectable({ scope: 'request' as never })
       class D {}
-      return { providers: [A, B, C, F, G, H, D, { token: 'e', useClass: Dto, scope: 'singelton' as never }] }
+      return { providers: [A, B, C, F, G, H, I, D, { token: 'e', useClass: Dto, scope: 'singelton' as never }] }
     },
     problems: [
       "A: @Registry('a') has no option histroy: did you mean history?",
@@ -117,6 +119,7 @@ testBootErrors('the options of', {
       "F: @Registry('f'): presence: linger should be milliseconds, from 0 to 2147483647, not -1",
       "G: @Registry('g'): presence: heartbeat should be milliseconds, from 10 to 2147483647, not 0",
       "H: @Registry('h'): presence should be an object of options, not true",
+      "I: @Registry('i'): events should be an object of Standard Schemas, by the name of the event, not an object",
       "D: @Injectable(): scope should be 'singleton' or 'transient' or 'connection', not 'request'",
       "AppModule: the provider of 'e': scope should be 'singleton' or 'transient' or 'connection', not 'singelton'",
     ],

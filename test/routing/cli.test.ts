@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -48,9 +48,11 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true, force: true }))
 
-async function palomino(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+const palomino = (...args: string[]) => palominoIn(folder, ...args)
+
+async function palominoIn(cwd: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const command = [join(root, 'dist/package/cli.js'), ...args]
-  return exec(process.execPath, command, { cwd: folder, timeout: 30_000 }).then(
+  return exec(process.execPath, command, { cwd, timeout: 30_000 }).then(
     done => ({ code: 0, ...done }),
     ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
   )
@@ -59,7 +61,7 @@ async function palomino(...args: string[]): Promise<{ code: number; stdout: stri
 const text = `GET  /users/:id  Users.show  guard function
 SSE  /ticks      Ticks
 `
-const usage = /^palomino routes <module> \[--export Name\] \[--json\]\n/
+const usage = /^palomino routes <module> \[--export Name\] \[--json\]\npalomino openapi <module> /
 
 describe('palomino routes', () => {
   test('prints the table of the module that a file exports, as aligned text', async () => {
@@ -74,6 +76,27 @@ describe('palomino routes', () => {
       { verb: 'GET', path: '/users/:id', handler: 'Users.show', stream: false, guards: ['function'], ...nothing },
       { verb: 'SSE', path: '/ticks', handler: 'Ticks', stream: true, guards: [], ...nothing },
     ])
+  })
+
+  test('prints it as an OpenAPI document', async () => {
+    const { code, stdout } = await palomino('openapi', 'app.js', '--title', 'Users', '--api-version', '2.0.0')
+    const document = JSON.parse(stdout)
+    assert.deepEqual([code, document.openapi, document.info], [0, '3.1.1', { title: 'Users', version: '2.0.0' }])
+    assert.deepEqual(Object.keys(document.paths), ['/users/{id}', '/ticks'])
+    const told = await palominoIn(root, 'openapi', join(folder, 'app.js'), '--openapi', '3.2')
+    const { openapi, info } = JSON.parse(told.stdout)
+    const { name: title, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    assert.deepEqual([openapi, info], ['3.2.0', { title, version }])
+    const { code: refused, stderr } = await palomino('openapi', 'app.js', '--openapi', '2.0')
+    assert.match(stderr, /^--openapi is 3\.1 or 3\.2\n\npalomino routes/)
+    assert.equal(refused, 2)
+  })
+
+  test('prints it as an AsyncAPI document', async () => {
+    const { code, stdout } = await palomino('asyncapi', 'app.js')
+    const document = JSON.parse(stdout)
+    assert.deepEqual([code, document.info], [0, { title: 'API', version: '0.0.0' }])
+    assert.deepEqual(Object.keys(document.channels), ['Ticks'])
   })
 
   test('asks which module is meant where a file exports several', async () => {

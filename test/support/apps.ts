@@ -45,7 +45,15 @@ export function answering(path: string, handler: (context: unknown) => unknown =
 
 /** A row of a route table that says no more than where it is. */
 export function routeAt(pattern: string, { method = 'GET', kind = 'http' as RouteKind, name = pattern } = {}): Route {
-  const nothing = { guards: [], interceptors: [], errorMappers: [], messages: [], registries: [], options: {} }
+  const nothing = {
+    guards: [],
+    interceptors: [],
+    errorMappers: [],
+    messages: [],
+    registries: [],
+    sends: [],
+    options: {},
+  }
   const where = { kind, method, pattern, prefix: '', name, owner: Object, member: 'handler' }
   return { ...nothing, ...where, status: undefined, params: new Map() }
 }
