@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { connect, createServer, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { Pulse } from '../../src/connections/pulse.js'
 import { SessionGuard } from '../../src/server/http2-guard.js'
 
 test('a connection that is destroyed, and has not told of its close, takes a beat', async t => {
@@ -15,7 +14,7 @@ test('a connection that is destroyed, and has not told of its close, takes a bea
   client.request().on('error', () => {})
   const [session] = (await once(server, 'session')) as [ServerHttp2Session]
   const limits = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0, maxResets: 9, maxControlFrames: 9 }
-  const guard = new SessionGuard(session, limits, new Pulse<SessionGuard>(0, each => each.beat()))
+  const guard = new SessionGuard(session, limits)
   await once(session, 'stream')
   session.destroy()
   guard.beat()
