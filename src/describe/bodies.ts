@@ -48,7 +48,7 @@ function isForm(schema: JsonSchema, schemas: Schemas): boolean {
   return fields.length > 0 && fields.every(field => isText(field) || (field.type === 'array' && isText(field.items)))
 }
 
-/** The fields of a form and its uploads, as properties of one object (OpenAPI 3.1 §4.8.14.4). */
+/** The fields of a form and its uploads, as properties of one object (OpenAPI 3.1 §4.8.14, "multipart"). */
 function multipart(body: ParamDeclaration | undefined, files: readonly ParamDeclaration[], schemas: Schemas): Content {
   const fields = body?.schema === undefined ? [] : propertiesOf(schemas.resolve(schemas.input(body.schema)))
   const named = files.flatMap(ask => (ask.name === undefined ? [] : [{ ask, name: ask.name }]))
@@ -73,7 +73,7 @@ function multipart(body: ParamDeclaration | undefined, files: readonly ParamDecl
   return { [MULTIPART]: { schema, ...(encoding.length === 0 ? {} : { encoding: Object.fromEntries(encoding) }) } }
 }
 
-/** Bytes, as tools of every version know them: by `format`, and by `contentMediaType` (OpenAPI 3.1 §4.4.1.1). */
+/** Bytes, as tools of every version know them: by `format`, and by `contentMediaType` (OpenAPI 3.1, "Working with Binary Data"). */
 const UPLOAD = { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' } as const
 
 function uploadOf(ask: ParamDeclaration): JsonSchema {

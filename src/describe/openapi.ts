@@ -140,9 +140,9 @@ function nameIn(segment: Pattern['segments'][number] | undefined): string {
   return segment === undefined || segment.kind === 'static' ? '' : segment.name
 }
 
-/** A stream and a plain reply under one path and method, of which `Accept` chooses. */
+/** A stream and a plain reply under one path and method, of which `Accept` chooses; what `@All` has is nobody's choice. */
 function isBeside(one: Route, other: Route): boolean {
-  return one.kind !== other.kind && isOfOnePlace(one, other)
+  return one.kind !== other.kind && one.method === other.method && isOfOnePlace(one, other)
 }
 
 function isOfOnePlace(one: Route, other: Route): boolean {

@@ -74,6 +74,7 @@ describe('openapi tells where routes stand', () => {
     class Every {
       @All('/') any() {}
       @Get('/') own() {}
+      @Sse('/', { method: 'PUT' }) async *stream() {}
     }
     @Controller('/all', { host: 'api.example.com' })
     class There {
@@ -81,7 +82,9 @@ describe('openapi tells where routes stand', () => {
     }
     const document = openapi(readRoutes(moduleOf({ controllers: [Every, There] })), info)
     await checkOpenApi(document)
-    const { get, post } = document.paths['/all'] ?? {}
+    const { get, post, put } = document.paths['/all'] ?? {}
+    assert.deepEqual(Object.keys(put?.responses['200']?.content ?? {}), ['text/event-stream'])
+    assert.equal(put?.operationId, 'Every.stream')
     const also = 'Also here: ALL api.example.com/all (There.any).'
     assert.deepEqual([get?.operationId, get?.description], ['Every.own', also])
     assert.deepEqual([post?.operationId, post?.description], ['Every.any.post', also])
