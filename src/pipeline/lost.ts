@@ -36,27 +36,41 @@ export interface Lost {
   readonly cure: string
 }
 
-interface Step {
-  readonly value: unknown
-  readonly path: string
-}
-
 /**
  * The first of what JSON has lost of a value. Whoever lost something has `{}` in its text, and nearly no other text has: so
  * nearly no value is walked through (`json`).
  */
 export function findLost(root: unknown, text: string): Lost | undefined {
   if (!text.includes('{}')) return undefined
-  const steps: Step[] = [{ value: root, path: '' }]
-  for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-    const { value, path } = step
-    if (typeof value !== 'object' || value === null || 'toJSON' in value) continue
-    const entries = Object.entries(value)
-    const kind = Object.prototype.toString.call(value).slice(8, -1)
-    const cure = entries.length === 0 ? INSIDE.get(kind) : undefined
-    if (cure !== undefined) return { kind, path, cure }
-    for (const [key, inner] of entries.reverse())
-      steps.push({ value: inner, path: Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}` })
+  return isObject(root) ? find(root) : undefined
+}
+
+/** JSON has gone as deep: the value has an end, and the stack has room. The path is made on the way back, where there is one. */
+function find(value: object): Lost | undefined {
+  if ('toJSON' in value) return undefined
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const lost = isObject(value[index]) ? find(value[index]) : undefined
+      if (lost !== undefined) return { ...lost, path: `[${index}]${lost.path}` }
+    }
+    return undefined
+  }
+  const keys = Object.keys(value)
+  if (keys.length === 0) return lostAs(value)
+  for (const key of keys) {
+    const inner = (value as Readonly<Record<string, unknown>>)[key]
+    const lost = isObject(inner) ? find(inner) : undefined
+    if (lost !== undefined) return { ...lost, path: `.${key}${lost.path}` }
   }
   return undefined
+}
+
+function lostAs(value: object): Lost | undefined {
+  const kind = Object.prototype.toString.call(value).slice(8, -1)
+  const cure = INSIDE.get(kind)
+  return cure === undefined ? undefined : { kind, path: '', cure }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

@@ -59,10 +59,11 @@ export class EventsPeer implements AsyncDisposable {
     }
   }
 
-  /** An event without data only moves the id on, as in a browser. */
+  /** What has no line of data only moves the id on, as in a browser (WHATWG HTML §9.2.6), and so does what tells a place. */
   #take({ event, data, id }: Record<string, string>): Record<string, string> {
     if (id !== undefined) this.#inbox.lastEventId = id
-    if (data !== undefined && data !== '') this.#inbox.add({ event, data: readData(data), id })
+    const isPlace = event === 'place' && data === ''
+    if (data !== undefined && !isPlace) this.#inbox.add({ event, data: readData(data), id })
     return {}
   }
 }

@@ -68,7 +68,7 @@ export class Workers {
   /**
    * Replaces all of them, one after another: each is drained when its successor serves, so that nobody who connects is
    * refused, and the code is read anew. For its `drainDelay` it tells those whose connections are kept to come anew, while
-   * `/ready` stays as it is. A second call waits for the first.
+   * `/ready` stays as it is. A second call waits for the first; where the application closes meanwhile, that is the end of it.
    * @throws what the `bootstrap` of a successor did; then those that were not replaced go on
    */
   restart(): Promise<void> {
@@ -99,6 +99,8 @@ export class Workers {
       try {
         await this.#add()
       } catch (error) {
+        // All of them end: whoever asked for a restart by a signal hears of no failure.
+        if (this.#closing.signal.aborted) return
         old.retiring = false
         if (!this.#working.has(old)) this.#replace(0)
         throw error

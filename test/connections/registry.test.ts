@@ -277,9 +277,9 @@ describe('what is sent', () => {
 
   test('the name of an event that would break a stream is rejected where it is sent', async () => {
     const registry = await startRegistry()
-    for (const name of ['a\nb', 'a\rb', 'a\0b', 42] as unknown as 'said'[]) {
+    for (const name of ['a\nb', 'a\rb', 'a\0b'] as unknown as 'said'[])
       await assert.rejects(registry.to('a').send(name, 1), /the name of an event is one line/)
-    }
+    await assert.rejects(registry.to('a').send(42 as unknown as 'said', 1), /the name of an event is a string, not 42/)
   })
 })
 

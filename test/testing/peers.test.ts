@@ -8,6 +8,7 @@ import {
   Controller,
   Data,
   EventStream,
+  event,
   forbidden,
   Guard,
   type HttpError,
@@ -83,8 +84,19 @@ class Tokens {
   }
 }
 
+@Controller('/blanks')
+class Blanks {
+  @Sse('/')
+  async *blanks() {
+    yield ''
+    yield { event: 'blank' }
+    yield event({ id: '7' })
+    yield { event: 'blank', data: '' }
+  }
+}
+
 describe('the peers of palomino/testing', () => {
-  const served = serveSuite({ controllers: [Listener, Speaker, Tokens], providers: [Rooms] })
+  const served = serveSuite({ controllers: [Listener, Speaker, Tokens, Blanks], providers: [Rooms] })
   const rooms = () => served.app.get(Rooms)
 
   test('a stream is read event by event, by name, and resumed where it was left', async () => {
@@ -111,6 +123,21 @@ describe('the peers of palomino/testing', () => {
     assert.equal(await cut.ended, 'cut')
     const head = await openEvents(served.app, '/rooms/a', { method: 'HEAD' })
     assert.equal(await head.ended, 'whole')
+  })
+
+  test('an event whose data is empty is one, as in a browser, and one that has but an id is none', async () => {
+    await using peer = await openEvents(served.app, '/blanks')
+    const heard = [await peer.next(), await peer.next(), await peer.next()]
+    assert.deepEqual(
+      heard.map(({ event, data }) => [event, data]),
+      [
+        [undefined, ''],
+        ['blank', ''],
+        ['blank', ''],
+      ],
+    )
+    await assert.rejects(peer.next(), /ended before it came/)
+    assert.equal(peer.lastEventId, '7')
   })
 
   test('what does not come is told with what came instead', async () => {

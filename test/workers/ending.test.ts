@@ -119,6 +119,18 @@ describe('a rolling restart', () => {
   })
 })
 
+describe('a restart in the midst of which the application closes', () => {
+  test('ends with it, and fails nothing', async t => {
+    const program = await Program.serve(t, { options })
+    const restarted = program.do('restart')
+    await eventually('a successor is on its way', () => program.forks.length === 3)
+    assert.equal(await program.do('close'), undefined)
+    assert.equal(await restarted, undefined)
+    assert.deepEqual(await program.ended, [0, null])
+    assert.equal(program.errors, '')
+  })
+})
+
 describe('a primary that does not answer', () => {
   test('is waited for with patience, and then those who send are told; when it answers again, all goes on', async t => {
     const program = await Program.serve(t, { options: { workers: 1 }, patience: 200 })
