@@ -15,7 +15,7 @@ import type { Provider } from './declare/module.js'
 import type { ReadCookieOptions } from './declare/params.js'
 import type { RegistryOptions } from './declare/registry.js'
 import { ConfigurationError } from './errors.js'
-import { bodyReader } from './http/body.js'
+import { bodyOpener } from './http/body.js'
 import { routeProblems } from './routing/conflicts.js'
 import { joinPrefixes } from './routing/pattern.js'
 import { rowsOf } from './routing/rows.js'
@@ -104,7 +104,7 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
   )
   const placing = { prefix: joinPrefixes(options.prefix), versioning: options.versioning ?? ({ by: 'path' } as const) }
   const routes = classes.flatMap(listed => rowsOf({ ...listed, ...registriesOf(needs.get(listed.owner)) }, placing))
-  problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyReader()))
+  problems.push(...routeProblems(routes, options.closingSlash), ...handlerProblems(routes, bodyOpener()))
   problems.push(...hiddenByHealth(routes, options.health))
   if (!options.signsCookies) problems.push(...keyProblems(routes))
   if (problems.length > 0) throw new ConfigurationError([...new Set(problems)])

@@ -5,7 +5,7 @@ import type { LiveConnections } from './connections/live.js'
 import type { ConnectionServing } from './connections/serving.js'
 import type { Class, Token } from './declare/metadata.js'
 import type { UploadOptions } from './declare/uploads.js'
-import { bodyReader } from './http/body.js'
+import { bodyOpener } from './http/body.js'
 import { refuse, sendReply } from './http/reply.js'
 import type { Logger } from './logger.js'
 import { Upgrade } from './pipeline/reply.js'
@@ -33,7 +33,7 @@ export function serveWith({ blueprint, container, live, logger, uploads, compile
     logger,
     live,
     problems: [],
-    readBody: bodyReader(uploads),
+    openBody: bodyOpener(uploads),
     resolve: <T>(token: Class<T>) => container.get<T>(token as Token<T>),
     isMade: token => resolveAlias(token, blueprint.definitions)?.scope === 'singleton',
     construct(owner) {

@@ -22,15 +22,26 @@ export function holdContinue(request: IncomingMessage): void {
   awaitingContinue.add(request)
 }
 
-/**
- * Compiles how bodies are read: when they are first asked for, and once. Undefined where a request has none.
- * @throws HttpError 400, 413, 415 or 422
- */
-export function bodyReader(uploads: UploadOptions = {}): Parameters['readBody'] {
-  return (context, ask, asks) => {
-    context.body ??= open(context, asks, uploads)
-    return context.body.then(body => body.give(ask))
+/** Compiles how bodies are opened: when they are asked for. */
+export function bodyOpener(uploads: UploadOptions = {}): Parameters['openBody'] {
+  return asks => {
+    const asked: Asked = {
+      asks,
+      body: asks.find(ask => ask.source === 'body'),
+      takesUploads: asks.some(ask => ask.source !== 'body'),
+      uploads,
+    }
+    return context => open(context, asked)
   }
+}
+
+/** What the parameters of a handler ask of its body. */
+interface Asked {
+  readonly asks: readonly ParamDeclaration[]
+  readonly body: ParamDeclaration | undefined
+  readonly takesUploads: boolean
+  /** The application's limits. */
+  readonly uploads: UploadOptions
 }
 
 /** A body that is one value. Who asks for a file in it is told that there is none. */
@@ -46,30 +57,38 @@ class WholeBody implements OpenBody {
   }
 }
 
-async function open(
-  context: RequestContext,
-  asks: readonly ParamDeclaration[],
-  uploads: UploadOptions,
-): Promise<OpenBody> {
+const noBody = new WholeBody(undefined)
+
+/** @throws HttpError 400, 413, 415 or 422 */
+function open(context: RequestContext, asked: Asked): OpenBody | Promise<OpenBody> {
   const request: IncomingMessage & { readonly body?: unknown } = context.request
-  const length = Number(request.headers['content-length'] ?? 0)
-  if (!hasBody(request)) return new WholeBody(undefined)
-  const body = asks.find(ask => ask.source === 'body')
-  const takesUploads = asks.some(ask => ask !== body)
+  if (!hasBody(request)) return noBody
+  const { body, takesUploads } = asked
   if (request.readableEnded) return new WholeBody(readEarlier(request, takesUploads))
   const { limit = context.bodyLimit, as = kindOf(request.headers['content-type']) } = (body?.options ??
     {}) as BodyOptions
   refuseCodings(request)
-  const goOn = () => void (awaitingContinue.delete(request) && context.response.writeContinue())
-  if (as === 'multipart') {
-    const { readForm } = await import('./form.js') // busboy is loaded when the first form comes
-    const limits = limitsOf(context.route, uploads)
-    return readForm(context, { asks, limits: takesUploads ? limits : withoutUploads(limits, limit), goOn })
-  }
+  if (as === 'multipart') return openForm(context, asked, limit)
   if (body === undefined) throw notMultipart()
-  if (length > limit) throw tooLarge(limit)
-  goOn()
-  return new WholeBody(read(await collect(context, limit), as))
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit)
+  goOn(context)
+  return collect(context, limit, bytes => new WholeBody(read(bytes, as)))
+}
+
+async function openForm(
+  context: RequestContext,
+  { asks, takesUploads, uploads }: Asked,
+  limit: number,
+): Promise<OpenBody> {
+  const { readForm } = await import('./form.js') // busboy is loaded when the first form comes
+  const limits = limitsOf(context.route, uploads)
+  const goesOn = () => goOn(context)
+  return readForm(context, { asks, limits: takesUploads ? limits : withoutUploads(limits, limit), goOn: goesOn })
+}
+
+/** Lets a peer that waits for `100 Continue` send its body. */
+function goOn({ request, response }: RequestContext): void {
+  if (awaitingContinue.delete(request)) response.writeContinue()
 }
 
 /** @throws HttpError 415 or 501 for a body that is encoded: nothing is undone here but the chunks, and that by Node.js */
@@ -136,32 +155,40 @@ function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' | 'mu
   )
 }
 
-/** All bytes of the request. Past the limit it stops keeping them; Node reads over the rest, so that the reply is heard. */
-function collect(context: RequestContext, limit: number): Promise<Buffer> {
+/**
+ * What is made of all bytes of the request. Past the limit it stops keeping them; Node reads over the rest, so that the
+ * reply is heard. Listeners that hear no more are left where they are: to take four off costs more than all they do.
+ */
+function collect(context: RequestContext, limit: number, make: (bytes: Buffer) => OpenBody): Promise<OpenBody> {
   const { request } = context
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    let chunks: Buffer[] | undefined = []
     let size = 0
-    const settle = (done: () => void) => {
-      request.off('data', take).off('end', end).off('close', cut).off('error', cut)
-      done()
+    const fail = (error: unknown) => {
+      chunks = undefined
+      reject(error)
     }
     const take = (chunk: Buffer) => {
+      if (chunks === undefined) return
       size += chunk.length
-      if (size > limit) return settle(() => reject(tooLarge(limit)))
+      if (size > limit) return fail(tooLarge(limit))
       chunks.push(chunk)
-      hear(size)
-    }
-    const hear = (received: number) => {
       try {
-        context.hearProgress(received)
+        context.hearProgress(size)
       } catch (error) {
-        settle(() => reject(error))
+        fail(error)
       }
     }
-    const end = () =>
-      settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
-    const cut = () => settle(() => reject(badRequest('the body was cut off')))
+    const end = () => {
+      if (chunks === undefined) return
+      try {
+        resolve(make(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
+        chunks = undefined
+      } catch (error) {
+        fail(error)
+      }
+    }
+    const cut = () => chunks === undefined || fail(badRequest('the body was cut off'))
     request.on('data', take).on('end', end).on('close', cut).on('error', cut)
     if (request.destroyed && !request.readableEnded) cut()
   })

@@ -3,7 +3,6 @@ import { exceeds, type UploadLimits } from './upload-limits.js'
 const CR = 0x0d
 const LF = 0x0a
 const DASH = 0x2d
-const NOTHING = Buffer.alloc(0)
 
 /**
  * Counts the parts of a multipart body and the bytes of each part's header section, ahead of the parser: busboy allows
@@ -11,8 +10,8 @@ const NOTHING = Buffer.alloc(0)
  */
 export class PartHeads {
   readonly #delimiter: Buffer
-  /** The end of what was seen of a part's content, where a delimiter may have begun. The first may be the body's beginning. */
-  #tail: Buffer = Buffer.from('\r\n')
+  /** How much of a delimiter the content has come to so far. What is before the first may be no more than the rest of it. */
+  #begun = 2
   /** Where we are: in content, right behind a delimiter (and what came there), in a header section, or behind it all. */
   #in: 'content' | 'delimiter' | 'head' | 'epilogue' = 'content'
   #behind = 0
@@ -20,6 +19,8 @@ export class PartHeads {
   /** How much of the CR LF CR LF that ends a header section has come. */
   #ending = 0
   #parts = 0
+  /** Whether content is that of a part, as it is from the end of a header section to the next delimiter. */
+  #isOfPart = false
 
   constructor(
     boundary: string,
@@ -33,34 +34,54 @@ export class PartHeads {
     return this.#parts
   }
 
-  /** @throws HttpError 413 */
-  read(chunk: Buffer): void {
-    let at = 0
+  /**
+   * Answers how many bytes, from the first on, go on with the content of a part that had begun before: not those of a
+   * delimiter, nor what may become one.
+   * @throws HttpError 413
+   */
+  read(chunk: Buffer): number {
+    const goesOn = this.#isOfPart && this.#in === 'content' && this.#begun === 0
+    let at = goesOn ? this.#skipContent(chunk, 0) : 0
+    const more = goesOn ? at - (this.#in === 'content' ? this.#begun : this.#delimiter.length) : 0
     while (at < chunk.length && this.#in !== 'epilogue') {
       if (this.#in === 'content') at = this.#skipContent(chunk, at)
       else this.#readByte(chunk[at++] ?? 0)
     }
+    return more
   }
 
-  /** Answers where the content ends in this chunk. */
+  /** Answers the place behind the delimiter that ends the content; the end of this chunk, where none has come. */
   #skipContent(chunk: Buffer, from: number): number {
-    const { length } = this.#delimiter
-    const beginning = chunk.subarray(from, from + length - 1)
-    const seam = this.#tail.length === 0 ? beginning : Buffer.concat([this.#tail, beginning])
-    const across = this.#tail.length === 0 ? -1 : seam.indexOf(this.#delimiter)
-    const found = across === -1 ? chunk.indexOf(this.#delimiter, from) : across - this.#tail.length + from
+    const delimiter = this.#delimiter
+    if (this.#begun > 0) {
+      const next = chunk.subarray(from, from + delimiter.length - this.#begun)
+      if (next.equals(delimiter.subarray(this.#begun, this.#begun + next.length))) {
+        this.#begun += next.length
+        if (this.#begun === delimiter.length) this.#delimit()
+        return from + next.length
+      }
+    }
+    const found = chunk.indexOf(delimiter, from)
     if (found === -1) {
-      const end = chunk.length - from < length ? seam : chunk
-      const last = end.subarray(-(length - 1))
-      // A delimiter has one CR, at its beginning.
-      const begun = last.lastIndexOf(CR)
-      this.#tail = begun === -1 ? NOTHING : Buffer.from(last.subarray(begun))
+      this.#begun = this.#beginningIn(chunk.subarray(Math.max(from, chunk.length - delimiter.length + 1)))
       return chunk.length
     }
-    this.#tail = NOTHING
+    this.#delimit()
+    return found + delimiter.length
+  }
+
+  /** How much of a delimiter some content ends with. A delimiter has one CR, at its beginning. */
+  #beginningIn(content: Buffer): number {
+    const at = content.lastIndexOf(CR)
+    const last = at === -1 ? 0 : content.length - at
+    return last > 0 && content.subarray(at).equals(this.#delimiter.subarray(0, last)) ? last : 0
+  }
+
+  #delimit(): void {
+    this.#begun = 0
+    this.#isOfPart = false
     this.#in = 'delimiter'
     this.#behind = 0
-    return found + length
   }
 
   #readByte(byte: number): void {
@@ -71,7 +92,9 @@ export class PartHeads {
     }
     if (byte === (this.#ending % 2 === 0 ? CR : LF)) this.#ending++
     else this.#ending = byte === CR ? 1 : 0
-    if (this.#ending === 4) this.#in = 'content'
+    if (this.#ending < 4) return
+    this.#in = 'content'
+    this.#isOfPart = true
   }
 
   /** Two dashes end the body, CR LF begins the next part's header section; all else was no delimiter. */
@@ -86,7 +109,7 @@ export class PartHeads {
     else if (this.#behind === DASH && byte === DASH) this.#in = 'epilogue'
     else {
       this.#in = 'content'
-      if (byte === CR) this.#tail = Buffer.from([CR])
+      this.#begun = byte === CR ? 1 : 0
     }
   }
 }

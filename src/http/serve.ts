@@ -26,12 +26,16 @@ export function compileHttp(route: Route, serving: Serving): Serve {
       serving.refuse(context, endpoint.map(error, context))
     }
     const answer = (value: unknown) => {
-      context.settle()
-      serving.reply(context, value, fail)
+      try {
+        context.settle()
+        serving.reply(context, value, fail)
+      } catch (error) {
+        fail(error)
+      }
     }
     try {
       const result = then(endpoint.admit(context), () => endpoint.call(context, handler))
-      if (isPromise(result)) Promise.resolve(result).then(answer).catch(fail)
+      if (isPromise(result)) Promise.resolve(result).then(answer, fail)
       else answer(result)
     } catch (error) {
       fail(error)

@@ -5,12 +5,16 @@ import { ValidationError } from '../errors.js'
 import { asksForBody, bodyProblems } from './body-asks.js'
 import { Context } from './context.js'
 import { MessageContext } from './message-context.js'
-import { RequestContext } from './request-context.js'
+import { type OpenBody, RequestContext } from './request-context.js'
 import { isPromise, then } from './settle.js'
 import { readInput } from './validate.js'
 
 export type Arguments = unknown[]
-export type Bind = (context: Context) => Arguments | Promise<Arguments>
+/** Fills the parameters, and calls with them: at once, where nothing is to be waited for. @throws what cannot be filled, and what the call throws */
+export type Bind = (context: Context, call: Call) => unknown
+
+/** What is called with the parameters. */
+type Call = (args: Arguments) => unknown
 
 export interface Parameters {
   /** The handler as it is named in messages: `Users.show`. */
@@ -27,18 +31,15 @@ export interface Parameters {
   readonly connections: readonly Token[]
   /** Whether the first parameter, when nothing else is said of it, is the connection. */
   readonly connectionFirst: boolean
-  /** The part of the body that a parameter asks for; `asks` are all that ask for one. */
-  readonly readBody: (
-    context: RequestContext,
-    ask: ParamDeclaration,
-    asks: readonly ParamDeclaration[],
-  ) => Promise<unknown>
+  /** Compiles what opens the body, once, for the parameters that ask for parts of it. */
+  readonly openBody: (asks: readonly ParamDeclaration[]) => (context: RequestContext) => OpenBody | Promise<OpenBody>
 }
 
-type Read = (context: Context) => unknown
+/** Reads one parameter: out of the body, once that is open, where it asks for a part of it. */
+type Read = (context: Context, body?: OpenBody) => unknown
 
 const none: Arguments = []
-const noArguments = { bind: (() => none) as Bind, problems: [] }
+const noArguments = { bind: ((_context, call) => call(none)) as Bind, problems: [] }
 
 /** The closure that fills the parameters, and what is wrong with them. */
 export function compileBind(parameters: Parameters): { readonly bind: Bind; readonly problems: readonly string[] } {
@@ -46,58 +47,118 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
   const problems: string[] = []
   const count = Math.max(parameters.length, ...[...parameters.declared.keys()].map(index => index + 1))
   const reads: Read[] = []
-  const bodies: number[] = []
+  const asks = new Map<number, ParamDeclaration>()
   for (let index = 0; index < count; index++) {
     const declaration = parameters.declared.get(index)
-    if (declaration !== undefined && asksForBody(declaration)) bodies.push(index)
+    if (declaration !== undefined && asksForBody(declaration)) asks.set(index, declaration)
     const read =
       declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
     if (declaration !== undefined) problems.push(...uncoerced(parameters, declaration, index))
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
-  if (bodies.length > 0) problems.push(...bodyProblems(parameters.name, parameters.declared))
-  const order = [...reads.keys()].filter(index => !bodies.includes(index)).concat(bodies)
-  return { bind: bindAll(reads, order), problems }
+  if (asks.size > 0) problems.push(...bodyProblems(parameters.name, parameters.declared))
+  const others = [...reads.keys()].filter(index => !asks.has(index))
+  return { bind: asks.size === 0 ? bindAll(reads) : bindBody(parameters, reads, others, asks), problems }
 }
 
 /**
- * Runs every reader, the body's last, and reports all that schemas refused at once. Any other failure (a body that cannot
- * be read, a parameter decorator that throws) stands for itself, and nothing more is read.
+ * Runs every reader, and reports all that schemas refused at once. Any other failure (a body that cannot be read, a
+ * parameter decorator that throws) stands for itself, and nothing more is read.
  */
-function bindAll(reads: readonly Read[], order: readonly number[]): Bind {
-  return context => {
-    const args: Arguments = new Array(reads.length)
-    const failures: unknown[] = []
-    const waits: Promise<void>[] = []
+function bindAll(reads: readonly Read[]): Bind {
+  const all = [...reads.keys()]
+  return (context, call) => {
+    const filling = new Filling(reads, context, call)
+    filling.read(all)
+    return filling.end()
+  }
+}
+
+/** The same, with the body last, which is opened when all else is read. The turn in which it is there is the handler's. */
+function bindBody(
+  { openBody }: Parameters,
+  reads: readonly Read[],
+  others: readonly number[],
+  asks: ReadonlyMap<number, ParamDeclaration>,
+): Bind {
+  const open = openBody([...asks.values()])
+  const parts = [...asks.keys()]
+  return (context, call) => {
+    const filling = new Filling(reads, context, call)
+    if (!filling.read(others)) return filling.end()
+    const goOn = (body: OpenBody) => {
+      filling.read(parts, body)
+      return filling.end()
+    }
+    const stop = (error: unknown) => {
+      filling.fail(error)
+      return filling.end()
+    }
+    let body: OpenBody | Promise<OpenBody>
+    try {
+      body = open(context as RequestContext)
+    } catch (error) {
+      return stop(error)
+    }
+    return body instanceof Promise ? body.then(goOn, stop) : goOn(body)
+  }
+}
+
+/** The parameters of one call, on their way. */
+class Filling {
+  readonly #args: Arguments
+  #failures: unknown[] | undefined
+  #waits: Promise<void>[] | undefined
+
+  constructor(
+    private readonly reads: readonly Read[],
+    private readonly context: Context,
+    private readonly call: Call,
+  ) {
+    this.#args = new Array(reads.length)
+  }
+
+  /** Answers whether anything more is to be read. */
+  read(order: readonly number[], body?: OpenBody): boolean {
     for (const index of order) {
       try {
-        const value = reads[index]?.(context)
-        if (isPromise(value)) waits.push(settleInto(args, index, value, failures))
-        else args[index] = value
+        const value = this.reads[index]?.(this.context, body)
+        if (isPromise(value)) this.#await(index, value)
+        else this.#args[index] = value
       } catch (error) {
-        failures.push(error)
-        if (!(error instanceof ValidationError)) break
+        this.fail(error)
+        if (!(error instanceof ValidationError)) return false
       }
     }
-    if (waits.length === 0) return finish(args, failures)
-    const settled: Promise<unknown> = waits.length === 1 && waits[0] !== undefined ? waits[0] : Promise.all(waits)
-    return settled.then(() => finish(args, failures))
+    return true
   }
-}
 
-async function settleInto(args: Arguments, index: number, value: PromiseLike<unknown>, failures: unknown[]) {
-  try {
-    args[index] = await value
-  } catch (error) {
-    failures.push(error)
+  fail(error: unknown): void {
+    this.#failures ??= []
+    this.#failures.push(error)
   }
-}
 
-function finish(args: Arguments, failures: readonly unknown[]): Arguments {
-  if (failures.length === 0) return args
-  for (const failure of failures) if (!(failure instanceof ValidationError)) throw failure
-  throw new ValidationError((failures as ValidationError[]).flatMap(({ issues }) => issues))
+  /** All was read: calls when it has come. */
+  end(): unknown {
+    return this.#waits === undefined ? this.#call() : Promise.all(this.#waits).then(() => this.#call())
+  }
+
+  #await(index: number, value: PromiseLike<unknown>): void {
+    const wait = Promise.resolve(value).then(
+      read => {
+        this.#args[index] = read
+      },
+      error => this.fail(error),
+    )
+    this.#waits = [...(this.#waits ?? []), wait]
+  }
+
+  #call(): unknown {
+    if (this.#failures === undefined) return this.call(this.#args)
+    for (const failure of this.#failures) if (!(failure instanceof ValidationError)) throw failure
+    throw new ValidationError((this.#failures as ValidationError[]).flatMap(({ issues }) => issues))
+  }
 }
 
 function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, problems: string[]): Read {
@@ -115,7 +176,7 @@ function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, pr
   }
   const raw = rawReader(parameters, declaration)
   if (schema === undefined) return raw
-  return context => then(raw(context), value => readInput(schema, value, source, name))
+  return (context, body) => then(raw(context, body), value => readInput(schema, value, source, name))
 }
 
 function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read {
@@ -128,8 +189,7 @@ function rawReader(parameters: Parameters, declaration: ParamDeclaration): Read 
   if (source === 'context') return context => context
   if (source === 'custom' || source === 'accepts') return declaration.read as Read
   if (source === 'token') return byToken(parameters, token) ?? (() => undefined)
-  const asks = [...parameters.declared.values()].filter(asksForBody)
-  return context => parameters.readBody(context as RequestContext, declaration, asks)
+  return (_context, body) => body?.give(declaration)
 }
 
 function cookieReader({ name, options }: ParamDeclaration): Read {

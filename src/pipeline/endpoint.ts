@@ -5,7 +5,7 @@ import { forbidden, HttpError } from '../errors.js'
 import type { Arguments, Bind } from './bind.js'
 import type { Context } from './context.js'
 import { Reply } from './reply.js'
-import { isPromise, then } from './settle.js'
+import { isPromise } from './settle.js'
 import type { Admission, ErrorMapper, ErrorMapping, Guard, Interceptor } from './surroundings.js'
 
 export type Handler = (...args: Arguments) => unknown
@@ -101,9 +101,9 @@ function nameOf(value: unknown): string {
 }
 
 function compileCall(interceptors: readonly Interceptor['intercept'][], bind: Bind): Endpoint['call'] {
-  if (interceptors.length === 0) return (context, handler) => then(bind(context), args => handler(...args))
+  if (interceptors.length === 0) return (context, handler) => bind(context, args => handler(...args))
   return (context, handler) =>
-    then(bind(context), args => {
+    bind(context, args => {
       const run = (index: number): Promise<unknown> => {
         const intercept = interceptors[index]
         const step =

@@ -48,8 +48,6 @@ export class RequestContext extends Context {
   #controller: AbortController | undefined
   #state: State | undefined
   #connection: Carrier | undefined
-  /** What the body was read as, so that it is read once. @internal */
-  body: Promise<OpenBody> | undefined
   #progress: ((progress: Progress) => void)[] | undefined
   #end: ExchangeEnd | undefined
   #isSettled = false

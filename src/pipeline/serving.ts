@@ -15,7 +15,7 @@ export type Fail = (error: unknown) => void
 
 /** What filling parameters needs. */
 export interface Binding {
-  readonly readBody: Parameters['readBody']
+  readonly openBody: Parameters['openBody']
   /** Where compiling leaves what is wrong with the declarations. */
   readonly problems: string[]
 }
@@ -54,7 +54,7 @@ export function bindMember(
     pathNames: namesOf(member.route),
     connections: offers.connections ?? [],
     connectionFirst: offers.connectionFirst ?? false,
-    readBody: binding.readBody,
+    openBody: binding.openBody,
   })
   binding.problems.push(...problems)
   return bind

@@ -71,9 +71,9 @@ function upgradesOf(route: Route): readonly Class[] {
 }
 
 /** What cannot be filled, or cannot be reached by an upgrade: found without making anything. */
-export function handlerProblems(routes: readonly Route[], readBody: Binding['readBody']): string[] {
+export function handlerProblems(routes: readonly Route[], openBody: Binding['openBody']): string[] {
   const problems: string[] = []
-  const binding = { readBody, problems }
+  const binding = { openBody, problems }
   const sockets = new Set<unknown>(routes.filter(route => route.kind === 'websocket').map(route => route.owner))
   const upgraded = new Set<unknown>(routes.flatMap(upgradesOf))
   for (const route of routes) {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { Duplex } from 'node:stream'
 import { describe, test } from 'node:test'
 import { Body, Controller, type Fields, Files, Post, type Upload } from '../../src/index.js'
 import { BOUNDARY, body, field, multipartType, postHead, upload } from '../support/multipart.js'
@@ -89,6 +92,18 @@ const filenames: Record<string, string> = {
   "filename*=UTF-8''%2e%2e": '',
 }
 
+/** A connection that brings in one turn what is pushed to it. */
+class Wire extends Duplex {
+  heard = ''
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.heard += chunk.toString()
+    done()
+  }
+}
+
 describe('P18: multipart bodies as they come', () => {
   const served = serveSuite({ controllers: [Forms] })
   const take = ({ type = multipartType(), body }: Sent) =>
@@ -147,6 +162,43 @@ describe('P18: multipart bodies as they come', () => {
     const raw = await rawRequest(served.port, `${head}${chunks}0\r\n\r\n`)
     const expected = { fields: { a: 'b\r\n--a-boundar', c: '' }, files: [['f', 'x', 'text/plain', '\r\n\r\n--']] }
     assert.deepEqual(JSON.parse(raw.slice(raw.indexOf('{'))), expected)
+  })
+
+  test('a form that is cut in two, anywhere', async () => {
+    const form = body([field('a', 'b'), upload('f', 'x', 'content'), field('c', '')])
+    const expected = { fields: { a: 'b', c: '' }, files: [['f', 'x', 'text/plain', 'content']] }
+    const peer = await RawPeer.connect(served.port)
+    for (let cut = 1; cut < form.length; cut++) {
+      const chunks = [form.subarray(0, cut), form.subarray(cut)].map(
+        chunk => `${chunk.length.toString(16)}\r\n${chunk.toString('latin1')}\r\n`,
+      )
+      await peer.write(`${postHead('/', 'Transfer-Encoding: chunked')}${chunks.join('')}0\r\n\r\n`)
+      const answer = await peer.readUntil(/"files":\[.*\]\}|\}$/)
+      assert.deepEqual(JSON.parse(answer.slice(answer.indexOf('{'))), expected, `cut at ${cut}`)
+    }
+    peer.destroy()
+  })
+
+  /** What is answered to a form whose pieces come in one turn. */
+  async function takeInOneTurn(pieces: readonly string[]): Promise<unknown> {
+    const wire = new Wire()
+    createServer(served.app.handler).emit('connection', wire)
+    const chunks = pieces.map(piece => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
+    wire.push(`${postHead('/', 'Transfer-Encoding: chunked', 'Connection: close')}${chunks}0\r\n\r\n`)
+    await once(wire, 'finish')
+    return JSON.parse(wire.heard.slice(wire.heard.indexOf('{')))
+  }
+
+  test('a delimiter ends a file, whatever is behind it', async () => {
+    const file = part(`${named}; filename="f"`, `x\r\n--${BOUNDARY}nothing\r\n\r\n`)
+    const answer = await takeInOneTurn([...file, ...part('Content-Disposition: form-data; name="b"'), ...end])
+    assert.deepEqual(answer, { fields: { b: 'x' }, files: [['a', 'f', 'text/plain', 'x']] })
+  })
+
+  test('what the parser has not come to yet stays in front of what comes behind it', async () => {
+    const file = part(`${named}; filename="f"`, `${'x'.repeat(100_000)}\r123`)
+    const answer = await takeInOneTurn([file.slice(0, -5), file.slice(-5, -4), file.slice(-4), end])
+    assert.deepEqual(answer, { fields: {}, files: [['a', 'f', 'text/plain', `${'x'.repeat(100_000)}\r123`]] })
   })
 
   test('behind a form that was refused, and one that was read, the connection goes on', async () => {

@@ -283,20 +283,24 @@ describe('P18: uploads that go to the handler as they come', () => {
     await peer.closed
   })
 
-  test('backpressure: what the handler does not read, the peer does not get rid of', async () => {
-    const size = 32 << 20
-    const form = body([upload('f', 'x', Buffer.alloc(size))])
-    const peer = await RawPeer.connect(served.port)
-    const sending = peer.write(`${postHead('/slow', `Content-Length: ${form.length}`)}`).then(() => peer.write(form))
-    const { context } = await began.promise
-    await eventually('the request is paused', () => context.request.isPaused())
-    const { bytesRead } = context.request.socket
-    assert.ok(bytesRead < 1 << 20, `${bytesRead} bytes were read`)
-    goOn.resolve()
-    assert.match(await peer.readUntil('}'), new RegExp(`"size":${size}`))
-    await sending
-    peer.destroy()
-  })
+  for (const [what, head] of [
+    ['a file', upload('f', 'x', '').head],
+    ['a file without a name', ['Content-Disposition: form-data; name="f"', 'Content-Type: application/octet-stream']],
+  ] as const)
+    test(`backpressure: what the handler does not read of ${what}, the peer does not get rid of`, async () => {
+      const size = 32 << 20
+      const form = body([{ head, content: Buffer.alloc(size) }])
+      const peer = await RawPeer.connect(served.port)
+      const sending = peer.write(`${postHead('/slow', `Content-Length: ${form.length}`)}`).then(() => peer.write(form))
+      const { context } = await began.promise
+      await eventually('the request is paused', () => context.request.isPaused())
+      const { bytesRead } = context.request.socket
+      assert.ok(bytesRead < 1 << 20, `${bytesRead} bytes were read`)
+      goOn.resolve()
+      assert.match(await peer.readUntil('}'), new RegExp(`"size":${size}`))
+      await sending
+      peer.destroy()
+    })
 
   test('100 Continue is said when the guards have admitted the request, and not before', async () => {
     const peer = await RawPeer.connect(served.port)
