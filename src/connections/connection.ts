@@ -187,7 +187,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
   noteId(place: Placed, id: string): string {
     place.lastId = id
     this.#places = withOne(this.#places, place)
-    return idsOf(this.#places)
+    return this.#places === place ? id : idsOf(this.#places)
   }
 
   /**

@@ -100,8 +100,7 @@ export interface Placed {
   lastId: string
 }
 
-/** The last ids of one connection: in several registries, each event says where it stands in all. */
+/** The last ids of a connection in several registries: each event says where it stands in all. */
 export function idsOf(places: Few<Placed>): string {
-  if (places !== undefined && !(places instanceof Set)) return places.lastId
   return Array.from(allOf(places), ({ lastId }) => lastId).join(',')
 }

@@ -48,8 +48,8 @@ export class SendQueue {
   }
 
   private get held(): number {
-    const { aside, staged } = this.#kept ?? NOTHING
-    const waiting = (this.#backlog?.bytes ?? 0) + aside.bytes + staged.bytes
+    const kept = this.#kept === undefined ? 0 : this.#kept.aside.bytes + this.#kept.staged.bytes
+    const waiting = kept + (this.#backlog?.bytes ?? 0)
     return (this.#sink?.writableLength ?? 0) + waiting + (this.#batch?.size ?? 0)
   }
 

@@ -79,6 +79,17 @@ describe('an open stream lets go of request, response and parser', () => {
     assert.equal(closes.reasons.length, 1)
   })
 
+  test('where its peer is can still be asked: of the socket, and of the handshake when it is over', async t => {
+    const { peer, socket, stream } = await open(t)
+    assert.deepEqual([socket.remoteAddress, socket.listenerCount('end')], ['127.0.0.1', 1])
+    peer.end()
+    await closes.first()
+    await eventually('the socket is closed', () => socket.closed)
+    const { handshake } = stream
+    assert.deepEqual([handshake.remoteAddress, Object.isFrozen(handshake)], ['127.0.0.1', true])
+    assert.equal(stream.handshake, handshake)
+  })
+
   test('half a request that has come already does not stand in the way', async t => {
     const { port } = await serve(t, [Quiet])
     const { peer } = await ask(port, '/quiet')
@@ -100,6 +111,26 @@ describe('an open stream lets go of request, response and parser', () => {
 })
 
 describe('where somebody may need them they are kept', () => {
+  test('who listens for the close of the socket is told where its peer was', async t => {
+    closes.reasons.length = 0
+    const left: (string | undefined)[] = []
+    const { port } = await serve(t, [Quiet], {
+      use: [
+        ({ socket }, _response, next) => {
+          socket.on('close', () => left.push(socket.remoteAddress))
+          next()
+        },
+      ],
+    })
+    const { peer } = await ask(port, '/quiet')
+    await peer.readUntil('data: hello\n\n')
+    await new Promise(setImmediate)
+    peer.end()
+    await closes.first()
+    await eventually('it was told', () => left.length === 1)
+    assert.deepEqual(left, ['127.0.0.1'])
+  })
+
   test('middleware that listens for the end of the response hears it', async t => {
     closes.reasons.length = 0
     let ended = 0
