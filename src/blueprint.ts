@@ -112,16 +112,15 @@ export function drawUp(root: AbstractClass, options: BlueprintOptions): Blueprin
 }
 
 function keyProblems(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ name, params }) =>
-    [...params.values()]
-      .filter(
-        ({ source, options }) => source === 'cookie' && (options as ReadCookieOptions | undefined)?.signed === true,
-      )
-      .map(
-        cookie =>
-          `${name}: @Cookie('${cookie.name}', { signed: true }) needs keys: bootstrap(AppModule, { cookieKeys: [newest, …older] })`,
-      ),
-  )
+  const problems: string[] = []
+  for (const route of routes) {
+    route.params.forEach(({ source, name, options }) => {
+      if (source !== 'cookie' || (options as ReadCookieOptions | undefined)?.signed !== true) return
+      const cure = 'needs keys: bootstrap(AppModule, { cookieKeys: [newest, …older] })'
+      problems.push(`${route.name}: @Cookie('${name}', { signed: true }) ${cure}`)
+    })
+  }
+  return problems
 }
 
 /** What is listed first, and can have routes: the rest is a problem that was told. */
@@ -189,7 +188,7 @@ function askersOf(
     name: nameDefinition(definition),
     module: definition.from,
     needs: definition.needs,
-    ...(definition.kind === 'class' ? { optional: optionalTokens(definition.useClass) } : {}),
+    optional: definition.kind === 'class' ? optionalTokens(definition.useClass) : undefined,
     perConnection: definition.scope === 'connection' || definition.kind === 'alias',
   }))
   const connected = perConnection.map(({ owner, module }) => ({

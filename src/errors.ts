@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from './node-http.js'
 
 /** The body of an error reply: a problem detail (RFC 9457 §3.1). */
 export interface Problem {

@@ -55,6 +55,9 @@ export interface Mark {
   readonly options: object
 }
 
+/** What decorators that were told nothing share: so it is with most of a large table. */
+export const noOptions: Readonly<Record<string, unknown>> = Object.freeze({})
+
 /** What surrounds a handler: filled by the decorators of `pipeline/`, outermost first. */
 export interface Surroundings {
   readonly guards: readonly unknown[]
@@ -110,14 +113,22 @@ interface Copy {
 }
 const THIS_COPY: Copy = { folder: fileURLToPath(new URL('..', import.meta.url)) }
 
+/** What this copy declared. Boot asks for it thousands of times, and each answer of `Reflect` takes three maps. */
+const declared = new WeakMap<AbstractClass, OpenDeclaration>()
+
+function ownDeclaration(target: AbstractClass): OpenDeclaration | undefined {
+  return declared.get(target) ?? Reflect.getOwnMetadata(KEY, target)
+}
+
 const surroundings = () => ({ guards: [], interceptors: [], errorMappers: [] })
 
 /** The declaration a decorator writes to: the class's own, made at its first decorator. */
 export function openDeclaration(target: AbstractClass): OpenDeclaration {
-  const own: OpenDeclaration | undefined = Reflect.getOwnMetadata(KEY, target)
+  const own = ownDeclaration(target)
   if (own !== undefined) return own
   const made = { copy: THIS_COPY, marks: [], members: new Map(), tokens: new Map(), problems: [], ...surroundings() }
   Reflect.defineMetadata(KEY, made, target)
+  declared.set(target, made)
   return made
 }
 
@@ -146,8 +157,9 @@ export function openMember(target: object, key: string | symbol): OpenMember {
   return made
 }
 
+/** Written out, since spreading into a literal costs several times as much, for each member. */
 function newMember(): OpenMember {
-  return { marks: [], params: new Map(), ...surroundings() }
+  return { marks: [], params: new Map(), guards: [], interceptors: [], errorMappers: [] }
 }
 
 /**
@@ -163,6 +175,7 @@ export function refuseStandard(context: unknown): void {
 
 /** What to do about a class that another copy of this package declared; undefined where it was this one. */
 export function foreignProblem(target: AbstractClass): string | undefined {
+  if (declared.has(target)) return undefined
   const own: OpenDeclaration | undefined = Reflect.getMetadata(KEY, target)
   if (own === undefined || own.copy === THIS_COPY) return undefined
   return `${target.name} was declared with another copy of palomino (${own.copy.folder}) than the one that runs (${THIS_COPY.folder}): keep one version of it in node_modules (npm ls palomino)`
@@ -180,7 +193,7 @@ export function isDecorated(target: AbstractClass): boolean {
  */
 export function readDeclaration(target: AbstractClass): ClassDeclaration {
   const ancestor = Object.getPrototypeOf(target) as AbstractClass | null
-  const own: OpenDeclaration | undefined = Reflect.getOwnMetadata(KEY, target)
+  const own = ownDeclaration(target)
   const inherited = ancestor !== null && ancestor !== Function.prototype ? readDeclaration(ancestor) : undefined
   if (own === undefined)
     return inherited ?? { ...surroundings(), marks: [], members: new Map(), tokens: new Map(), problems: [] }
@@ -204,8 +217,12 @@ function mergeMarks(inherited: readonly Mark[], own: readonly Mark[]): readonly 
 }
 
 /** Whether a class has a constructor of its own, as far as compilers and `length` tell: the one it is given takes any. */
-function hasConstructor(target: AbstractClass): boolean {
-  return Reflect.hasOwnMetadata('design:paramtypes', target) || target.length > 0
+function hasConstructor(target: AbstractClass, types = constructorTypes(target)): boolean {
+  return types !== undefined || target.length > 0
+}
+
+function constructorTypes(target: AbstractClass): readonly unknown[] | undefined {
+  return Reflect.getOwnMetadata('design:paramtypes', target)
 }
 
 function mergeMember(inherited: MemberDeclaration | undefined, own: MemberDeclaration): MemberDeclaration {
@@ -219,6 +236,7 @@ function mergeMember(inherited: MemberDeclaration | undefined, own: MemberDeclar
   }
 }
 
+/** The lists are frozen, as the rows of the table are that have them. */
 export function addSurroundings(outer: Surroundings, inner: Surroundings): Surroundings {
   return {
     guards: addLists(outer.guards, inner.guards),
@@ -231,14 +249,15 @@ export function addSurroundings(outer: Surroundings, inner: Surroundings): Surro
 const nobody: readonly unknown[] = Object.freeze([])
 
 function addLists(outer: readonly unknown[], inner: readonly unknown[]): readonly unknown[] {
-  return outer.length + inner.length === 0 ? nobody : [...outer, ...inner]
+  return outer.length + inner.length === 0 ? nobody : Object.freeze([...outer, ...inner])
 }
 
 /** A method of a class or of its ancestors, found without running a getter. */
 export function findMethod(target: AbstractClass, member: string): ((...args: never[]) => unknown) | undefined {
-  let at: object | null = target.prototype
-  while (at !== null && !Object.hasOwn(at, member)) at = Object.getPrototypeOf(at)
-  const value: unknown = at === null ? undefined : Object.getOwnPropertyDescriptor(at, member)?.value
+  let found: PropertyDescriptor | undefined
+  for (let at: object | null = target.prototype; at !== null && found === undefined; at = Object.getPrototypeOf(at))
+    found = Object.getOwnPropertyDescriptor(at, member)
+  const value: unknown = found?.value
   return typeof value === 'function' ? (value as (...args: never[]) => unknown) : undefined
 }
 
@@ -257,10 +276,12 @@ export function readConstructor(target: AbstractClass): {
   readonly tsyringe: Readonly<Record<number, unknown>>
 } {
   const ancestor = Object.getPrototypeOf(target) as AbstractClass | null
-  if (!hasConstructor(target) && ancestor !== null && ancestor !== Function.prototype) return readConstructor(ancestor)
+  const types = constructorTypes(target)
+  if (!hasConstructor(target, types) && ancestor !== null && ancestor !== Function.prototype)
+    return readConstructor(ancestor)
   return {
     length: target.length,
-    types: Reflect.getOwnMetadata('design:paramtypes', target),
+    types,
     tsyringe: Reflect.getOwnMetadata('injectionTokens', target) ?? {},
   }
 }

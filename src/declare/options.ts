@@ -1,6 +1,6 @@
 /** The options that each decorator knows, and their values: what else is written there is a slip, and found at boot. */
 
-import type { Mark } from './metadata.js'
+import { type Mark, noOptions } from './metadata.js'
 import type { InjectableOptions, ModuleOptions } from './module.js'
 import type { PresenceOptions, RegistryOptions, Retention } from './registry.js'
 import type {
@@ -185,6 +185,7 @@ const none: readonly never[] = Object.freeze([])
 
 /** Whether there are no options at all: so it is with most decorators, and a large table has thousands. */
 function hasNone(options: unknown): boolean {
+  if (options === noOptions) return true
   if (typeof options !== 'object' || options === null) return false
   for (const _ in options) return false
   return true

@@ -29,6 +29,8 @@ function named(
   options?: object,
 ): Decorate {
   if (isSchema(nameOrSchema)) return declareParam({ source, schema: nameOrSchema })
+  if (nameOrSchema !== undefined && schema === undefined && options === undefined)
+    return declareParam({ source, name: nameOrSchema })
   return declareParam({
     source,
     ...(nameOrSchema === undefined ? {} : { name: nameOrSchema }),

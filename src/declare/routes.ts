@@ -1,5 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type AbstractClass, type Class, type Mark, openDeclaration, openMember, refuseStandard } from './metadata.js'
+import {
+  type AbstractClass,
+  type Class,
+  type Mark,
+  noOptions,
+  openDeclaration,
+  openMember,
+  refuseStandard,
+} from './metadata.js'
 import type { UploadOptions } from './uploads.js'
 
 /** How a body is encoded on its way out (RFC 9110 §8.4.1). `zstd` is there since Node.js 22.15. */
@@ -143,14 +151,15 @@ function markMember(mark: Mark): DecorateMethod {
 }
 
 /** A class with HTTP routes, under a path of their own. */
-export function Controller(path = '/', options: ControllerOptions = {}): DecorateClass {
+export function Controller(path = '/', options: ControllerOptions = noOptions): DecorateClass {
   return markClass({ as: 'controller', written: written('Controller', path), path, options })
 }
 
 type Verb = (path?: string, options?: HttpOptions) => DecorateMethod
 
 function verb(name: string, method: string): Verb {
-  return (path = '/', options = {}) => markMember({ as: 'http', written: written(name, path), method, path, options })
+  return (path = '/', options = noOptions) =>
+    markMember({ as: 'http', written: written(name, path), method, path, options })
 }
 
 /** A route for GET; HEAD is answered by it, too, unless it has a route of its own. (RFC 9110 §9.3.1) */

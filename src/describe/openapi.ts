@@ -1,6 +1,6 @@
 import type { DescriptionOptions } from '../declare/routes.js'
 import { parseHost } from '../routing/host.js'
-import { type Pattern, parsePattern, shapeOf } from '../routing/pattern.js'
+import { type Pattern, parsePattern } from '../routing/pattern.js'
 import { nameRoute, type Route } from '../routing/table.js'
 import { requestBodyOf } from './bodies.js'
 import { mergeOperations } from './merge.js'
@@ -126,9 +126,8 @@ function itemOf(operations: TakenPath['operations']): PathItem {
 }
 
 /** Paths that differ in the names or the expressions of their parameters are one path (§4.8.8.2). */
-function ownShape({ text, segments }: Pattern): string {
-  const bare = segments.map(each => (each.kind === 'static' ? each : { kind: 'param' as const, name: each.name }))
-  return shapeOf({ text, segments: bare })
+function ownShape({ segments }: Pattern): string {
+  return segments.map(each => (each.kind === 'static' ? each.written : ':')).join('/')
 }
 
 function renamed(parameters: NonNullable<Operation['parameters']>, from: Pattern, to: Pattern) {

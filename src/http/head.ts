@@ -1,4 +1,5 @@
-import { type OutgoingHttpHeaders, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { validateHeaderName, validateHeaderValue } from '../node-http.js'
 
 /** What goes out in front of a reply's body. */
 export interface Head {

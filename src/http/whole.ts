@@ -1,5 +1,6 @@
 /** Replies that are there as a whole: their head and their content leave in one write. */
-import { type OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeader } from 'node:http'
+import { ServerResponse } from '../node-http.js'
 import { isShared, laneOf } from '../pipeline/lane.js'
 import { checkStatus, dropField, type Head, hasContent, setField, writeHead } from './head.js'
 

@@ -1,6 +1,7 @@
 /** Fills a handler's parameters: compiled once into one closure for each of them. */
 import { type ParamDeclaration, type ParamSource, type Token } from '../declare/metadata.js'
 import type { ReadCookieOptions } from '../declare/params.js'
+import { collect } from '../declare/problems.js'
 import { ValidationError } from '../errors.js'
 import { asksForBody, bodyProblems } from './body-asks.js'
 import { Context } from './context.js'
@@ -23,10 +24,10 @@ export interface Parameters {
   readonly length: number
   readonly declared: ReadonlyMap<number, ParamDeclaration>
   /** The classes of the parameters, where the compiler emitted them. */
-  readonly types: readonly unknown[] | undefined
+  readonly types: () => readonly unknown[] | undefined
   /** The sources that this kind of handler has, and the names that its path knows. */
   readonly sources: ReadonlySet<ParamSource>
-  readonly pathNames: readonly string[]
+  readonly pathNames: () => readonly string[]
   /** Classes whose instance is the exchange's connection. */
   readonly connections: readonly Token[]
   /** Whether the first parameter, when nothing else is said of it, is the connection. */
@@ -39,13 +40,17 @@ export interface Parameters {
 type Read = (context: Context, body?: OpenBody) => unknown
 
 const none: Arguments = []
-const noArguments = { bind: ((_context, call) => call(none)) as Bind, problems: [] }
+const right: readonly never[] = Object.freeze([])
+const nothing = { bind: ((_context, call) => call(none)) as Bind, problems: right }
 
 /** The closure that fills the parameters, and what is wrong with them. */
 export function compileBind(parameters: Parameters): { readonly bind: Bind; readonly problems: readonly string[] } {
-  if (parameters.length === 0 && parameters.declared.size === 0) return noArguments
+  if (parameters.length === 0 && parameters.declared.size === 0) return nothing
   const problems: string[] = []
-  const count = Math.max(parameters.length, ...[...parameters.declared.keys()].map(index => index + 1))
+  let count = parameters.length
+  parameters.declared.forEach((_, index) => {
+    count = Math.max(count, index + 1)
+  })
   const reads: Read[] = []
   const asks = new Map<number, ParamDeclaration>()
   for (let index = 0; index < count; index++) {
@@ -53,7 +58,7 @@ export function compileBind(parameters: Parameters): { readonly bind: Bind; read
     if (declaration !== undefined && asksForBody(declaration)) asks.set(index, declaration)
     const read =
       declaration === undefined ? byType(parameters, index) : byDeclaration(parameters, declaration, problems)
-    if (declaration !== undefined) problems.push(...uncoerced(parameters, declaration, index))
+    if (declaration !== undefined) collect(problems, uncoerced(parameters, declaration, index))
     if (read === undefined) problems.push(unfillable(parameters, index))
     reads.push(read ?? (() => undefined))
   }
@@ -170,8 +175,12 @@ function byDeclaration(parameters: Parameters, declaration: ParamDeclaration, pr
       `${parameters.name}: @inject(${token}) on a handler's parameter gives the context, the signal or the connection; ask for the rest in the constructor`,
     )
   }
-  if (source === 'param' && name !== undefined && !parameters.pathNames.includes(name)) {
-    const known = parameters.pathNames.map(known => `:${known}`).join(', ') || 'no parameters'
+  if (source === 'param' && name !== undefined && !parameters.pathNames().includes(name)) {
+    const known =
+      parameters
+        .pathNames()
+        .map(known => `:${known}`)
+        .join(', ') || 'no parameters'
     problems.push(`${parameters.name}: @Param('${name}') names nothing in its path, which has ${known}`)
   }
   const raw = rawReader(parameters, declaration)
@@ -200,7 +209,7 @@ function cookieReader({ name, options }: ParamDeclaration): Read {
 }
 
 function byType(parameters: Parameters, index: number): Read | undefined {
-  const read = byToken(parameters, parameters.types?.[index])
+  const read = byToken(parameters, parameters.types()?.[index])
   if (read !== undefined) return read
   if (index === 0 && parameters.connectionFirst) return context => context.connection
   return index >= parameters.length ? () => undefined : undefined
@@ -213,10 +222,11 @@ function byToken(parameters: Parameters, token: unknown): Read | undefined {
 }
 
 function unfillable(parameters: Parameters, index: number): string {
-  const type = parameters.types?.[index]
+  const types = parameters.types()
+  const type = types?.[index]
   const cure = 'mark it @Param, @Query, @Header, @Body, @Data or @Ctx'
   const where = `${parameters.name}: nothing can fill parameter ${index}`
-  if (parameters.types === undefined) {
+  if (types === undefined) {
     return `${where}, whose type is not known at run time: ${cure}, or @inject(Context), @inject(AbortSignal) or with its connection's class, or let the compiler emit types (emitDecoratorMetadata; it does so for decorated methods only)`
   }
   if (type === Function || type === Object || type === undefined)
@@ -232,10 +242,14 @@ const CURES = new Map<unknown, string>([
 ])
 
 /** Nothing is converted without a schema, so a parameter of another type would be a string all the same. */
-function uncoerced(parameters: Parameters, { source, schema, name: of }: ParamDeclaration, index: number): string[] {
-  if (schema !== undefined || of === undefined || !(source in WRITTEN)) return []
-  const cure = CURES.get(parameters.types?.[index])
-  if (cure === undefined) return []
+function uncoerced(
+  parameters: Parameters,
+  { source, schema, name: of }: ParamDeclaration,
+  index: number,
+): readonly string[] {
+  if (schema !== undefined || of === undefined || !(source in WRITTEN)) return right
+  const cure = CURES.get(parameters.types()?.[index])
+  if (cure === undefined) return right
   return [
     `${parameters.name}: ${WRITTEN[source as keyof typeof WRITTEN]}('${of}') gives a string, but parameter ${index} is ${cure}`,
   ]

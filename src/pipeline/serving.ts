@@ -1,4 +1,5 @@
 import { type AbstractClass, findMethod, type ParamSource, paramTypes, type Token } from '../declare/metadata.js'
+import { collect } from '../declare/problems.js'
 import type { Logger } from '../logger.js'
 import { parseHost } from '../routing/host.js'
 import { parsePattern } from '../routing/pattern.js'
@@ -47,16 +48,14 @@ export function bindMember(
     name: member.name,
     length: findMethod(owner, member.key)?.length ?? 0,
     declared: member.row?.params ?? member.route.params,
-    get types() {
-      return paramTypes(owner, member.key)
-    },
+    types: () => paramTypes(owner, member.key),
     sources: offers.sources,
-    pathNames: namesOf(member.route),
+    pathNames: () => namesOf(member.route),
     connections: offers.connections ?? [],
     connectionFirst: offers.connectionFirst ?? false,
     openBody: binding.openBody,
   })
-  binding.problems.push(...problems)
+  collect(binding.problems, problems)
   return bind
 }
 

@@ -5,21 +5,21 @@ import { nameRoute, type Route, verbOf } from './table.js'
 /** What is wrong between routes, or with their paths; each names both sides and the cure. */
 export function routeProblems(routes: readonly Route[], closingSlash: 'ignore' | 'strict' | 'redirect'): string[] {
   const problems: string[] = []
-  const taken = new Map<string, { route: Route; pattern: Pattern }>()
+  const taken = new Map<string, Route>()
   for (const route of routes) {
-    if (route.pattern === undefined) {
+    const { pattern: path, host } = route
+    if (path === undefined) {
       problems.push(...pathless(route))
       continue
     }
-    const path = closingSlash === 'ignore' ? withoutClosingSlash(route.pattern) : route.pattern
-    const parsed = parsePattern(path)
-    problems.push(...parsed.problems.map(problem => `${route.name}: ${route.pattern}: ${problem}`))
-    problems.push(...namesTwice(route, parsed.names))
+    const parsed = parsePattern(closingSlash === 'ignore' ? withoutClosingSlash(path) : path)
+    for (const problem of parsed.problems) problems.push(`${route.name}: ${path}: ${problem}`)
+    if (host !== undefined) problems.push(...namesTwice(route, host, parsed.names))
     for (const pattern of parsed.patterns) {
       const key = `${route.kind} ${route.method} ${placeOf(route)} ${shapeOf(pattern)}`
       const other = taken.get(key)
-      if (other === undefined) taken.set(key, { route, pattern })
-      else problems.push(conflict(route, other.route, parsed.patterns.length > 1 ? pattern : undefined))
+      if (other === undefined) taken.set(key, route)
+      else problems.push(conflict(route, other, parsed.patterns.length > 1 ? pattern : undefined))
     }
   }
   return [...problems, ...upgradeConflicts(routes)]
@@ -37,8 +37,7 @@ function pathless({ name, options }: Route): string[] {
     .map(option => `${name} has a ${option} but no path: give it a path, or take its ${option} away`)
 }
 
-function namesTwice({ name, host, pattern }: Route, names: readonly string[]): string[] {
-  if (host === undefined) return []
+function namesTwice({ name, pattern }: Route, host: string, names: readonly string[]): string[] {
   const inHost = parseHost(host).names
   return [...new Set(inHost.filter((each, index) => names.includes(each) || inHost.indexOf(each) < index))].map(
     twice => `${name}: ${host}${pattern}: the name ${twice} stands twice`,

@@ -1,7 +1,6 @@
 /** Which routes a request may reach by its host and its version; among those, its path and its method decide. */
 import { compareHosts, type HostPattern, hostnameOf, matchHost, parseHost } from './host.js'
-import { type Leaf, type Match, Matcher, type Pick } from './matcher.js'
-import type { Route } from './table.js'
+import { type Leaf, type Match, Matcher, type Pick, type Row } from './matcher.js'
 
 /** What of a request tells its routes apart besides method and path. */
 export interface Whereabouts {
@@ -24,11 +23,10 @@ export interface Lookup<T> {
 }
 
 type ClosingSlash = 'ignore' | 'strict' | 'redirect'
-type Row<T> = readonly [Route, T]
 
 /** A table that uses neither hosts nor versions is one tree, and no request is asked for either. */
 export function makeLookup<T>(rows: readonly Row<T>[], closingSlash: ClosingSlash): Lookup<T> {
-  if (rows.some(([{ host, version }]) => host !== undefined || version !== undefined))
+  if (rows.some(({ route }) => route.host !== undefined || route.version !== undefined))
     return new HostLookup(rows, closingSlash)
   const matcher = new Matcher(rows, closingSlash)
   return { at: () => matcher, versions: () => [] }
@@ -42,10 +40,10 @@ class HostLookup<T> implements Lookup<T> {
   constructor(rows: readonly Row<T>[], closingSlash: ClosingSlash) {
     const of = (host: string | undefined) =>
       new VersionedPaths(
-        rows.filter(([route]) => route.host === host),
+        rows.filter(({ route }) => route.host === host),
         closingSlash,
       )
-    const texts = new Set(rows.flatMap(([{ host }]) => host ?? []))
+    const texts = new Set(rows.flatMap(({ route }) => route.host ?? []))
     this.#hosts = [...texts]
       .map(parseHost)
       .sort(compareHosts)
@@ -91,10 +89,10 @@ class VersionedPaths<T> {
   readonly #versions = new Map<string, { readonly all: Matcher<T>; readonly own: Matcher<T> }>()
 
   constructor(rows: readonly Row<T>[], closingSlash: ClosingSlash) {
-    const plain = rows.filter(([{ version }]) => version === undefined)
+    const plain = rows.filter(({ route }) => route.version === undefined)
     this.#plain = new Matcher(plain, closingSlash)
-    for (const name of new Set(rows.flatMap(([{ version }]) => version ?? []))) {
-      const own = rows.filter(([{ version }]) => version === name)
+    for (const name of new Set(rows.flatMap(({ route }) => route.version ?? []))) {
+      const own = rows.filter(({ route }) => route.version === name)
       const all = new Matcher([...plain, ...own], closingSlash)
       this.#versions.set(name, { all, own: new Matcher(own, closingSlash) })
     }

@@ -4,8 +4,8 @@ import type { Route } from './table.js'
 
 /** What is declared under one shape of path: routes of all kinds and methods side by side. */
 export interface Leaf<T> {
-  readonly http: Map<string, Target<T>>
-  readonly sse: Map<string, Target<T>>
+  http: ReadonlyMap<string, Target<T>>
+  sse: ReadonlyMap<string, Target<T>>
   websocket: Target<T> | undefined
 }
 
@@ -15,15 +15,21 @@ export interface Target<T> {
   readonly names: readonly string[]
 }
 
+/** A route of the table, and what it leads to. */
+export interface Row<T> {
+  readonly route: Route
+  readonly endpoint: T
+}
+
 export interface Match<T> {
   readonly endpoint: T
   readonly params: Readonly<Record<string, string>>
 }
 
 interface Node<T> {
-  readonly texts: Map<string, Node<T>>
+  texts: ReadonlyMap<string, Node<T>>
   /** Tried in the order of their sources, so that the order of declaration does not matter. */
-  readonly constrained: { source: string; test: RegExp; node: Node<T> }[]
+  constrained: readonly { source: string; test: RegExp; node: Node<T> }[]
   free: Node<T> | undefined
   rest: Leaf<T> | undefined
   leaf: Leaf<T> | undefined
@@ -32,14 +38,18 @@ interface Node<T> {
 /** Which route of a leaf an exchange takes. */
 export type Pick<T> = (leaf: Leaf<T>) => Target<T> | undefined
 
+/** Shared by all that lead nowhere further, which are most of a large table. */
+const noneByName: ReadonlyMap<string, never> = new Map<string, never>()
+const noBranches: readonly never[] = []
+
 const node = <T>(): Node<T> => ({
-  texts: new Map(),
-  constrained: [],
+  texts: noneByName,
+  constrained: noBranches,
   free: undefined,
   rest: undefined,
   leaf: undefined,
 })
-const leaf = <T>(): Leaf<T> => ({ http: new Map(), sse: new Map(), websocket: undefined })
+const leaf = <T>(): Leaf<T> => ({ http: noneByName, sse: noneByName, websocket: undefined })
 
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 
@@ -60,14 +70,12 @@ export class Matcher<T> {
   readonly #texts = new Map<string, Leaf<T>>()
   readonly #keepsSlash: boolean
 
-  constructor(routes: Iterable<readonly [Route, T]>, closingSlash: 'ignore' | 'strict' | 'redirect' = 'ignore') {
+  constructor(rows: readonly Row<T>[], closingSlash: 'ignore' | 'strict' | 'redirect' = 'ignore') {
     this.#keepsSlash = closingSlash !== 'ignore'
-    for (const [route, endpoint] of routes) {
+    for (const { route, endpoint } of rows) {
       if (route.pattern === undefined) continue
-      for (const pattern of parsePattern(this.#normal(route.pattern)).patterns) {
-        const names = pattern.segments.flatMap(segment => (segment.kind === 'static' ? [] : [segment.name]))
-        place(this.#leafAt(pattern), route, { endpoint, names })
-      }
+      for (const pattern of parsePattern(this.#normal(route.pattern)).patterns)
+        place(this.#leafAt(pattern), route, { endpoint, names: pattern.names })
     }
   }
 
@@ -106,15 +114,23 @@ export class Matcher<T> {
       at = segment.kind === 'static' ? textNode(at, segment.text) : paramNode(at, segment.source, segment.test)
     }
     at.leaf ??= leaf()
-    if (pattern.segments.every(segment => segment.kind === 'static')) this.#texts.set(pattern.text, at.leaf)
+    if (pattern.names.length === 0) this.#texts.set(pattern.text, at.leaf)
     return at.leaf
   }
 }
 
 function textNode<T>(at: Node<T>, text: string): Node<T> {
-  const next = at.texts.get(text) ?? node<T>()
-  at.texts.set(text, next)
+  const known = at.texts.get(text)
+  if (known !== undefined) return known
+  const next = node<T>()
+  at.texts = added(at.texts, text, next)
   return next
+}
+
+/** A map with one more entry; one that is shared by all stays empty. */
+function added<V>(to: ReadonlyMap<string, V>, name: string, value: V): ReadonlyMap<string, V> {
+  const own = to === noneByName ? new Map<string, V>() : (to as Map<string, V>)
+  return own.set(name, value)
 }
 
 function paramNode<T>(at: Node<T>, source: string | undefined, test: RegExp | undefined): Node<T> {
@@ -125,14 +141,13 @@ function paramNode<T>(at: Node<T>, source: string | undefined, test: RegExp | un
   const known = at.constrained.find(branch => branch.source === source)
   if (known !== undefined) return known.node
   const branch = { source, test, node: node<T>() }
-  at.constrained.push(branch)
-  at.constrained.sort((a, b) => (a.source < b.source ? -1 : 1))
+  at.constrained = [...at.constrained, branch].sort((a, b) => (a.source < b.source ? -1 : 1))
   return branch.node
 }
 
 function place<T>(at: Leaf<T>, route: Route, target: Target<T>): void {
   if (route.kind === 'websocket') at.websocket = target
-  else at[route.kind].set(route.method, target)
+  else at[route.kind] = added(at[route.kind], route.method, target)
 }
 
 /** Percent-decoding happens here, once for each segment and after the split, so `%2F` never makes a new segment. */

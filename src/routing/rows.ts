@@ -4,6 +4,7 @@ import {
   type ClassDeclaration,
   type Mark,
   type MemberDeclaration,
+  noOptions,
   readDeclaration,
   type Surroundings,
 } from '../declare/metadata.js'
@@ -26,13 +27,15 @@ export function rowsOf(listed: Listed, placing: Placing): readonly Route[] {
     return placesOf(listed, [mark], placing).map(place => connectionRow(place, declaration, mark))
   if (mark?.as !== 'controller') return []
   const outer = addSurroundings(listed, declaration)
-  return [...declaration.members].flatMap(([member, said]) =>
-    said.marks.flatMap(route => {
-      if (route.as === 'on') return []
-      const places = placesOf(listed, [route, mark], placing)
-      return places.map(place => methodRow(place, outer, mark, member, said, route))
-    }),
-  )
+  const rows: Route[] = []
+  declaration.members.forEach((said, member) => {
+    for (const route of said.marks) {
+      if (route.as === 'on') continue
+      for (const place of placesOf(listed, [route, mark], placing))
+        rows.push(methodRow(place, outer, mark, member, said, route))
+    }
+  })
+  return rows
 }
 
 /** A class whose routes stand in one version. */
@@ -43,8 +46,8 @@ interface Placed extends Listed {
 
 /** Where a route stands. The innermost of its marks that says a host, or versions, is the one that counts. */
 function placesOf(listed: Listed, marks: readonly Mark[], { prefix, versioning }: Placing): readonly Placed[] {
-  const said: readonly PlaceOptions[] = [...marks.map(({ options }) => options ?? {}), listed]
-  if (said.every(({ host, version }) => host === undefined && version === undefined)) return [listed as Placed]
+  if (!saysPlace(listed) && !marks.some(({ options }) => saysPlace(options ?? noOptions))) return [listed as Placed]
+  const said: readonly PlaceOptions[] = [...marks.map(({ options }) => options ?? noOptions), listed]
   const { version: _, host: __, ...rest } = listed
   if (marks[0]?.path === undefined) return [rest]
   const host = said.find(each => typeof each.host === 'string')?.host
@@ -55,6 +58,10 @@ function placesOf(listed: Listed, marks: readonly Mark[], { prefix, versioning }
     ...place,
     ...(place.version === undefined ? {} : { versioning }),
   }))
+}
+
+function saysPlace({ host, version }: PlaceOptions | Listed): boolean {
+  return host !== undefined || version !== undefined
 }
 
 /** The columns that only some tables have. */
@@ -133,10 +140,11 @@ function methodRow(
     messages: none,
     registries: none,
     sends: none,
-    options: { ...route.options },
+    options: route.options === noOptions ? noOptions : { ...route.options },
   }
   const { host, version } = listed
-  return freeze(host === undefined && version === undefined ? row : { ...row, ...placeColumns(listed) })
+  if (row.options !== noOptions) Object.freeze(row.options)
+  return Object.freeze(host === undefined && version === undefined ? row : { ...row, ...placeColumns(listed) })
 }
 
 const none: readonly never[] = Object.freeze([])
@@ -148,10 +156,17 @@ function textOf(path: unknown): string {
 
 /** Rows are data: nothing about a route changes once the table stands. */
 function freeze(route: Route): Route {
-  for (const row of [route, ...route.messages]) {
-    for (const list of [row.guards, row.interceptors, row.errorMappers]) Object.freeze(list)
-    Object.freeze(row)
-  }
-  for (const list of [route.messages, route.registries, route.sends, route.options]) Object.freeze(list)
-  return route
+  route.messages.forEach(freezeRow)
+  Object.freeze(route.messages)
+  Object.freeze(route.registries)
+  Object.freeze(route.sends)
+  Object.freeze(route.options)
+  return freezeRow(route)
+}
+
+function freezeRow<Row extends Surroundings>(row: Row): Row {
+  Object.freeze(row.guards)
+  Object.freeze(row.interceptors)
+  Object.freeze(row.errorMappers)
+  return Object.freeze(row)
 }

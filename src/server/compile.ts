@@ -1,8 +1,9 @@
 /** One function that turns the route table into what the dispatcher looks up. */
 
 import type { ConnectionServing } from '../connections/serving.js'
-import { type Class, readDeclaration } from '../declare/metadata.js'
+import { type Class, findMethod, readDeclaration } from '../declare/metadata.js'
 import { listOf, show } from '../declare/options.js'
+import { collect } from '../declare/problems.js'
 import type { HttpOptions } from '../declare/routes.js'
 import { bindHttp, compileHttp } from '../http/serve.js'
 import type { Binding, Serve } from '../pipeline/serving.js'
@@ -48,7 +49,7 @@ export async function compileRoutes(
     upgrades.set(route.owner, serveUpgrade)
     return { route, kind: 'websocket', serveUpgrade }
   }
-  const served = routes.map(route => [route, compile(route)] as const)
+  const served = routes.map(route => ({ route, endpoint: compile(route) }))
   return { lookup: makeLookup(served, options.closingSlash), upgrades }
 }
 
@@ -58,7 +59,8 @@ export async function compileRoutes(
  * may throw.
  */
 function whenAsked(route: Route, serving: ConnectionServing): Serve {
-  if (![route.owner, ...surroundingClasses(route)].every(serving.isMade)) return compileHttp(route, serving)
+  const { isMade } = serving
+  if (!isMade(route.owner) || !surroundingClasses(route).every(isMade)) return compileHttp(route, serving)
   let serve: Serve | undefined
   return context => {
     serve ??= compileHttp(route, serving)
@@ -70,6 +72,8 @@ function upgradesOf(route: Route): readonly Class[] {
   return listOf((route.options as HttpOptions).upgrade)
 }
 
+const none: readonly never[] = Object.freeze([])
+
 /** What cannot be filled, or cannot be reached by an upgrade: found without making anything. */
 export function handlerProblems(routes: readonly Route[], openBody: Binding['openBody']): string[] {
   const problems: string[] = []
@@ -77,7 +81,7 @@ export function handlerProblems(routes: readonly Route[], openBody: Binding['ope
   const sockets = new Set<unknown>(routes.filter(route => route.kind === 'websocket').map(route => route.owner))
   const upgraded = new Set<unknown>(routes.flatMap(upgradesOf))
   for (const route of routes) {
-    if (route.kind === 'http') bindHttp(route, binding)
+    if (route.kind === 'http' && takesSomething(route)) bindHttp(route, binding)
     if (route.kind === 'sse') bindSse(route, binding)
     if (route.kind === 'websocket') {
       bindWebSocket(route, binding)
@@ -91,7 +95,7 @@ export function handlerProblems(routes: readonly Route[], openBody: Binding['ope
       if (route.method !== 'GET')
         problems.push(`${route.name} upgrades, but only GET can (RFC 6455 §4.1): mark it @Get`)
     }
-    problems.push(...misplacedParameters(route))
+    collect(problems, misplacedParameters(route))
     if (route.pattern === undefined && !upgraded.has(route.owner))
       problems.push(
         `${route.name} can never be reached: give it a path, @WebSocket('/path'), or name it in @Get(path, { upgrade: [${route.name}] })`,
@@ -100,9 +104,14 @@ export function handlerProblems(routes: readonly Route[], openBody: Binding['ope
   return problems
 }
 
+/** Half of a large table has handlers without parameters, with which nothing can be wrong. */
+function takesSomething({ owner, member = '', params }: Route): boolean {
+  return params.size > 0 || findMethod(owner, member)?.length !== 0
+}
+
 /** `message`, `info`, `close` and their kind are called with what happened and the connection, and nothing else. */
-function misplacedParameters(route: Route): string[] {
-  if (route.kind === 'http' || route.member !== undefined) return []
+function misplacedParameters(route: Route): readonly string[] {
+  if (route.kind === 'http' || route.member !== undefined) return none
   const { members } = readDeclaration(route.owner)
   return callbacks[route.kind]
     .filter(callback => callback !== 'open' && (members.get(callback)?.params.size ?? 0) > 0)

@@ -1,5 +1,5 @@
-import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { ServerResponse } from '../node-http.js'
 
 /** Writes to the socket of an upgrade request, which Node's server has let go: nobody else tells it of `drain`. */
 export class RawResponse extends ServerResponse {

@@ -13,7 +13,7 @@ const MEANT: Readonly<Record<string, string>> = {
 
 /** What works, but not for long, and what is never called. */
 export function warningsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(route => [...silences(route), ...misnamed(route)])
+  return routes.filter(({ kind }) => kind !== 'http').flatMap(route => [...silences(route), ...misnamed(route)])
 }
 
 function silences({ kind, name, options }: Route): string[] {
@@ -26,7 +26,7 @@ function silences({ kind, name, options }: Route): string[] {
 
 /** Methods of an event source or a socket class that look like handlers, where the handler that is meant is not there. */
 function misnamed({ kind, name, owner, member, messages }: Route): string[] {
-  if ((kind !== 'sse' && kind !== 'websocket') || member !== undefined) return []
+  if (kind === 'http' || member !== undefined) return []
   const { prototype } = owner
   const called: readonly string[] = callbacks[kind]
   const wrong = Object.entries(MEANT).filter(

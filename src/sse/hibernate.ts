@@ -7,9 +7,10 @@
  * chunk. That is tried out once, when the first application with event streams boots, and where it does not work streams
  * keep what they have.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { createServer } from '../node-http.js'
 import { isShared, type Lane } from '../pipeline/lane.js'
 
 /** What Node's HTTP server leaves on a socket. */

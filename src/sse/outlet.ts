@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { ServerResponse } from 'node:http'
 import type { Sink } from '../connections/sink.js'
 import type { Coding } from '../declare/routes.js'
+import { ServerResponse } from '../node-http.js'
 import { giveToLane, isShared, type Lane } from '../pipeline/lane.js'
 import { chunkedCodec, plainCodec, type StreamCodec } from './encode.js'
 import { EncodedSink } from './encoded-sink.js'

@@ -215,10 +215,14 @@ const noneMade: Made = new Map()
 
 /** Tells tsyringe of a class and what its constructor asks for, besides what its own decorators have told it. */
 function describe(owner: Class, needs: readonly Token[]): void {
+  if (needs.length > 0) injectAll(owner, needs)
+  injectable()(owner as never)
+}
+
+function injectAll(owner: Class, needs: readonly Token[]): void {
   const { tsyringe } = readConstructor(owner)
   for (const [index, token] of needs.entries())
     if (!(index in tsyringe)) inject(token as InjectionToken)(owner, undefined, index)
-  injectable()(owner as never)
 }
 
 async function dispose(instance: object): Promise<void> {

@@ -7,7 +7,7 @@ export interface Asker {
   readonly module: string
   readonly needs: readonly Token[]
   /** Those that it can do without. */
-  readonly optional?: ReadonlySet<Token>
+  readonly optional?: ReadonlySet<Token> | undefined
   /** Whether it may be given what belongs to one connection. */
   readonly perConnection: boolean
   /** Of event sources and socket classes, the connections they are not made for. */

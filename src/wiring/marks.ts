@@ -12,12 +12,14 @@ export function kindOf(owner: AbstractClass): KindMark | undefined {
   )
 }
 
+const none: readonly never[] = Object.freeze([])
+
 export function markedTwice(name: string, marks: readonly Mark[]): string {
   return `${name} is marked twice (${marks.map(mark => mark.written).join(', ')}): one class or method, one route`
 }
 
-export function pathProblems(where: string, mark: Mark): string[] {
+export function pathProblems(where: string, mark: Mark): readonly string[] {
   const path: unknown = mark.path
-  if (typeof path === 'string' || (path === undefined && mark.as !== 'on')) return []
+  if (typeof path === 'string' || (path === undefined && mark.as !== 'on')) return none
   return [`${where}: ${mark.written}: its first argument should be a string, not ${show(path)}`]
 }

@@ -10,6 +10,7 @@ import {
 import type { Checks } from '../declare/options.js'
 import { check, markProblems, show, wrongOptions } from '../declare/options.js'
 import type { BodyOptions, ReadCookieOptions } from '../declare/params.js'
+import { collect } from '../declare/problems.js'
 import type { FileOptions, FilesOptions } from '../declare/uploads.js'
 import { callbacks } from '../routing/table.js'
 import { markedTwice, pathProblems } from './marks.js'
@@ -26,41 +27,47 @@ const file: Checks<FileOptions> = { ...one, optional: check.flag }
 const body: Checks<BodyOptions> = { as: check.oneOf('json', 'form', 'text', 'raw'), limit: check.bytes }
 const cookie: Checks<ReadCookieOptions> = { signed: check.flag }
 
+const none: readonly never[] = Object.freeze([])
+
 export function memberProblems(owner: AbstractClass, kind: Mark, { members }: ClassDeclaration): string[] {
   const handlers = new Map<string, string>()
   const problems: string[] = []
-  for (const [member, said] of members) {
+  members.forEach((said, member) => {
     const where = `${owner.name}.${member}`
     if (said.marks.length > 1) problems.push(markedTwice(where, said.marks))
     for (const mark of said.marks) {
-      problems.push(...markProblems(where, mark), ...pathProblems(where, mark))
-      problems.push(...misplacedMark(where, owner.name, kind, mark), ...takenEvent(where, mark, handlers))
+      collect(problems, markProblems(where, mark))
+      collect(problems, pathProblems(where, mark))
+      collect(problems, misplacedMark(where, owner.name, kind, mark))
+      collect(problems, takenEvent(where, mark, handlers))
     }
-    if (!isPlain(said)) problems.push(...schemaProblems(where, said))
-    problems.push(...surroundingProblems(where, said), ...calledProblems(where, member, owner, kind, said))
-  }
+    if (!isPlain(said)) collect(problems, schemaProblems(where, said))
+    collect(problems, surroundingProblems(where, said))
+    collect(problems, calledProblems(where, member, owner, kind, said))
+  })
   return problems
 }
 
 /** Whether there is neither a schema nor an option, as with most members of a large table. */
 function isPlain({ marks, params }: MemberDeclaration): boolean {
-  for (const { schema } of marks) if (schema !== undefined) return false
+  if (marks.some(({ schema }) => schema !== undefined)) return false
+  if (params.size === 0) return true
   for (const { source, schema, options } of params.values())
     if (schema !== undefined || options !== undefined || source === 'file' || source === 'files') return false
   return true
 }
 
-function misplacedMark(where: string, name: string, kind: Mark, mark: Mark): string[] {
+function misplacedMark(where: string, name: string, kind: Mark, mark: Mark): readonly string[] {
   if (mark.as === 'on' && kind.as !== 'websocket')
     return [`${where}: ${mark.written} is for socket classes: mark ${name} @WebSocket('/path')`]
-  if (mark.as === 'on' || kind.as === 'controller') return []
+  if (mark.as === 'on' || kind.as === 'controller') return none
   return [
     `${where}: ${mark.written} is for controllers, and ${name} is marked ${kind.written}: move the method to a class marked @Controller`,
   ]
 }
 
-function takenEvent(where: string, mark: Mark, handlers: Map<string, string>): string[] {
-  if (mark.as !== 'on') return []
+function takenEvent(where: string, mark: Mark, handlers: Map<string, string>): readonly string[] {
+  if (mark.as !== 'on') return none
   const event = mark.path ?? ''
   const other = handlers.get(event)
   handlers.set(event, where)
@@ -118,7 +125,8 @@ function calledProblems(
   owner: AbstractClass,
   kind: Mark,
   said: MemberDeclaration,
-): string[] {
+): readonly string[] {
+  if (said.marks.length > 0 && said.status === undefined) return notAMethod(where, member, owner, said)
   if (said.marks.length > 0) return [...notAMethod(where, member, owner, said), ...statusProblems(where, said)]
   if (kind.as === 'controller') return [`${where} has decorators, but no route: mark it @Get, @Post, @Sse …`]
   const as = kind.as === 'sse' ? 'sse' : 'websocket'
@@ -134,8 +142,13 @@ function calledProblems(
   return [...guarded, ...ignoredStatus(where, said)]
 }
 
-function notAMethod(where: string, member: string, owner: AbstractClass, { marks }: MemberDeclaration): string[] {
-  if (findMethod(owner, member) !== undefined) return []
+function notAMethod(
+  where: string,
+  member: string,
+  owner: AbstractClass,
+  { marks }: MemberDeclaration,
+): readonly string[] {
+  if (findMethod(owner, member) !== undefined) return none
   return [`${where} is marked ${marks[0]?.written}, but is no method: write it ${member}(…) { … }, not as a property`]
 }
 

@@ -82,7 +82,7 @@ const path = fc
 test('any path leads where a search through all patterns would lead it', () => {
   fc.assert(
     fc.property(table, fc.array(path, { minLength: 1, maxLength: 8 }), (patterns, paths) => {
-      const matcher = new Matcher(patterns.map(text => [routeAt(text), text] as const))
+      const matcher = new Matcher(patterns.map(text => ({ route: routeAt(text), endpoint: text })))
       for (const asked of paths) {
         const match = matcher.find(asked, leaf => leaf.http.get('GET'))
         const found = match && { text: match.endpoint, params: { ...match.params } }
@@ -101,7 +101,9 @@ test('the order of declaration changes nothing', () => {
         .sort((a, b) => a.at - b.at)
         .map(({ text }) => text)
       const [first, second] = [patterns, shuffled].map(texts =>
-        new Matcher(texts.map(text => [routeAt(text), text] as const)).find(asked, leaf => leaf.http.get('GET')),
+        new Matcher(texts.map(text => ({ route: routeAt(text), endpoint: text }))).find(asked, leaf =>
+          leaf.http.get('GET'),
+        ),
       )
       assert.deepEqual(first, second)
     }),

@@ -10,7 +10,7 @@ type ClosingSlash = 'ignore' | 'strict' | 'redirect'
 function matcherOf(texts: readonly string[], closingSlash: ClosingSlash = 'ignore') {
   const routes = texts.map(text => {
     const [method, pattern] = text.startsWith('/') ? ['GET', text] : (text.split(' ') as [string, string])
-    return [routeAt(pattern, { method }), text] as const
+    return { route: routeAt(pattern, { method }), endpoint: text }
   })
   return new Matcher(routes, closingSlash)
 }
