@@ -3,7 +3,7 @@
  * nothing, whose list is 64 (`idle`). No public call lets go of them. Where Node.js has something else in their place, it
  * keeps that.
  */
-import { Socket } from 'node:net'
+import { Socket as NodeSocket } from 'node:net'
 import { isShared, type Lane } from './lane.js'
 import { isCloseOurs } from './lane-close.js'
 
@@ -16,7 +16,7 @@ let asksAgain: boolean | undefined
 
 /** Lets go of both, where nobody else may ask. */
 export function lighten(lane: Lane): void {
-  if (isShared(lane) || !(lane instanceof Socket)) return
+  if (isShared(lane) || !(lane instanceof NodeSocket)) return
   if (lane.allowHalfOpen)
     for (const each of lane.listeners('end')) if (isIdle(each)) lane.off('end', each as () => void)
   if (isCloseOurs(lane) && asksAgain !== false) forgetAddress(lane)
@@ -27,7 +27,7 @@ function isIdle({ name }: { readonly name: string }): boolean {
   return name === 'onReadableStreamEnd'
 }
 
-function forgetAddress(socket: Socket & Addressed): void {
+function forgetAddress(socket: NodeSocket & Addressed): void {
   const { _peername: known } = socket
   if (known === undefined || known === null) return
   const address = asksAgain === undefined ? socket.remoteAddress : undefined

@@ -25,7 +25,7 @@ export function readTarget(url: string): RequestTarget {
   return { path: mark === 0 ? '/' : local.slice(0, mark), queryString: local.slice(mark + 1) }
 }
 
-/** A body that was read: what each parameter that asks for a part of it is given. @internal */
+/** A body that was read: what each parameter that asks for a part of it is given. */
 export interface OpenBody {
   give(asked: ParamDeclaration): unknown
 }
