@@ -32,7 +32,9 @@ function forgetAddress(socket: NodeSocket & Addressed): void {
   if (known === undefined || known === null) return
   const address = asksAgain === undefined ? socket.remoteAddress : undefined
   socket._peername = undefined
-  if (asksAgain !== undefined) return
-  asksAgain = socket.remoteAddress === address
-  socket._peername = asksAgain ? undefined : known
+  if (asksAgain === true) return
+  const again = socket.remoteAddress
+  // The system knows nothing of a peer that has gone this moment: the next one tells.
+  if (again !== undefined) asksAgain = again === address
+  socket._peername = asksAgain === true ? undefined : known
 }
