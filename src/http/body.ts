@@ -155,43 +155,68 @@ function kindOf(contentType: string | undefined): 'json' | 'form' | 'text' | 'mu
   )
 }
 
-/**
- * What is made of all bytes of the request. Past the limit it stops keeping them; Node reads over the rest, so that the
- * reply is heard. Listeners that hear no more are left where they are: to take four off costs more than all they do.
- */
+/** What is made of all bytes of the request. Past the limit Node.js reads over the rest, so that the reply is heard. */
 function collect(context: RequestContext, limit: number, make: (bytes: Buffer) => OpenBody): Promise<OpenBody> {
-  const { request } = context
-  return new Promise((resolve, reject) => {
-    let chunks: Buffer[] | undefined = []
-    let size = 0
-    const fail = (error: unknown) => {
-      chunks = undefined
-      reject(error)
+  return new Promise((resolve, reject) =>
+    new Incoming(limit, { context, make, resolve, reject, chunks: [] }).hear(context.request),
+  )
+}
+
+/** What has come of a body, and who waits for it. */
+interface Awaited {
+  readonly context: RequestContext
+  readonly make: (bytes: Buffer) => OpenBody
+  readonly resolve: (body: OpenBody) => void
+  readonly reject: (error: unknown) => void
+  readonly chunks: Buffer[]
+}
+
+/**
+ * A body while it comes. Its listeners stay on the request, since to take four off costs more than all they do; Node.js may
+ * keep that as long as the connection, so that they know of nobody any more when it is over.
+ */
+class Incoming {
+  #size = 0
+
+  constructor(
+    private readonly limit: number,
+    private awaited: Awaited | undefined,
+  ) {}
+
+  hear(request: IncomingMessage): void {
+    request.on('data', this.#take).on('end', this.#end).on('close', this.#cut).on('error', this.#cut)
+    if (request.destroyed && !request.readableEnded) this.#cut()
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    if (this.awaited === undefined) return
+    this.#size += chunk.length
+    if (this.#size > this.limit) return this.#fail(tooLarge(this.limit))
+    this.awaited.chunks.push(chunk)
+    try {
+      this.awaited.context.hearProgress(this.#size)
+    } catch (error) {
+      this.#fail(error)
     }
-    const take = (chunk: Buffer) => {
-      if (chunks === undefined) return
-      size += chunk.length
-      if (size > limit) return fail(tooLarge(limit))
-      chunks.push(chunk)
-      try {
-        context.hearProgress(size)
-      } catch (error) {
-        fail(error)
-      }
+  }
+
+  readonly #end = (): void => {
+    if (this.awaited === undefined) return
+    const { chunks, make, resolve } = this.awaited
+    try {
+      resolve(make(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
+      this.awaited = undefined
+    } catch (error) {
+      this.#fail(error)
     }
-    const end = () => {
-      if (chunks === undefined) return
-      try {
-        resolve(make(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)))
-        chunks = undefined
-      } catch (error) {
-        fail(error)
-      }
-    }
-    const cut = () => chunks === undefined || fail(badRequest('the body was cut off'))
-    request.on('data', take).on('end', end).on('close', cut).on('error', cut)
-    if (request.destroyed && !request.readableEnded) cut()
-  })
+  }
+
+  readonly #cut = (): void => this.#fail(badRequest('the body was cut off'))
+
+  #fail(error: unknown): void {
+    this.awaited?.reject(error)
+    this.awaited = undefined
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
