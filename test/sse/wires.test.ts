@@ -123,6 +123,13 @@ for (const wire of wires) {
       assert.equal((await peer.end()).whole, false)
     })
 
+    test('one event may be larger than the limit, also the one that it opens with', async () => {
+      const { peer, actor } = await open({ open: () => 'y'.repeat(1_000_000) })
+      await peer.hears('y\n\n')
+      assert.equal(actor.connection.closed, false)
+      peer.raw.destroy()
+    })
+
     test('drains: told when to come back, and ended', async () => {
       const other = await start(controllers, { providers, ...wire.options })
       const peer = await wire.openStream(other.port, '/stream/drained')

@@ -107,6 +107,13 @@ class Numbered {
   }
 }
 
+@WebSocket('/whole', { sendLimit: 200_000 })
+class Whole {
+  open() {
+    return 'y'.repeat(1_000_000)
+  }
+}
+
 @WebSocket('/deflated', { perMessageDeflate: true, maxPayload: 10_000 })
 class Deflated {
   message(frame: string | Buffer) {
@@ -162,7 +169,7 @@ for (const wire of wires) {
   const isHttp2 = wire.name.startsWith('HTTP/2')
 
   describe(`a socket class over ${wire.name}`, () => {
-    const controllers = [Talk, Numbered, Deflated, Beating, Idle, Doors]
+    const controllers = [Talk, Numbered, Whole, Deflated, Beating, Idle, Doors]
     const served = serveSuite(
       { controllers, providers: [Wired] },
       { host: '127.0.0.1', signals: false, ...wire.options },
@@ -201,6 +208,12 @@ for (const wire of wires) {
       const sent = Array.from({ length: 300 }, (_, index) => `${index} ${'x'.repeat(index * 10)}`)
       for (const text of sent) await peer.send('text', text)
       for (const text of sent) assert.equal(await peer.readText(), text)
+      peer.raw.destroy()
+    })
+
+    test('one message may be larger than the limit, also the one that it opens with', async () => {
+      const peer = await wire.openSocket(served.port, '/whole')
+      assert.equal((await peer.read()).payload.length, 1_000_000)
       peer.raw.destroy()
     })
 
