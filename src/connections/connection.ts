@@ -27,9 +27,6 @@ export interface ConnectionHandlers {
 /** How the connections of a route are run. */
 export type ConnectionPlan = Plan<Connection>
 
-/** Milliseconds that a running handler has to settle, and then `close`. */
-const CLOSE_PATIENCE = 5000
-
 /**
  * One open event stream or socket: an actor. Its handlers run one at a time, what belongs to it dies with it, and
  * `close` runs once. Its type may name the values of the path: `Socket<'deck'>` has `params.deck`.
@@ -73,6 +70,11 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
   /** Names this connection on every node. */
   get id(): string {
     return this.onDemand().id(this)
+  }
+
+  /** Whether one of the ids is its own: nobody knows that of one that was never asked for it, and it is made none. @internal */
+  isNamedIn(ids: readonly string[]): boolean {
+    return this.#onDemand?.isNamedIn(ids) === true
   }
 
   private onDemand(): OnDemand {
@@ -168,8 +170,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
   /** Ends the connection when `signal` aborts. For the other direction there is `connection.signal`. */
   link(signal: AbortSignal): void {
     const abort = () => this.end({ kind: 'linked', cause: signal.reason })
-    if (signal.aborted) abort()
-    else this.onEnd({ ended: onAbort(signal, abort) })
+    return signal.aborted ? abort() : this.onEnd({ ended: onAbort(signal, abort) })
   }
 
   /** @internal */
@@ -282,8 +283,7 @@ export abstract class Connection<Names extends string = string> extends Mailbox 
     this.gate.pass()
     this.#onDemand?.abort(reason)
     const last = () => this.handlers?.close?.(reason, this as never)
-    const waiting = reason.kind === 'peer' ? 'run' : 'drop'
-    this.closeTasks(last, CLOSE_PATIENCE, waiting, () => {
+    this.closeTasks(last, reason.kind === 'peer' ? 'run' : 'drop', () => {
       this.plan.live.delete(this)
       for (const settled of this.#onDemand?.settled ?? []) settled()
     })

@@ -86,7 +86,7 @@ export class Delivery {
     const { connection, liveAfter } = member
     if (liveAfter === undefined || position <= liveAfter) return true
     if (volatile && !connection.queue.keepsUp) return true
-    const isPassedOver = message.except.length > 0 && message.except.includes(connection.id)
+    const isPassedOver = connection.isNamedIn(message.except)
     if (isPassedOver && id === undefined) return true
     const own = id && connection.noteId(member, id)
     const { codec, queue } = connection

@@ -5,6 +5,8 @@ export type Task = () => unknown
 
 /** Tasks that one mailbox runs in one go; then the rest of the process has its turn. */
 const TURN = 100
+/** Milliseconds that the running task of a mailbox that is closed has to settle, and then the last. */
+const CLOSE_PATIENCE = 5000
 /** Mailboxes that may run inside of each other's tasks: a message handed on from one to the next costs stack. */
 const DEPTH = 20
 let depth = 0
@@ -66,10 +68,10 @@ export abstract class Mailbox {
 
   /**
    * Takes nothing more, and runs one last task. It waits for the running one, and then runs or drops what waits; a task
-   * that has not settled after `patience` milliseconds is given up, with those behind it. Calls back when the last is done.
+   * that has not settled in time is given up, with those behind it. Calls back when the last is done.
    * @internal
    */
-  protected closeTasks(last: Task, patience: number, waiting: 'run' | 'drop', done: () => void): void {
+  protected closeTasks(last: Task, waiting: 'run' | 'drop', done: () => void): void {
     this.#closing = nobody
     const tasks = waiting === 'run' ? [...this.#tasks, last] : [last]
     this.#tasks = NONE
@@ -77,12 +79,12 @@ export abstract class Mailbox {
       if (!inTime) tasks.splice(0, tasks.length - 1)
       for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
         const result = this.attempt(task)
-        if (result !== undefined) return within(patience, settled => this.awaitTask(result, settled), goOn)
+        if (result !== undefined) return within(CLOSE_PATIENCE, settled => this.awaitTask(result, settled), goOn)
       }
       done()
     }
     if (!this.#running) return goOn(true)
-    within(patience, settled => (this.#closing = settled), goOn)
+    within(CLOSE_PATIENCE, settled => (this.#closing = settled), goOn)
   }
 
   private runTasks(first: Task): void {

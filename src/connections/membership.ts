@@ -260,7 +260,7 @@ export class Membership implements Ending {
   /** `false` where the peer does not keep up. */
   private push(entry: LogEntry): boolean {
     const { connection, registry } = this
-    this.#unplaced = entry.except.length > 0 && entry.except.includes(connection.id)
+    this.#unplaced = connection.isNamedIn(entry.except)
     if (this.#unplaced) return true
     const id = this.noteId()
     return connection.queue.push(registry.encodings.bytes(entry, connection.codec, id), entry.event, true)

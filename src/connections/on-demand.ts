@@ -23,6 +23,10 @@ export class OnDemand {
     return this.#id
   }
 
+  isNamedIn(ids: readonly string[]): boolean {
+    return this.#id !== undefined && ids.includes(this.#id)
+  }
+
   handshake(asked: AskedFor, remoteAddress: string | undefined): Handshake {
     this.#handshake ??= Object.freeze({ ...asked, remoteAddress })
     return this.#handshake

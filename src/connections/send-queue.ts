@@ -50,9 +50,8 @@ export class SendQueue {
   /** What the sink holds before our first write is the answer to the opening: no peer is slow for that. */
   private get held(): number {
     const kept = this.#kept === undefined ? 0 : this.#kept.aside.bytes + this.#kept.staged.bytes
-    const waiting = kept + (this.#backlog?.bytes ?? 0)
     const written = this.writes === 0 ? 0 : (this.#sink?.writableLength ?? 0)
-    return written + waiting + (this.#batch?.size ?? 0)
+    return written + kept + (this.#backlog?.bytes ?? 0) + (this.#batch?.size ?? 0)
   }
 
   /** Whether the peer keeps up: nothing waits for it. */

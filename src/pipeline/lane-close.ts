@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Lane } from './lane.js'
 
-/** Who keeps account of lanes; it hears of a close before anybody else. */
+/** Who keeps account of lanes; it hears of a close before whoever uses them. */
 export interface LaneKeeper {
   /** Where the peers are whose lanes it keeps; nothing where it does not know. */
   readonly address: string | undefined
@@ -29,7 +29,7 @@ export function addressOf(lane: Socket & Heard): string | undefined {
   return lane[keeper]?.address || lane.remoteAddress
 }
 
-/** Calls the listener with the lane as `this` when it closes, in place of the one that was heard before. */
+/** Calls the listener with the lane as `this` when it closes. There is one: who heard it before has let go (`unhearClose`). */
 export function hearClose(lane: Heard, listener: (this: Lane) => void): void {
   if (lane[keeper] === undefined) lane.on('close', listener)
   else lane[hearing] = listener

@@ -118,7 +118,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
     this.#waiting += cost
     this.post(() => {
       this.#waiting -= cost
-      if (this.#waiting <= RESUME_AT) this.letOn()
+      if (this.#waiting <= RESUME_AT) this.hearOn()
       return run()
     })
     if (this.#waiting < PAUSE_AT || this.#paused || this.closed) return
@@ -126,7 +126,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
     this.#wire?.pause()
   }
 
-  private letOn(): void {
+  private hearOn(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#alive = true
@@ -169,7 +169,7 @@ export class Socket<Names extends string = string> extends Connection<Names> {
   protected finish(reason: CloseReason): void {
     const wire = this.#wire
     if (wire === undefined || reason.kind === 'peer') return
-    this.letOn()
+    this.hearOn()
     const code = closeCode(reason)
     if (code === undefined) return wire.terminate()
     if (endsCleanly(reason) || reason.kind === 'failed') this.queue.finish()

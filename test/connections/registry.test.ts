@@ -110,6 +110,22 @@ describe('who is reached', () => {
     assert.deepEqual(back.data, [3])
   })
 
+  test('who is passed over by nobody is given no id for that', async () => {
+    const registry = await startRegistry()
+    const [sender, others] = [new TestConnection(), [new TestConnection(), new TestConnection(), new TestConnection()]]
+    for (const each of [sender, ...others]) await registry.join(each, 'a')
+    // Ids are numbered, behind the name of the node.
+    const number = ({ id }: TestConnection) => Number.parseInt(id.slice(8), 36)
+    const before = number(sender)
+    await registry.to('a').except(sender).send('said', 1)
+    await turn()
+    assert.deepEqual(
+      [sender, ...others].map(({ data }) => data),
+      [[], [1], [1], [1]],
+    )
+    assert.equal(number(new TestConnection()), before + 1)
+  })
+
   test('an exception that is made after a send does not change what was sent', async () => {
     const registry = await startRegistry()
     const [first, second] = [new TestConnection(), new TestConnection()]
