@@ -33,8 +33,9 @@ local function trim(key, total, limit, oldest)
   while true do
     local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
     if not first then return end
-    local held = total - tonumber(field(first[2], 's'))
-    if held <= limit and (not oldest or tonumber(field(first[2], 't')) >= oldest) then return end
+    local before = amount(first[2], 's')
+    local is_young = not oldest or (amount(first[2], 't') or 0) >= oldest
+    if before and total - before <= limit and is_young then return end
     redis.call('XDEL', key, first[1])
   end
 end
@@ -44,7 +45,7 @@ for i = 6, #KEYS do
   local newest = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
   if newest and field(newest[2], 'e') == epoch then
     before[i] = string.match(newest[1], '%d+')
-    sums[i] = tonumber(field(newest[2], 's')) + tonumber(field(newest[2], 'z'))
+    sums[i] = (amount(newest[2], 's') or 0) + (amount(newest[2], 'z') or 0)
   else
     before[i], sums[i] = int(forgotten_of(ARGV[i + 12])), 0
     if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('DEL', KEYS[i]) end
@@ -113,7 +114,7 @@ local function read(key, from)
     for _, entry in ipairs(found) do
       local at = string.match(entry[1], '%d+')
       if field(entry[2], 'e') == epoch and tonumber(at) <= position then
-        bytes = bytes + (tonumber(field(entry[2], 'z')) or 0)
+        bytes = bytes + (amount(entry[2], 'z') or 0)
         if bytes > most and #page > 0 then return page, 1 end
         page[#page + 1] = { at, field(entry[2], 'h') or '', field(entry[2], 'd') or '' }
       end
@@ -129,7 +130,7 @@ for i = 6, #KEYS do
   local room, from = ARGV[i * 2 - 4], tonumber(ARGV[i * 2 - 3])
   local first = redis.call('XRANGE', KEYS[i], '-', '+', 'COUNT', 1)[1]
   local is_known = first and field(first[2], 'e') == epoch
-  local floor = is_known and tonumber(field(first[2], 'p')) or forgotten_of(room)
+  local floor = is_known and amount(first[2], 'p') or forgotten_of(room)
   local over = leap_over(from)
   gaps[i - 5], pages[i - 5] = false, { {}, 0 }
   if from > position or floor > from or over then
@@ -162,7 +163,8 @@ if ARGV[2] == '' then
   at = position
 elseif at < last then
   local first = redis.call('XRANGE', tail, '-', '+', 'COUNT', 1)[1]
-  if not first or tonumber(field(first[2], 'p')) > at then at = position end
+  local before = first and amount(first[2], 'p')
+  if not before or before > at then at = position end
 end
 return { epoch, int(position), int(at) }
 `

@@ -35,7 +35,11 @@ local function field(fields, name)
   for i = 1, #fields, 2 do
     if fields[i] == name then return fields[i + 1] end
   end
+  return nil -- which \`tonumber\` takes, unlike nothing
 end
+
+-- Nil where somebody else wrote it.
+local function amount(fields, name) return tonumber(field(fields, name)) end
 
 local found = redis.call('HMGET', meta, 'epoch', 'server', 'leaps', 'position', 'last', 'start', 'forgotten', 'all',
   'bytes', 'leapt', 'unsure', 'named')

@@ -6,6 +6,7 @@ import { redisEventLog } from '../../src/logs/redis.js'
 import { dataOf, message, Node } from '../contract/event-log.js'
 import { LogBook } from '../support/app.js'
 import { CuttableWire } from '../support/cuttable-wire.js'
+import { eventually } from '../support/eventually.js'
 import { NatsServer, natsTest } from '../support/nats-server.js'
 import { RedisServer, redisTest } from '../support/redis-server.js'
 import { plenty } from '../support/registry-peers.js'
@@ -131,6 +132,56 @@ describe('what another program wrote wrongly', () => {
     assert.deepEqual(dataOf(node.entries), [1, 2, 3])
     assert.deepEqual(dataOf(await node.readAll('a', node.entries[0]?.position)), [2, 3])
     assert.equal(node.places.length, 1)
+  })
+
+  redisTest('in the midst of the tail, where it comes to be the oldest: what is sent goes on', async t => {
+    const server = await RedisServer.start(t)
+    const book = new LogBook()
+    const log = await redisEventLog({ url: server.url, tail: { bytes: 2000 } })('r', plenty, book)
+    t.after(() => log.stop())
+    const node = await new Node(log).start()
+    await log.append(message(['a'], 0))
+    await server.command('XADD', 'palomino:{r}:tail', '1-1', 'x', 'y')
+    for (let n = 1; n < 20; n++) {
+      await log.append(message(['a'], 'x'.repeat(200)))
+      await node.hears(n + 1)
+    }
+    assert.deepEqual([node.places.length, book.errors], [1, []])
+    assert.equal((await node.readAll('a', 1)).length, 19)
+  })
+
+  redisTest('into a tail that had ended: a node that was away reads on', async t => {
+    const server = await RedisServer.start(t)
+    const wire = await CuttableWire.to(server.port)
+    t.after(() => wire.close())
+    const open = (port: number) => redisEventLog({ url: `redis://127.0.0.1:${port}` })('r', plenty, new LogBook())
+    const [one, two] = [await open(wire.port), await open(server.port)]
+    t.after(() => Promise.all([one.stop(), two.stop()]))
+    const node = await new Node(one).start()
+    wire.cut()
+    await two.append(message(['a'], 1))
+    await server.command('DEL', 'palomino:{r}:tail')
+    await server.command('XADD', 'palomino:{r}:tail', '*', 'x', 'y')
+    wire.mend()
+    await eventually('it has moved', () => node.places.length === 2)
+    await two.append(message(['a'], 2))
+    await node.hears(1)
+    assert.deepEqual(node.heard, ['reset', 'reset', 'entry'])
+    assert.deepEqual(dataOf(await node.readAll('a')), [1, 2])
+  })
+
+  redisTest('with the epoch alone, into a room: it is read and sent to as before', async t => {
+    const server = await RedisServer.start(t)
+    const book = new LogBook()
+    const log = await redisEventLog({ url: server.url })('r', plenty, book)
+    t.after(() => log.stop())
+    const node = await new Node(log).start()
+    const { epoch } = await log.append(message(['a'], 1))
+    await server.command('XADD', 'palomino:{r}:room:a', '1-1', 'e', epoch)
+    assert.deepEqual(dataOf(await node.readAll('a')), [1])
+    await log.append(message(['a'], 2))
+    assert.deepEqual(dataOf(await node.readAll('a')), [1, 2])
+    assert.equal(book.warnings.length, 1)
   })
 
   redisTest('an entry that somebody has taken out of the tail is read where the room remembers it', async t => {
