@@ -2,10 +2,16 @@ import type { Logger } from '../logger.js'
 
 /** Entries of which it is known that they have been told of. */
 const KNOWN = 1000
+/** Warnings in a minute: who writes wrongly once mostly writes all so. */
+const MOST = 100
+const MINUTE = 60_000
 
 /** What somebody else wrote wrongly is left out, and told of once: what comes behind it goes on. */
 export class LeftOut {
   readonly #known = new Set<string>()
+  /** How many were told of in the minute that began then. */
+  #told = 0
+  #since = Number.NEGATIVE_INFINITY
 
   /** @param who leaves it out */
   constructor(
@@ -27,7 +33,19 @@ export class LeftOut {
     if (this.#known.has(name)) return
     if (this.#known.size >= KNOWN) this.#known.clear()
     this.#known.add(name)
+    const told = this.#count()
+    if (told > MOST) return
     const why = error instanceof Error ? error.message : String(error)
-    this.logger.warn(`${this.who} leaves out ${name}: ${why}`)
+    const end = told < MOST ? '' : ' (and tells of no more in this minute)'
+    this.logger.warn(`${this.who} leaves out ${name}: ${why}${end}`)
+  }
+
+  #count(): number {
+    const now = performance.now()
+    if (now - this.#since >= MINUTE) {
+      this.#since = now
+      this.#told = 0
+    }
+    return ++this.#told
   }
 }

@@ -102,10 +102,11 @@ type Fields = Readonly<Partial<Record<'h' | 'd' | 'p' | 'e', string>>>
 
 function readItems(reply: unknown, key: string, leftOut: LeftOut): TailItem[] {
   const messages = (reply as Reply)?.[0]?.messages ?? []
-  return messages.map(({ id, message: { h, d, p, e = '' } }) => {
+  return messages.map(({ id, message: { h, d, p, e } }) => {
+    const epoch = p === undefined || e === undefined ? '' : e
     const position = Number.parseInt(id, 10)
     const read = () => (h === '' ? readNotice(d) : readEntry(position, h, d))
-    return { epoch: e, position, previous: Number(p), message: leftOut.read(`${id} of ${key}`, read) }
+    return { epoch, position, previous: Number(p), message: leftOut.read(`${id} of ${key}`, read) }
   })
 }
 

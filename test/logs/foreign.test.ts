@@ -1,6 +1,7 @@
 /** Another program has written wrongly into a log: that is left out, told of once, and nothing behind it waits. */
 import assert from 'node:assert/strict'
-import { describe } from 'node:test'
+import { describe, test } from 'node:test'
+import { LeftOut } from '../../src/logs/left-out.js'
 import { natsEventLog } from '../../src/logs/nats.js'
 import { redisEventLog } from '../../src/logs/redis.js'
 import { dataOf, message, Node } from '../contract/event-log.js'
@@ -170,7 +171,7 @@ describe('what another program wrote wrongly', () => {
     assert.deepEqual(dataOf(await node.readAll('a')), [1, 2])
   })
 
-  redisTest('with the epoch alone, into a room: it is read and sent to as before', async t => {
+  redisTest('with the epoch alone: it is read and sent to as before', async t => {
     const server = await RedisServer.start(t)
     const book = new LogBook()
     const log = await redisEventLog({ url: server.url })('r', plenty, book)
@@ -179,9 +180,12 @@ describe('what another program wrote wrongly', () => {
     const { epoch } = await log.append(message(['a'], 1))
     await server.command('XADD', 'palomino:{r}:room:a', '1-1', 'e', epoch)
     assert.deepEqual(dataOf(await node.readAll('a')), [1])
+    await server.command('XADD', 'palomino:{r}:tail', '*', 'e', epoch)
+    await eventually('both are told of', () => book.warnings.length === 2)
     await log.append(message(['a'], 2))
+    await node.hears(2)
     assert.deepEqual(dataOf(await node.readAll('a')), [1, 2])
-    assert.equal(book.warnings.length, 1)
+    assert.deepEqual([node.places.length, book.warnings.length], [1, 2])
   })
 
   redisTest('an entry that somebody has taken out of the tail is read where the room remembers it', async t => {
@@ -208,6 +212,20 @@ describe('what another program wrote wrongly', () => {
       ],
     )
     assert.deepEqual(dataOf(await node.readAll('a', position - 1)), [2, 3])
+  })
+
+  test('of very much, a hundred are told of in a minute', () => {
+    const book = new LogBook()
+    const leftOut = new LeftOut('the log', book)
+    for (let n = 1; n <= 1500; n++) leftOut.tell(`${n}-0`, new TypeError('it is no JSON'))
+    assert.equal(book.warnings.length, 100)
+    assert.deepEqual(
+      [book.warnings[98], book.warnings[99]],
+      [
+        'the log leaves out 99-0: it is no JSON',
+        'the log leaves out 100-0: it is no JSON (and tells of no more in this minute)',
+      ],
+    )
   })
 
   natsTest('in NATS', async t => {
