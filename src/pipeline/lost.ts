@@ -19,6 +19,7 @@ const INSIDE: ReadonlyMap<string, string> = new Map([
   ['Set', '[...set]'],
   ['Promise', 'what it resolves to: await it'],
   ['Error', 'its message'],
+  ['DOMException', 'its message'],
   ['ArrayBuffer', "its bytes as text: Buffer.from(buffer).toString('base64')"],
   ['Response', 'what it holds'],
   ['Blob', 'what it holds'],
@@ -47,7 +48,7 @@ export function findLost(root: unknown, text: string): Lost | undefined {
 
 /** JSON has gone as deep: the value has an end, and the stack has room. The path is made on the way back, where there is one. */
 function find(value: object): Lost | undefined {
-  if ('toJSON' in value) return undefined
+  if (typeof (value as { readonly toJSON?: unknown }).toJSON === 'function') return undefined
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const lost = isObject(value[index]) ? find(value[index]) : undefined
@@ -65,7 +66,9 @@ function find(value: object): Lost | undefined {
   return undefined
 }
 
+/** Of what has no members of its own: nearly always it is plain, and to ask for its kind costs more than all else (`json`). */
 function lostAs(value: object): Lost | undefined {
+  if (Object.getPrototypeOf(value) === Object.prototype) return undefined
   const kind = Object.prototype.toString.call(value).slice(8, -1)
   const cure = INSIDE.get(kind)
   return cure === undefined ? undefined : { kind, path: '', cure }

@@ -40,3 +40,12 @@ test('a value as deep as JSON goes is walked through, and of a shared one each p
   const shared = new Set([1])
   assert.equal(lost({ first: {}, one: shared, two: shared })?.path, '.one')
 })
+
+test('a member that is called toJSON hides nothing, and a DOMException is an error, too', () => {
+  assert.equal(lost({ toJSON: 5, seen: new Set([1]) })?.path, '.seen')
+  assert.deepEqual(lost([new DOMException('away', 'AbortError')]), {
+    kind: 'DOMException',
+    path: '[0]',
+    cure: 'its message',
+  })
+})
