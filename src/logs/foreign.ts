@@ -4,7 +4,7 @@
  */
 import { checkClose } from '../connections/close-reason.js'
 import type { LogEntry, LogMessage, Notice } from '../connections/event-log.js'
-import type { NodeMessage, StayForm } from '../connections/node-message.js'
+import type { NodeMessage } from '../connections/node-message.js'
 import { checkUser } from '../connections/presence.js'
 import { checkEvent, checkRooms } from '../connections/target.js'
 import { check, show } from '../declare/options.js'
@@ -95,11 +95,12 @@ function checkNode(message: Members): void {
 }
 
 function checkStay(value: unknown, ...lengths: readonly number[]): void {
-  const [room, connection, user] = listOf(value, 'who is where') as unknown as StayForm
-  if (!lengths.includes((value as readonly unknown[]).length)) throw new TypeError('who is where has too few parts')
+  const stay = listOf(value, 'who is where')
+  if (!lengths.includes(stay.length)) throw new TypeError('who is where has too few parts')
+  const [room, connection, user] = stay
   textOf(room, 'a room')
   textOf(connection, 'a connection')
-  if ((value as readonly unknown[]).length === 4) checkUser(user)
+  if (stay.length === 4) checkUser(user)
 }
 
 function parse(text: unknown, what: string): unknown {

@@ -74,10 +74,14 @@ async function step(link: RedisLink, client: RedisClient, key: string, follower:
   if (items.length === 0 || follower.doubtful) await link.ask(client, () => follower.look(client), PATIENCE)
   if (follower.stand !== stand) return true
   let heard = 0
+  let hasLooked = false
   for (const item of items) {
-    if (!isNext(item, follower.stand)) {
-      const asked = follower.stand
+    const asked = follower.stand
+    // It has looked since these were read: what is of another epoch than its own is somebody else's.
+    if (hasLooked && item.epoch !== asked.epoch) continue
+    if (!isNext(item, asked)) {
       await link.ask(client, () => follower.look(client), PATIENCE)
+      hasLooked = true
       if (follower.stand !== asked) return true
       if (item.epoch !== asked.epoch) continue
       if (item.previous > asked.position) {

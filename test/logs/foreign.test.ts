@@ -171,6 +171,23 @@ describe('what another program wrote wrongly', () => {
     assert.deepEqual(dataOf(await node.readAll('a')), [1, 2])
   })
 
+  redisTest('many at the end of the tail: a node that waits looks once for all of them', async t => {
+    const server = await RedisServer.start(t)
+    const log = await redisEventLog({ url: server.url })('r', plenty, new LogBook())
+    t.after(() => log.stop())
+    await new Node(log).start()
+    await log.append(message(['a'], 1))
+    for (let n = 0; n < 100; n++) await server.command('XADD', 'palomino:{r}:tail', '*', 'x', 'y')
+    const calls = async (name: string) => {
+      const text = String(await server.command('INFO', 'commandstats'))
+      return Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(text)?.[1] ?? 0)
+    }
+    const [reads, looks] = [await calls('xread'), await calls('evalsha')]
+    await eventually('it has read them again', async () => (await calls('xread')) >= reads + 5)
+    const looked = (await calls('evalsha')) - looks
+    assert.ok(looked <= 10, `${looked} looks`)
+  })
+
   redisTest('with the epoch alone: it is read and sent to as before', async t => {
     const server = await RedisServer.start(t)
     const book = new LogBook()
