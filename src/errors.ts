@@ -198,7 +198,9 @@ export class StartError extends Error {
     options: { readonly cause: unknown },
   ) {
     const { cause } = options
-    const why = cause instanceof Error ? cause.message || cause.name : String(cause)
+    // What Node.js says of several addresses that all refuse is an error with a code, and without a message.
+    const { code, name } = Object(cause) as { readonly code?: unknown; readonly name?: unknown }
+    const why = cause instanceof Error ? cause.message || String(code ?? name) : String(cause)
     super(
       `${module}: ${what} failed: ${why}: mend what the cause tells of, or list another provider in overrides`,
       options,

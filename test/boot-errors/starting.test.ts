@@ -84,6 +84,14 @@ describe('what fails at the start is named, and where it is listed', () => {
     })
   }
 
+  test('what is refused at all addresses of a host is told by its code', async () => {
+    const cause = Object.assign(new AggregateError([reason]), { code: 'ECONNREFUSED' })
+    const error = await starting(of({ token: 'pool', useFactory: () => Promise.reject(cause) }))
+    assert.ok(error instanceof StartError)
+    assert.equal(error.message, `AppModule: the factory of 'pool' failed: ECONNREFUSED: ${cure}`)
+    assert.equal(error.cause, cause)
+  })
+
   test('what it says itself of its configuration stands as it is', async () => {
     const wrong = new ConfigurationError(['redisEventLog has no option patients'])
     assert.equal(await starting(of({ token: 'log', useFactory: () => Promise.reject(wrong) })), wrong)
