@@ -85,8 +85,13 @@ export class PartReader {
       if (this.#isOver) return
       const past = isPast ? more : 0
       if (past > 0) this.#content?.push(chunk.subarray(0, past))
-      if (past < chunk.length && !this.#isOver && !this.#parser.write(chunk.subarray(past))) this.request.pause()
+      if (!this.#isOver) this.#parse(chunk.subarray(past, this.#heads.end))
     })
+  }
+
+  /** busboy is given nothing of the epilogue, in which it would take for parts what comes in one chunk with the end. */
+  #parse(chunk: Buffer): void {
+    if (chunk.length > 0 && !this.#parser.write(chunk)) this.request.pause()
   }
 
   /**

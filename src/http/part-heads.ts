@@ -1,3 +1,4 @@
+import { badRequest } from '../errors.js'
 import { exceeds, type UploadLimits } from './upload-limits.js'
 
 const CR = 0x0d
@@ -19,6 +20,7 @@ export class PartHeads {
   /** How much of the CR LF CR LF that ends a header section has come. */
   #ending = 0
   #parts = 0
+  #end = 0
   /** Whether content is that of a part, as it is from the end of a header section to the next delimiter. */
   #isOfPart = false
 
@@ -34,10 +36,15 @@ export class PartHeads {
     return this.#parts
   }
 
+  /** How many bytes of what was read last are not of the epilogue. */
+  get end(): number {
+    return this.#end
+  }
+
   /**
    * Answers how many bytes, from the first on, go on with the content of a part that had begun before: not those of a
    * delimiter, nor what may become one.
-   * @throws HttpError 413
+   * @throws HttpError 400 or 413
    */
   read(chunk: Buffer): number {
     const goesOn = this.#isOfPart && this.#in === 'content' && this.#begun === 0
@@ -47,6 +54,7 @@ export class PartHeads {
       if (this.#in === 'content') at = this.#skipContent(chunk, at)
       else this.#readByte(chunk[at++] ?? 0)
     }
+    this.#end = at
     return more
   }
 
@@ -85,22 +93,45 @@ export class PartHeads {
   }
 
   #readByte(byte: number): void {
-    if (this.#in === 'delimiter') return this.#readDelimiter(byte)
+    if (this.#in === 'delimiter') this.#readDelimiter(byte)
+    else if (this.#ending < 4) this.#readHead(byte)
+    else this.#readBehindHead(byte)
+  }
+
+  #readHead(byte: number): void {
+    this.#lookForDelimiter(byte)
     if (++this.#size > this.limits.headerSize) {
       const { headerSize } = this.limits
       throw exceeds(`the header of a part is larger than ${headerSize} bytes`, headerSize, 'headerSize')
     }
     if (byte === (this.#ending % 2 === 0 ? CR : LF)) this.#ending++
     else this.#ending = byte === CR ? 1 : 0
-    if (this.#ending < 4) return
+  }
+
+  /** The CR LF that ends a header section may be that of a delimiter: it is content when it has not become one. */
+  #readBehindHead(byte: number): void {
+    this.#lookForDelimiter(byte)
+    if (this.#begun > 2) return
     this.#in = 'content'
     this.#isOfPart = true
+  }
+
+  /**
+   * busboy takes a delimiter out of a header section, and reads on: what is behind it would be content, and where the body
+   * ends there, a file would never end.
+   * @throws HttpError 400
+   */
+  #lookForDelimiter(byte: number): void {
+    this.#begun = byte === this.#delimiter[this.#begun] ? this.#begun + 1 : byte === CR ? 1 : 0
+    if (this.#begun === this.#delimiter.length)
+      throw badRequest('a delimiter is in the header section of a part, or right behind it (RFC 2046 §5.1.1)')
   }
 
   /** Two dashes end the body, CR LF begins the next part's header section; all else was no delimiter. */
   #readDelimiter(byte: number): void {
     if (this.#behind === CR && byte === LF) {
       this.#in = 'head'
+      this.#begun = 2
       this.#size = 0
       this.#ending = 0
       const { parts } = this.limits

@@ -56,10 +56,22 @@ export function surroundingProblems(
     if (what === undefined) return [`${where}: ${by} was given undefined: is it imported in a circle?`]
     if (typeof what !== 'function')
       return [`${where}: ${by} was given ${show(what)}: give it a function, or a class with a method ${method}`]
-    if (!isClass(what) || hasMethod(what, method)) return []
+    if (!isClass(what) || hasMethod(what, method)) return method === 'admit' ? securityProblems(where, what, by) : []
     return [`${where}: ${by} was given ${what.name}, which has no method ${method}: write it, or give a function`]
   })
   return [...errors, ...items]
+}
+
+const SCHEMES: ReadonlySet<unknown> = new Set(['apiKey', 'http', 'mutualTLS', 'oauth2', 'openIdConnect'])
+
+/** What a guard says it asks for goes into documents as it is: by no scheme at all, they would say that nothing is asked for. */
+function securityProblems(where: string, guard: { readonly name: string }, by: string): readonly string[] {
+  const { security } = guard as { readonly security?: unknown }
+  if (security === undefined) return none
+  const schemes: readonly unknown[] = typeof security === 'object' ? Object.values(Object(security)) : none
+  if (schemes.length > 0 && schemes.every(scheme => SCHEMES.has(Object(scheme).type))) return none
+  const cure = "give it schemes by name, as in { token: { type: 'http', scheme: 'bearer' } }"
+  return [`${where}: ${by} was given ${guard.name}, whose security is ${show(security)}: ${cure}`]
 }
 
 function hasMethod(what: unknown, method: string): boolean {

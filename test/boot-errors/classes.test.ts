@@ -289,6 +289,41 @@ testBootErrors('what surrounds a handler', {
       'A.list: @MapError was given NoGuard, which has no method map: write it, or give a function',
     ],
   },
+  'says in words of OpenAPI what it asks for': {
+    module: () => {
+      class Silent {
+        static readonly security = {}
+        admit() {
+          return true
+        }
+      }
+      class Misspelt {
+        static readonly security = { token: { type: 'bearer' } }
+        admit() {
+          return true
+        }
+      }
+      class Vague extends Silent {
+        static override readonly security = 'bearer' as never
+      }
+      @Controller('/a')
+      @Guard(
+        Vague,
+        Silent,
+        Misspelt,
+        Object.assign(() => true as const, { security: { a: { type: 'http' } } }),
+      )
+      class A {
+        @Get() list() {}
+      }
+      return [A]
+    },
+    problems: [
+      "A: @Guard was given Vague, whose security is 'bearer': give it schemes by name, as in { token: { type: 'http', scheme: 'bearer' } }",
+      "A: @Guard was given Silent, whose security is an object: give it schemes by name, as in { token: { type: 'http', scheme: 'bearer' } }",
+      "A: @Guard was given Misspelt, whose security is an object: give it schemes by name, as in { token: { type: 'http', scheme: 'bearer' } }",
+    ],
+  },
   'is so on modules and for the application, too': {
     module: () => {
       const module = moduleOf({ controllers: [Users] })

@@ -45,6 +45,18 @@ const malformed: Record<string, Sent & { status?: number; detail: RegExp }> = {
   'a header line without a name': { body: part(`${named}\r\n: value`) + end, detail: /Malformed part header/ },
   'a NUL in a header section': { body: part(`${named}\r\nX: a\0b`) + end, detail: /Malformed part header/ },
   'a bare CR in a header section': { body: part(`${named}\r\nX: a\rb`) + end, detail: /Malformed part header/ },
+  'a delimiter in a header section': {
+    body: `--${BOUNDARY}\r\n${named}; filename="f"\r\n${part('', 'x')}${end}`,
+    detail: /a delimiter is in the header section/,
+  },
+  'a delimiter right behind a header section': {
+    body: `--${BOUNDARY}\r\n${named}\r\n\r\n${part('Content-Disposition: form-data; name="b"')}${end}`,
+    detail: /a delimiter is in the header section of a part, or right behind it/,
+  },
+  'a file that ends before its header section does': {
+    body: `--${BOUNDARY}\r\n${named}; filename="f"\r\n\r\n--${BOUNDARY}\r\n${end}`,
+    detail: /a delimiter is in the header section of a part, or right behind it/,
+  },
   'a field without a name': { body: part('Content-Disposition: form-data') + end, detail: /has no name/ },
   'a field with an empty name': { body: part('Content-Disposition: form-data; name=""') + end, detail: /has no name/ },
   'a file without a name of its field': {
@@ -143,6 +155,12 @@ describe('P18: multipart bodies as they come', () => {
     const content = `\r\n--${BOUNDARY.slice(0, -1)}\r\n-${BOUNDARY}--\r\r\n\n--`
     const form = `what old readers show\r\n${part(named, content)}${end}\r\nbye`
     assert.deepEqual((await take({ body: form })).json(), { fields: { a: content }, files: [] })
+  })
+
+  test('what looks like a part in the epilogue is none', async () => {
+    const late = `\r\n${part(`${named}; filename="f"`)}`
+    for (const body of [`${part(named)}${end}${late}`, `${part(named)}${end}${late}${end}`])
+      assert.deepEqual((await take({ body })).json(), { fields: { a: 'x' }, files: [] })
   })
 
   test('every kind of quoted boundary', async () => {
