@@ -1,4 +1,5 @@
 /** What guards ask for, as far as they say it. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Route } from '../routing/table.js'
 
 /**
@@ -38,8 +39,15 @@ export function requirementsOf(route: Route): readonly SecurityRequirement[] | u
   )
 }
 
-/** All schemes of these routes; undefined where there are none. */
+/**
+ * All schemes of these routes; undefined where there are none.
+ * @throws TypeError where two guards mean different schemes by one name
+ */
 export function schemesOf(routes: readonly Route[]): Readonly<Record<string, SecurityScheme>> | undefined {
-  const schemes: Security = Object.assign({}, ...routes.flatMap(securitiesOf))
+  const schemes: Record<string, SecurityScheme> = {}
+  for (const [name, scheme] of routes.flatMap(securitiesOf).flatMap(each => Object.entries(each))) {
+    if (!isDeepStrictEqual((schemes[name] ??= scheme), scheme))
+      throw new TypeError(`guards mean different schemes by security.${name}: give one of them another name`)
+  }
   return Object.keys(schemes).length === 0 ? undefined : schemes
 }

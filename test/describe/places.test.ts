@@ -132,4 +132,27 @@ describe('openapi tells what guards say they ask for', () => {
     ])
     assert.deepEqual(Object.keys(document.components?.securitySchemes ?? {}), ['key', 'cookie', 'bearer'])
   })
+
+  test('one scheme by one name, however many guards name it', () => {
+    const guard = (scheme: string) =>
+      Object.assign(admit.bind(undefined), { security: { token: { type: 'http', scheme } } })
+    @Controller('/vault')
+    @Guard(guard('bearer'), guard('bearer'))
+    class Vault {
+      @Get('/') open() {}
+    }
+    @Controller('/cellar')
+    @Guard(guard('basic'))
+    class Cellar {
+      @Get('/') open() {}
+    }
+    const routes = readRoutes(moduleOf({ controllers: [Vault, Cellar] }))
+    assert.deepEqual(openapi(routes.slice(0, 1), info).components?.securitySchemes, {
+      token: { type: 'http', scheme: 'bearer' },
+    })
+    assert.throws(
+      () => openapi(routes, info),
+      new TypeError('guards mean different schemes by security.token: give one of them another name'),
+    )
+  })
 })
