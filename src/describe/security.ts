@@ -46,8 +46,10 @@ export function requirementsOf(route: Route): readonly SecurityRequirement[] | u
 export function schemesOf(routes: readonly Route[]): Readonly<Record<string, SecurityScheme>> | undefined {
   const schemes: Record<string, SecurityScheme> = {}
   for (const [name, scheme] of routes.flatMap(securitiesOf).flatMap(each => Object.entries(each))) {
-    if (!isDeepStrictEqual((schemes[name] ??= scheme), scheme))
+    const known = schemes[name] ?? scheme
+    if (!isDeepStrictEqual(known, scheme))
       throw new TypeError(`guards mean different schemes by security.${name}: give one of them another name`)
+    schemes[name] = known
   }
   return Object.keys(schemes).length === 0 ? undefined : schemes
 }
