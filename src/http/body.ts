@@ -211,7 +211,10 @@ class Incoming {
     }
   }
 
-  readonly #cut = (): void => this.#fail(badRequest('the body was cut off'))
+  readonly #cut = (): void => {
+    // Every request is closed in the end: an error that nobody waits for is not made, since its stack costs as much as a body.
+    if (this.awaited !== undefined) this.#fail(badRequest('the body was cut off'))
+  }
 
   #fail(error: unknown): void {
     this.awaited?.reject(error)
