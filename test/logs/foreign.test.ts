@@ -1,6 +1,6 @@
 /** Another program has written wrongly into a log: that is left out, told of once, and nothing behind it waits. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { LeftOut } from '../../src/logs/left-out.js'
 import { natsEventLog } from '../../src/logs/nats.js'
 import { redisEventLog } from '../../src/logs/redis.js'
@@ -98,6 +98,18 @@ async function readEach({ log, entries }: Node): Promise<unknown[]> {
   return read
 }
 
+/** A node behind a wire that can be cut, and another's log, beside the wire. */
+async function startApart(t: TestContext) {
+  const server = await RedisServer.start(t)
+  const wire = await CuttableWire.to(server.port)
+  t.after(() => wire.close())
+  const open = (port: number) => redisEventLog({ url: `redis://127.0.0.1:${port}` })('r', plenty, new LogBook())
+  const [one, two] = [await open(wire.port), await open(server.port)]
+  t.after(() => Promise.all([one.stop(), two.stop()]))
+  const node = await new Node(one).start()
+  return { server, wire, two, node }
+}
+
 describe('what another program wrote wrongly', () => {
   redisTest('in Redis', async t => {
     const server = await RedisServer.start(t)
@@ -152,13 +164,7 @@ describe('what another program wrote wrongly', () => {
   })
 
   redisTest('into a tail that had ended: a node that was away reads on', async t => {
-    const server = await RedisServer.start(t)
-    const wire = await CuttableWire.to(server.port)
-    t.after(() => wire.close())
-    const open = (port: number) => redisEventLog({ url: `redis://127.0.0.1:${port}` })('r', plenty, new LogBook())
-    const [one, two] = [await open(wire.port), await open(server.port)]
-    t.after(() => Promise.all([one.stop(), two.stop()]))
-    const node = await new Node(one).start()
+    const { server, wire, two, node } = await startApart(t)
     wire.cut()
     await two.append(message(['a'], 1))
     await server.command('DEL', 'palomino:{r}:tail')
@@ -206,13 +212,7 @@ describe('what another program wrote wrongly', () => {
   })
 
   redisTest('an entry that somebody has taken out of the tail is read where the room remembers it', async t => {
-    const server = await RedisServer.start(t)
-    const wire = await CuttableWire.to(server.port)
-    t.after(() => wire.close())
-    const open = (port: number) => redisEventLog({ url: `redis://127.0.0.1:${port}` })('r', plenty, new LogBook())
-    const [one, two] = [await open(wire.port), await open(server.port)]
-    t.after(() => Promise.all([one.stop(), two.stop()]))
-    const node = await new Node(one).start()
+    const { server, wire, two, node } = await startApart(t)
     await two.append(message(['a'], 1))
     await node.hears(1)
     wire.cut()
